@@ -1,0 +1,1 @@
+//! The `docker` command: command line in, HTTP to the engine, text out.

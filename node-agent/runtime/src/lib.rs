@@ -1,0 +1,1 @@
+//! The OCI runtime: turns a bundle into processes in namespaces, and nothing else.

@@ -1,0 +1,3 @@
+//! Build, serve, test, bench: what a person types.
+
+fn main() {}
