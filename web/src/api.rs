@@ -28,12 +28,13 @@ pub(crate) struct LabSummary {
 pub(crate) enum Words {
     List(Vec<String>),
     Line(String),
-    None(()),
+    /// Nothing, or something that is no list of words.
+    Other(serde_json::Value),
 }
 
 impl Default for Words {
     fn default() -> Self {
-        Words::None(())
+        Words::Other(serde_json::Value::Null)
     }
 }
 
@@ -46,7 +47,7 @@ impl Words {
                 .filter(|word| !word.is_empty())
                 .map(str::to_owned)
                 .collect(),
-            Words::None(()) => Vec::new(),
+            Words::Other(_) => Vec::new(),
         }
     }
 }

@@ -89,12 +89,12 @@ impl View {
                 "'JetBrains Mono', ui-monospace, 'DejaVu Sans Mono', Menlo, Consolas, monospace",
             )
             .with_font_size(setup.font_size)
-            .with_minimum_contrast_ratio(4)
             .with_screen_reader_mode(setup.screen_reader)
             .with_scrollback(5000)
             .with_theme(&xterm::theme(setup.dark));
         let plain: &Object = options.unchecked_ref();
         xterm::set(plain, "allowProposedApi", &true.into());
+        xterm::set(plain, "minimumContrastRatio", &4.5.into());
         xterm::set(plain, "lineHeight", &1.15.into());
         xterm::set(plain, "macOptionIsMeta", &true.into());
         let terminal = Terminal::new(&options);
