@@ -30,7 +30,10 @@ pub fn main(args: Vec<OsString>) -> ExitCode {
     match PROGRAMS.iter().find(|(name, ..)| wanted == *name) {
         Some((_, _, program)) => program(args.collect()),
         None => {
-            eprintln!("node-agent: there is no program {:?} here; `node-agent --help` lists them", wanted.display().to_string());
+            eprintln!(
+                "node-agent: there is no program {:?} here; `node-agent --help` lists them",
+                wanted.display().to_string()
+            );
             ExitCode::from(2)
         }
     }

@@ -2,3 +2,4 @@
 //! it is a library so that tests can start a real server in their own process.
 
 pub mod dispatch;
+pub mod terminals;
