@@ -2,4 +2,5 @@
 //! it is a library so that tests can start a real server in their own process.
 
 pub mod dispatch;
+pub mod labs;
 pub mod terminals;
