@@ -154,6 +154,61 @@ impl PipeWriter {
     }
 }
 
+/// Turns a pipe into something to write to; `look` sees each chunk first.
+pub(crate) struct PipeSink<F> {
+    pipe: PipeWriter,
+    buffer: Vec<u8>,
+    look: F,
+}
+
+impl<F: FnMut(&[u8])> PipeSink<F> {
+    pub(crate) fn new(pipe: PipeWriter, look: F) -> Self {
+        Self {
+            pipe,
+            buffer: Vec::with_capacity(CHUNK),
+            look,
+        }
+    }
+
+    fn send(&mut self) -> io::Result<()> {
+        if self.buffer.is_empty() {
+            return Ok(());
+        }
+        let mut next = self.pipe.spare.try_recv().unwrap_or_default();
+        next.clear();
+        next.reserve(CHUNK);
+        let chunk = std::mem::replace(&mut self.buffer, next);
+        (self.look)(&chunk);
+        self.pipe
+            .chunks
+            .send(Ok(chunk))
+            .map_err(|_| io::ErrorKind::BrokenPipe.into())
+    }
+
+    /// Ends the stream: well, or with an error that the reader will see.
+    pub(crate) fn end(mut self, outcome: io::Result<()>) {
+        if let Err(error) = outcome.and_then(|()| self.send()) {
+            // A reader that has gone has an error of its own to report.
+            let _ = self.pipe.chunks.send(Err(error));
+        }
+    }
+}
+
+impl<F: FnMut(&[u8])> io::Write for PipeSink<F> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let take = bytes.len().min(CHUNK - self.buffer.len());
+        self.buffer.extend_from_slice(&bytes[..take]);
+        if self.buffer.len() == CHUNK {
+            self.send()?;
+        }
+        Ok(take)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.send()
+    }
+}
+
 impl BufRead for PipeReader {
     fn fill_buf(&mut self) -> io::Result<&[u8]> {
         if self.at == self.current.len() && !self.done {

@@ -18,6 +18,11 @@ pub(crate) fn is_allowed(name: &[u8]) -> bool {
         && !name.starts_with(b"user.overlay.")
 }
 
+/// Whether an archive carries this attribute: capabilities as in Docker, and what users have set.
+pub(crate) fn is_exported(name: &[u8]) -> bool {
+    name == b"security.capability" || (name.starts_with(b"user.") && is_allowed(name))
+}
+
 /// File systems and user namespaces without an attribute's name space are no error, as in Docker.
 pub(crate) fn tolerate(result: Result<(), Errno>) -> Result<(), Errno> {
     match result {

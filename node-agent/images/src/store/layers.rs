@@ -3,7 +3,7 @@
 
 use std::collections::HashSet;
 use std::fs;
-use std::io::Read;
+use std::io::{Read, Write};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
@@ -15,6 +15,7 @@ use super::{State, Store, lock};
 use crate::digest::{ChainId, DiffId};
 use crate::error::{Error, IoContext as _, Result};
 use crate::fsutil::{names, random_hex, random_link, read_optional, remove_tree, sync_dir};
+use crate::layer::stream::{PipeSink, PipeWriter};
 use crate::layer::{Rules, UnpackError, Unpacked, stream, unpack};
 
 /// Docker's limit on the layers of an image.
@@ -63,6 +64,31 @@ impl Store {
         tar: impl Read,
         expect: Option<&DiffId>,
     ) -> Result<Layer> {
+        let mut input = stream::decompress(tar).map_err(UnpackError::Stream)?;
+        self.register_from(parent, expect, |pipe, hash| {
+            pipe.pump(&mut *input, |chunk| hash.update(chunk))
+        })
+    }
+
+    /// As `register_layer`, for a stream that is written by `produce`.
+    pub(crate) fn register_written(
+        &self,
+        parent: Option<&ChainId>,
+        produce: impl FnOnce(&mut dyn Write) -> std::io::Result<()>,
+    ) -> Result<Layer> {
+        self.register_from(parent, None, |pipe, hash| {
+            let mut sink = PipeSink::new(pipe, |chunk| hash.update(chunk));
+            let outcome = produce(&mut sink);
+            sink.end(outcome);
+        })
+    }
+
+    fn register_from(
+        &self,
+        parent: Option<&ChainId>,
+        expect: Option<&DiffId>,
+        feed: impl FnOnce(PipeWriter, &mut Sha256),
+    ) -> Result<Layer> {
         // The parent must not go while we build on it.
         let parent_layer = parent
             .map(|parent| self.layer(parent).ok_or(Error::NoSuchLayer(*parent)))
@@ -73,7 +99,17 @@ impl Store {
             has_parent: parent.is_some(),
             record: true,
         };
-        let (diff, unpacked) = unpack_hashed(tar, &staged.dir.join("diff"), rules)?;
+        let root = staged.dir.join("diff");
+        let (writer, reader) = stream::pipe();
+        let mut hash = Sha256::new();
+        let unpacked = std::thread::scope(|scope| {
+            let unpacking = scope.spawn(|| unpack(reader, &root, rules));
+            feed(writer, &mut hash);
+            unpacking
+                .join()
+                .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        })?;
+        let diff = DiffId::from_bytes(hash.finalize().into());
         if let Some(expected) = expect.filter(|expected| **expected != diff) {
             return Err(Error::WrongDiffId {
                 expected: *expected,
@@ -219,20 +255,6 @@ impl Drop for Staged {
             let _ = remove_cache(&self.links, &self.dir);
         }
     }
-}
-
-fn unpack_hashed(tar: impl Read, root: &Path, rules: Rules) -> Result<(DiffId, Unpacked)> {
-    let mut input = stream::decompress(tar).map_err(UnpackError::Stream)?;
-    let (writer, reader) = stream::pipe();
-    let mut hash = Sha256::new();
-    let unpacked = std::thread::scope(|scope| {
-        let unpacking = scope.spawn(move || unpack(reader, root, rules));
-        writer.pump(&mut *input, |chunk| hash.update(chunk));
-        unpacking
-            .join()
-            .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-    })?;
-    Ok((DiffId::from_bytes(hash.finalize().into()), unpacked))
 }
 
 /// Every layer that an image, a container or a lease needs, with all below it.

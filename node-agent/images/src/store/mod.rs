@@ -1,6 +1,8 @@
 //! The image store on disk, laid out as Docker's overlay2 graph. One process at a time has it open; its methods block and may
 //! be called from many threads. After any crash the next `open` sweeps what was not finished.
 
+mod commit;
+mod distribution;
 mod images;
 mod layers;
 mod paths;
@@ -20,6 +22,7 @@ use crate::error::{Error, IoContext as _, Result};
 use crate::image::Image;
 use crate::layer::in_user_namespace;
 
+pub use commit::CommitOptions;
 pub use images::ImageSummary;
 pub use layers::Layer;
 pub use rw::RwLayer;

@@ -97,6 +97,11 @@ impl Paths {
         self.image().join("repositories.json")
     }
 
+    /// For what is too large for memory and not yet part of the store.
+    pub(crate) fn temporary(&self) -> PathBuf {
+        self.root.join("tmp")
+    }
+
     pub(crate) fn distribution(&self) -> PathBuf {
         self.image().join("distribution")
     }
