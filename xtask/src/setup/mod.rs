@@ -1,11 +1,11 @@
 //! Set-up: everything a machine needs before a server or a test can run. Each step looks first and does nothing when its work is done;
 //! each leaves its result by a rename, so that a set-up that was interrupted goes on where it stopped.
 
-mod binary;
-mod checks;
-mod library;
-mod node_image;
-mod packages;
+pub mod binary;
+pub mod checks;
+pub mod library;
+pub mod node_image;
+pub mod packages;
 
 use std::fs::{self, File};
 
