@@ -42,11 +42,7 @@ impl Words {
     pub(crate) fn to_vec(&self) -> Vec<String> {
         match self {
             Words::List(words) => words.clone(),
-            Words::Line(line) => line
-                .split([',', ' '])
-                .filter(|word| !word.is_empty())
-                .map(str::to_owned)
-                .collect(),
+            Words::Line(line) => line.split([',', ' ']).filter(|word| !word.is_empty()).map(str::to_owned).collect(),
             Words::Other(_) => Vec::new(),
         }
     }
@@ -106,10 +102,7 @@ pub(crate) async fn get<T: DeserializeOwned>(path: &str) -> Result<T, Failure> {
 }
 
 /// `POST`, parsed.
-pub(crate) async fn post<T: DeserializeOwned>(
-    path: &str,
-    body: Option<&serde_json::Value>,
-) -> Result<T, Failure> {
+pub(crate) async fn post<T: DeserializeOwned>(path: &str, body: Option<&serde_json::Value>) -> Result<T, Failure> {
     parse(path, &request("POST", path, body).await?)
 }
 
@@ -171,11 +164,7 @@ fn parse<T: DeserializeOwned>(path: &str, text: &str) -> Result<T, Failure> {
     })
 }
 
-async fn request(
-    method: &str,
-    path: &str,
-    body: Option<&serde_json::Value>,
-) -> Result<String, Failure> {
+async fn request(method: &str, path: &str, body: Option<&serde_json::Value>) -> Result<String, Failure> {
     let unreachable = || Failure {
         status: None,
         sentence: "The server cannot be reached. Check the network, then try again.".to_owned(),
@@ -184,15 +173,11 @@ async fn request(
     init.set_method(method);
     if let Some(body) = body {
         let headers = Headers::new().map_err(|_| unreachable())?;
-        headers
-            .set("Content-Type", "application/json")
-            .map_err(|_| unreachable())?;
+        headers.set("Content-Type", "application/json").map_err(|_| unreachable())?;
         init.set_headers(&headers);
         init.set_body(&body.to_string().into());
     }
-    let answer = JsFuture::from(window().fetch_with_str_and_init(path, &init))
-        .await
-        .map_err(|_| unreachable())?;
+    let answer = JsFuture::from(window().fetch_with_str_and_init(path, &init)).await.map_err(|_| unreachable())?;
     let answer: Response = answer.dyn_into().map_err(|_| unreachable())?;
     let text = answer.text().map_err(|_| unreachable())?;
     let text = JsFuture::from(text).await.map_err(|_| unreachable())?;
@@ -205,14 +190,9 @@ async fn request(
         .ok()
         // Our own errors, and the engine's.
         .and_then(|json| {
-            let message = json["error"]["message"]
-                .as_str()
-                .or(json["message"].as_str());
+            let message = json["error"]["message"].as_str().or(json["message"].as_str());
             message.map(str::to_owned)
         })
         .unwrap_or_else(|| format!("The server answered {path} with status {status}."));
-    Err(Failure {
-        status: Some(status),
-        sentence,
-    })
+    Err(Failure { status: Some(status), sentence })
 }

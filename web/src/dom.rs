@@ -23,28 +23,18 @@ pub(crate) struct Listener {
 
 impl Listener {
     /// Calls `handle` at every event of that name.
-    pub(crate) fn new(
-        target: &EventTarget,
-        name: &'static str,
-        handle: impl FnMut(JsValue) + 'static,
-    ) -> Self {
+    pub(crate) fn new(target: &EventTarget, name: &'static str, handle: impl FnMut(JsValue) + 'static) -> Self {
         let closure = Closure::<dyn FnMut(JsValue)>::new(handle);
         let added = target.add_event_listener_with_callback(name, closure.as_ref().unchecked_ref());
         debug_assert!(added.is_ok(), "adding a listener throws for no target");
-        Listener {
-            target: target.clone(),
-            name,
-            closure,
-        }
+        Listener { target: target.clone(), name, closure }
     }
 }
 
 impl Drop for Listener {
     fn drop(&mut self) {
         // Nothing is left to do if the target is gone already.
-        let _ = self
-            .target
-            .remove_event_listener_with_callback(self.name, self.closure.as_ref().unchecked_ref());
+        let _ = self.target.remove_event_listener_with_callback(self.name, self.closure.as_ref().unchecked_ref());
     }
 }
 
@@ -59,30 +49,18 @@ impl Timer {
     pub(crate) fn once(after: i32, action: impl FnOnce() + 'static) -> Self {
         let closure = Closure::once(action);
         let handle = window()
-            .set_timeout_with_callback_and_timeout_and_arguments_0(
-                closure.as_ref().unchecked_ref(),
-                after,
-            )
+            .set_timeout_with_callback_and_timeout_and_arguments_0(closure.as_ref().unchecked_ref(), after)
             .unwrap_or_default();
-        Timer {
-            handle,
-            _closure: closure,
-        }
+        Timer { handle, _closure: closure }
     }
 
     /// Calls `action` again and again, every so many milliseconds.
     pub(crate) fn every(period: i32, action: impl FnMut() + 'static) -> Self {
         let closure = Closure::<dyn FnMut()>::new(action);
         let handle = window()
-            .set_interval_with_callback_and_timeout_and_arguments_0(
-                closure.as_ref().unchecked_ref(),
-                period,
-            )
+            .set_interval_with_callback_and_timeout_and_arguments_0(closure.as_ref().unchecked_ref(), period)
             .unwrap_or_default();
-        Timer {
-            handle,
-            _closure: closure,
-        }
+        Timer { handle, _closure: closure }
     }
 }
 

@@ -11,16 +11,12 @@ pub(crate) struct Dark(pub(crate) RwSignal<bool>);
 impl Dark {
     /// Reads what holds now, and makes it known to all components.
     pub(crate) fn provide() {
-        let chosen = document()
-            .document_element()
-            .and_then(|root| root.get_attribute("data-theme"));
+        let chosen = document().document_element().and_then(|root| root.get_attribute("data-theme"));
         let dark = match chosen.as_deref() {
             Some(theme) => theme == "dark",
-            None => window()
-                .match_media("(prefers-color-scheme: dark)")
-                .ok()
-                .flatten()
-                .is_some_and(|query| query.matches()),
+            None => {
+                window().match_media("(prefers-color-scheme: dark)").ok().flatten().is_some_and(|query| query.matches())
+            }
         };
         provide_context(Dark(RwSignal::new(dark)));
     }
@@ -32,22 +28,14 @@ pub(crate) fn ThemeButton() -> impl IntoView {
     let Dark(dark) = expect_context();
     let toggle = move |_| {
         dark.update(|dark| *dark = !*dark);
-        let theme = if dark.get_untracked() {
-            "dark"
-        } else {
-            "light"
-        };
+        let theme = if dark.get_untracked() { "dark" } else { "light" };
         if let Some(root) = document().document_element() {
             let _ = root.set_attribute("data-theme", theme);
         }
         remember("theme", Some(theme));
     };
     let label = move || {
-        if dark.get() {
-            "Switch to the light theme"
-        } else {
-            "Switch to the dark theme"
-        }
+        if dark.get() { "Switch to the light theme" } else { "Switch to the dark theme" }
     };
     view! {
         <button class="icon-button" type="button" on:click=toggle aria-label=label title=label>

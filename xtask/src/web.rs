@@ -11,14 +11,8 @@ use wasm_bindgen_cli_support::Bindgen;
 
 const TARGET: &str = "wasm32-unknown-unknown";
 /// What rustc takes for granted in a WebAssembly engine today; wasm-opt may use no more, or older browsers refuse the result.
-const FEATURES: [&str; 6] = [
-    "bulk-memory",
-    "multivalue",
-    "mutable-globals",
-    "nontrapping-float-to-int",
-    "reference-types",
-    "sign-ext",
-];
+const FEATURES: [&str; 6] =
+    ["bulk-memory", "multivalue", "mutable-globals", "nontrapping-float-to-int", "reference-types", "sign-ext"];
 /// Part of the stamp: raise it when the steps below change what they write.
 const RECIPE: u32 = 2;
 
@@ -46,9 +40,7 @@ pub fn build(root: &Path, profile: Profile) -> Result<()> {
     add_target()?;
     let wasm = site.compile(root)?;
     let stamp = site.fingerprint(&wasm)?;
-    if site.out.join("index.html").is_file()
-        && fs::read_to_string(&site.stamp).is_ok_and(|s| s == stamp)
-    {
+    if site.out.join("index.html").is_file() && fs::read_to_string(&site.stamp).is_ok_and(|s| s == stamp) {
         return Ok(());
     }
     site.bind(&wasm)?;
@@ -75,9 +67,7 @@ impl Site {
             return Ok(());
         }
         run(
-            Command::new("npm")
-                .args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"])
-                .current_dir(&self.web),
+            Command::new("npm").args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"]).current_dir(&self.web),
             "installing the site's npm packages (needs Node 20 or later with npm)",
         )?;
         fs::write(&done, wanted).with_context(|| format!("writing {}", done.display()))
@@ -99,27 +89,20 @@ impl Site {
             Profile::Debug => "debug",
             Profile::Release => "web",
         };
-        let target = std::env::var_os("CARGO_TARGET_DIR")
-            .map_or_else(|| root.join("target"), |dir| root.join(dir));
+        let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), |dir| root.join(dir));
         Ok(target.join(TARGET).join(dir).join("slipway_web.wasm"))
     }
 
     fn fingerprint(&self, wasm: &Path) -> Result<String> {
         let mut hasher = DefaultHasher::new();
         (RECIPE, self.profile).hash(&mut hasher);
-        let mut files = vec![
-            wasm.to_owned(),
-            self.web.join("index.html"),
-            self.web.join("package-lock.json"),
-        ];
+        let mut files = vec![wasm.to_owned(), self.web.join("index.html"), self.web.join("package-lock.json")];
         for dir in ["js", "styles", "static"] {
             walk(&self.web.join(dir), &mut files)?;
         }
         for file in files {
             file.hash(&mut hasher);
-            fs::read(&file)
-                .with_context(|| format!("reading {}", file.display()))?
-                .hash(&mut hasher);
+            fs::read(&file).with_context(|| format!("reading {}", file.display()))?.hash(&mut hasher);
         }
         Ok(format!("{:016x}\n", hasher.finish()))
     }
@@ -136,9 +119,7 @@ impl Site {
             .remove_name_section(release)
             .remove_producers_section(release);
         bindgen.web(true).context("setting wasm-bindgen up")?;
-        bindgen
-            .generate(&self.work)
-            .with_context(|| format!("binding {}", wasm.display()))?;
+        bindgen.generate(&self.work).with_context(|| format!("binding {}", wasm.display()))?;
         if release {
             let wasm = self.work.join("slipway_web_bg.wasm");
             run(
@@ -169,14 +150,8 @@ impl Site {
                 "--alias:xterm-addon-unicode11=@xterm/addon-unicode11",
                 "--alias:xterm-addon-web-links=@xterm/addon-web-links",
             ])
-            .arg(format!(
-                "--alias:slipway-web={}",
-                self.work.join("slipway_web.js").display()
-            ))
-            .arg(format!(
-                "--alias:slipway-web-wasm={}",
-                self.work.join("slipway_web_bg.wasm").display()
-            ))
+            .arg(format!("--alias:slipway-web={}", self.work.join("slipway_web.js").display()))
+            .arg(format!("--alias:slipway-web-wasm={}", self.work.join("slipway_web_bg.wasm").display()))
             .arg(format!("--outdir={}", assets.display()))
             .arg(format!("--metafile={}", self.metafile().display()))
             .current_dir(&self.web)
@@ -191,10 +166,9 @@ impl Site {
 
     /// Fills the names of the assets into `index.html` and moves the whole site into its place.
     fn publish(&self) -> Result<()> {
-        let meta: serde_json::Value = serde_json::from_slice(
-            &fs::read(self.metafile()).context("reading what esbuild wrote")?,
-        )
-        .context("reading esbuild's metafile")?;
+        let meta: serde_json::Value =
+            serde_json::from_slice(&fs::read(self.metafile()).context("reading what esbuild wrote")?)
+                .context("reading esbuild's metafile")?;
         let mut page = fs::read_to_string(self.web.join("index.html")).context("index.html")?;
         let outputs = meta["outputs"].as_object().context("no outputs bundled")?;
         for (path, output) in outputs {
@@ -213,17 +187,8 @@ impl Site {
                 _ => {}
             }
         }
-        for left in [
-            "{main.js}",
-            "{main.css}",
-            "{theme.js}",
-            "{wasm}",
-            "{inter.woff2}",
-        ] {
-            ensure!(
-                !page.contains(left),
-                "index.html: nothing was bundled for {left}"
-            );
+        for left in ["{main.js}", "{main.css}", "{theme.js}", "{wasm}", "{inter.woff2}"] {
+            ensure!(!page.contains(left), "index.html: nothing was bundled for {left}");
         }
         let staging = self.staging();
         fs::write(staging.join("index.html"), page).context("writing index.html")?;
@@ -232,12 +197,10 @@ impl Site {
         walk(&fixed, &mut files)?;
         for file in files {
             let name = file.strip_prefix(&fixed).context("a file of static/")?;
-            fs::copy(&file, staging.join(name))
-                .with_context(|| format!("copying {}", file.display()))?;
+            fs::copy(&file, staging.join(name)).with_context(|| format!("copying {}", file.display()))?;
         }
         if self.out.exists() {
-            fs::remove_dir_all(&self.out)
-                .with_context(|| format!("removing {}", self.out.display()))?;
+            fs::remove_dir_all(&self.out).with_context(|| format!("removing {}", self.out.display()))?;
         }
         fs::rename(&staging, &self.out).with_context(|| format!("making {}", self.out.display()))
     }
@@ -275,9 +238,7 @@ fn add_target() -> Result<()> {
 
 fn run(command: &mut Command, what: &str) -> Result<()> {
     eprintln!("site: {what}");
-    let status = command
-        .status()
-        .with_context(|| format!("{what}: cannot start {:?}", command.get_program()))?;
+    let status = command.status().with_context(|| format!("{what}: cannot start {:?}", command.get_program()))?;
     if !status.success() {
         bail!("{what}: {command:?} ended with {status}");
     }

@@ -74,10 +74,7 @@ fn card(lab: LabSummary) -> impl IntoView {
         }
     }
     marks.truncate(4);
-    let marks = marks
-        .into_iter()
-        .map(|mark| view! { <li>{mark}</li> })
-        .collect_view();
+    let marks = marks.into_iter().map(|mark| view! { <li>{mark}</li> }).collect_view();
     view! {
         <li class="card">
             <h3>

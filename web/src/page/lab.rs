@@ -65,9 +65,7 @@ pub(crate) fn LabPage(
             </div>
         }
         .into_any(),
-        State::Ready(session) => {
-            view! { <TerminalPane session=session live=live terminals=terminals /> }.into_any()
-        }
+        State::Ready(session) => view! { <TerminalPane session=session live=live terminals=terminals /> }.into_any(),
         State::Ended(why) => view! {
             <Note
                 heading="Session ended"
@@ -130,21 +128,13 @@ fn Text(lab: Lab, live: Live, terminals: Terminals) -> impl IntoView {
 }
 
 /// Fills the placeholders of a block from the node's state, and types it.
-async fn type_block(
-    live: Live,
-    terminals: Terminals,
-    n: usize,
-    text: String,
-) -> Result<Typed, String> {
+async fn type_block(live: Live, terminals: Terminals, n: usize, text: String) -> Result<Typed, String> {
     let no_terminal = "This block's terminal is not ready yet. Wait a moment, then click again.";
     let (node, view) = terminals.get(n).ok_or(no_terminal)?;
     let session = live.id().ok_or(no_terminal)?;
     match terminals.status.get_untracked().get(n - 1) {
         Some(Status::Exited) => {
-            return Err(
-                "The shell has ended. Press Enter in the terminal for a new one, then click again."
-                    .to_owned(),
-            );
+            return Err("The shell has ended. Press Enter in the terminal for a new one, then click again.".to_owned());
         }
         None => return Err(no_terminal.to_owned()),
         _ => {}
@@ -152,21 +142,14 @@ async fn type_block(
     let mut values = BTreeMap::new();
     for kind in placeholder::kinds(&text) {
         let path = api::engine(&session, &node, kind.query());
-        let answer: serde_json::Value =
-            api::get(&path).await.map_err(|failure| failure.sentence)?;
+        let answer: serde_json::Value = api::get(&path).await.map_err(|failure| failure.sentence)?;
         let id = placeholder::newest(&answer).ok_or(kind.none_yet())?;
         values.insert(kind, id);
     }
     let text = placeholder::fill(&text, &values);
     terminals.active.set(n - 1);
-    view.type_text(&format!(
-        "{}\r",
-        text.replace("\r\n", "\n").replace('\n', "\r")
-    ));
-    Ok(Typed {
-        node,
-        focus: Box::new(move || view.focus()),
-    })
+    view.type_text(&format!("{}\r", text.replace("\r\n", "\n").replace('\n', "\r")));
+    Ok(Typed { node, focus: Box::new(move || view.focus()) })
 }
 
 /// Node, connection, time left, and what can be done about them.
@@ -272,7 +255,5 @@ fn StateChip(live: Live, terminals: Terminals, nodes: Vec<Node>) -> impl IntoVie
 
 fn confirm(question: &str) -> bool {
     // A browser that shows no dialogs is taken at its word.
-    crate::dom::window()
-        .confirm_with_message(question)
-        .unwrap_or(true)
+    crate::dom::window().confirm_with_message(question).unwrap_or(true)
 }

@@ -21,9 +21,7 @@ pub(crate) fn mount() {
         match path.trim_end_matches('/') {
             "" => view! { <home::Home /> }.into_any(),
             other => match other.strip_prefix("/labs/") {
-                Some(slug) if !slug.contains('/') => {
-                    view! { <lab::LabPage slug=slug.to_owned() /> }.into_any()
-                }
+                Some(slug) if !slug.contains('/') => view! { <lab::LabPage slug=slug.to_owned() /> }.into_any(),
                 _ => view! { <Nowhere /> }.into_any(),
             },
         }

@@ -11,8 +11,7 @@ use web_sys::{Element, MouseEvent};
 use crate::dom::{Listener, Timer, copy, document, window};
 
 /// Types a text into terminal `n` (from 1): the name of its node, or a sentence why nothing was typed.
-pub(crate) type Run =
-    Rc<dyn Fn(usize, String) -> Pin<Box<dyn Future<Output = Result<Typed, String>>>>>;
+pub(crate) type Run = Rc<dyn Fn(usize, String) -> Pin<Box<dyn Future<Output = Result<Typed, String>>>>>;
 
 /// A block was typed.
 pub(crate) struct Typed {
@@ -62,13 +61,7 @@ impl Block {
         frame.append_child(&pre).ok()?;
         let note = element("p", "block-note")?;
         note.set_attribute("role", "status").ok()?;
-        Some(Rc::new(Block {
-            pre,
-            frame,
-            note,
-            busy: Cell::new(false),
-            timers: RefCell::new(Vec::new()),
-        }))
+        Some(Rc::new(Block { pre, frame, note, busy: Cell::new(false), timers: RefCell::new(Vec::new()) }))
     }
 
     fn activate(self: Rc<Self>, run: &Run) -> Option<Vec<Listener>> {
@@ -84,9 +77,7 @@ impl Block {
                 let (block, run) = (self.clone(), run.clone());
                 listeners.push(Listener::new(target, "click", move |event| {
                     // A click without a button number comes from the keyboard, which then stays where it is.
-                    let by_hand = event
-                        .dyn_ref::<MouseEvent>()
-                        .is_some_and(|event| event.detail() > 0);
+                    let by_hand = event.dyn_ref::<MouseEvent>().is_some_and(|event| event.detail() > 0);
                     if !block.selecting() {
                         block.clone().run(terminal, by_hand, &run);
                     }
@@ -148,10 +139,7 @@ impl Block {
         let Ok(Some(selection)) = window().get_selection() else {
             return false;
         };
-        !selection.is_collapsed()
-            && selection
-                .anchor_node()
-                .is_some_and(|node| self.pre.contains(Some(&node)))
+        !selection.is_collapsed() && selection.anchor_node().is_some_and(|node| self.pre.contains(Some(&node)))
     }
 
     fn say(self: &Rc<Self>, text: &str) {
@@ -203,8 +191,6 @@ fn button(class: &str, icon: &str, label: &str) -> Option<Element> {
     let button = element("button", class)?;
     button.set_attribute("type", "button").ok()?;
     button.set_attribute("aria-label", label).ok()?;
-    button.set_inner_html(&format!(
-        "<svg viewBox=\"0 0 24 24\" aria-hidden=\"true\"><path d=\"{icon}\"/></svg>"
-    ));
+    button.set_inner_html(&format!("<svg viewBox=\"0 0 24 24\" aria-hidden=\"true\"><path d=\"{icon}\"/></svg>"));
     Some(button)
 }

@@ -52,8 +52,7 @@ impl Terminals {
     }
 
     fn each(self, action: impl Fn(&View)) {
-        self.views
-            .with_value(|views| views.iter().flat_map(|(_, view)| view).for_each(&action));
+        self.views.with_value(|views| views.iter().flat_map(|(_, view)| view).for_each(&action));
     }
 
     fn set_font(self, size: u32) {
@@ -79,11 +78,7 @@ pub(crate) fn TerminalPane(
     let names = nodes.iter().map(|node| (node.name.clone(), None)).collect();
     terminals.views.set_value(names);
     on_cleanup(move || {
-        for (_, view) in terminals
-            .views
-            .try_update_value(std::mem::take)
-            .unwrap_or_default()
-        {
+        for (_, view) in terminals.views.try_update_value(std::mem::take).unwrap_or_default() {
             if let Some(view) = view {
                 view.close();
             }
@@ -165,13 +160,7 @@ pub(crate) fn TerminalPane(
 }
 
 #[component]
-fn Screen(
-    index: usize,
-    name: String,
-    url: String,
-    live: Live,
-    terminals: Terminals,
-) -> impl IntoView {
+fn Screen(index: usize, name: String, url: String, live: Live, terminals: Terminals) -> impl IntoView {
     let host = NodeRef::<Div>::new();
     let Dark(dark) = expect_context();
     let label = format!("Terminal of {name}");

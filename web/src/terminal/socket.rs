@@ -34,12 +34,7 @@ impl Socket {
         socket.set_onopen(Some(opened.as_ref().unchecked_ref()));
         socket.set_onclose(Some(closed.as_ref().unchecked_ref()));
         socket.set_onmessage(Some(message.as_ref().unchecked_ref()));
-        Ok(Socket {
-            socket,
-            _opened: opened,
-            _closed: closed,
-            _message: message,
-        })
+        Ok(Socket { socket, _opened: opened, _closed: closed, _message: message })
     }
 
     /// Sends a frame; a connection that is closing loses it, which the protocol's numbers make good.

@@ -85,9 +85,7 @@ impl View {
         let options = TerminalOptions::new();
         options
             .with_cursor_blink(true)
-            .with_font_family(
-                "'JetBrains Mono', ui-monospace, 'DejaVu Sans Mono', Menlo, Consolas, monospace",
-            )
+            .with_font_family("'JetBrains Mono', ui-monospace, 'DejaVu Sans Mono', Menlo, Consolas, monospace")
             .with_font_size(setup.font_size)
             .with_screen_reader_mode(setup.screen_reader)
             .with_scrollback(5000)
@@ -102,9 +100,7 @@ impl View {
         terminal.open(element.clone());
         let size = xterm::measure(&fit).unwrap_or(Size { cols: 80, rows: 24 });
         terminal.resize(size.cols.into(), size.rows.into());
-        let _ = terminal
-            .get_textarea()
-            .set_attribute("aria-label", &setup.label);
+        let _ = terminal.get_textarea().set_attribute("aria-label", &setup.label);
         let font_size = setup.font_size;
         let view = View(Rc::new(Inner {
             setup,
@@ -225,16 +221,11 @@ impl View {
                     socket.send(&frame);
                 }
             }
-            Action::Write {
-                bytes,
-                upto,
-                replay,
-            } => {
+            Action::Write { bytes, upto, replay } => {
                 self.0.replaying.set(replay);
                 let view = self.clone();
                 let parsed = Closure::once_into_js(move || view.step(|client| client.parsed(upto)));
-                xterm::modern(&self.0.terminal)
-                    .write_bytes(&Uint8Array::from(&bytes[..]), parsed.unchecked_ref());
+                xterm::modern(&self.0.terminal).write_bytes(&Uint8Array::from(&bytes[..]), parsed.unchecked_ref());
             }
             Action::Notice(notice) => self.0.terminal.write(&remark(&notice)),
             Action::Status(status) => (self.0.setup.on_status)(status),
@@ -246,11 +237,7 @@ impl View {
 
     fn connect_after(&self, after: u32) {
         // A class of thirty shall not come back in the same millisecond.
-        let chance = if after == 0 {
-            0.0
-        } else {
-            js_sys::Math::random() * 250.0
-        };
+        let chance = if after == 0 { 0.0 } else { js_sys::Math::random() * 250.0 };
         let view = self.clone();
         let wait = i32::try_from(after).unwrap_or(i32::MAX - 1000) + chance as i32;
         let timer = Timer::once(wait, move || view.connect());
@@ -325,12 +312,7 @@ impl View {
     fn looked_at(&self) {
         if document().hidden() {
             self.0.hidden_since.set(Some(now()));
-        } else if self
-            .0
-            .hidden_since
-            .take()
-            .is_some_and(|t| now() - t > AWAY_MS)
-        {
+        } else if self.0.hidden_since.take().is_some_and(|t| now() - t > AWAY_MS) {
             self.step(|client| client.probe(now()));
         }
     }
@@ -404,10 +386,9 @@ fn remark(notice: &Notice) -> String {
         }
         Notice::Fresh => "this is a new shell: the server has lost the former one".to_owned(),
         Notice::Error(sentence) => sentence.clone(),
-        Notice::InputRefused(length) => format!(
-            "{} were not pasted: the node has not taken the last input yet",
-            amount(*length as u64)
-        ),
+        Notice::InputRefused(length) => {
+            format!("{} were not pasted: the node has not taken the last input yet", amount(*length as u64))
+        }
     };
     format!("\r\n\x1b[0;38;5;215m▸ {text}\x1b[0m\r\n")
 }

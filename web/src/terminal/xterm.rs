@@ -82,10 +82,7 @@ pub(crate) fn measure(fit: &FitAddon) -> Option<super::frame::Size> {
     if !cols.is_finite() || !rows.is_finite() {
         return None;
     }
-    Some(super::frame::Size {
-        cols: cols.clamp(2.0, 1000.0) as u16,
-        rows: rows.clamp(1.0, 1000.0) as u16,
-    })
+    Some(super::frame::Size { cols: cols.clamp(2.0, 1000.0) as u16, rows: rows.clamp(1.0, 1000.0) as u16 })
 }
 
 /// Swallows the questions that a program asks its terminal (who are you, where is the cursor, what colour?) while `deaf` says so:
@@ -105,17 +102,11 @@ pub(crate) fn swallow_questions(terminal: &Terminal, deaf: impl Fn() -> bool + C
     ] {
         let deaf = deaf.clone();
         let handler = Closure::<dyn Fn() -> bool>::new(deaf);
-        parser.on_csi(
-            &sequence(prefix, intermediates, last),
-            handler.into_js_value().unchecked_ref(),
-        );
+        parser.on_csi(&sequence(prefix, intermediates, last), handler.into_js_value().unchecked_ref());
     }
     let quiet = deaf.clone();
     let status_string = Closure::<dyn Fn() -> bool>::new(quiet);
-    parser.on_dcs(
-        &sequence("", "$", "q"),
-        status_string.into_js_value().unchecked_ref(),
-    );
+    parser.on_dcs(&sequence("", "$", "q"), status_string.into_js_value().unchecked_ref());
     for colour in [4, 10, 11, 12] {
         let deaf = deaf.clone();
         let handler = Closure::<dyn Fn(String) -> bool>::new(move |data: String| {
@@ -127,11 +118,7 @@ pub(crate) fn swallow_questions(terminal: &Terminal, deaf: impl Fn() -> bool + C
 
 fn sequence(prefix: &str, intermediates: &str, last: &str) -> Object {
     let id = Object::new();
-    for (name, value) in [
-        ("prefix", prefix),
-        ("intermediates", intermediates),
-        ("final", last),
-    ] {
+    for (name, value) in [("prefix", prefix), ("intermediates", intermediates), ("final", last)] {
         if !value.is_empty() {
             set(&id, name, &value.into());
         }
