@@ -3,4 +3,3 @@
 
 pub mod dispatch;
 pub mod labs;
-pub mod terminals;
