@@ -7,7 +7,7 @@ use std::{ffi::OsString, path::Path, process::ExitCode};
 type Program = fn(Vec<OsString>) -> ExitCode;
 
 /// Every program: name, one line for the help text, entry point.
-const PROGRAMS: &[(&str, &str, Program)] = &[];
+const PROGRAMS: &[(&str, &str, Program)] = &[("init", "process 1 of a node", crate::init::main)];
 
 /// Runs the program that `args` (with the name this was called by in front) asks for.
 pub fn main(args: Vec<OsString>) -> ExitCode {
@@ -30,7 +30,10 @@ pub fn main(args: Vec<OsString>) -> ExitCode {
     match PROGRAMS.iter().find(|(name, ..)| wanted == *name) {
         Some((_, _, program)) => program(args.collect()),
         None => {
-            eprintln!("node-agent: there is no program {:?} here; `node-agent --help` lists them", wanted.display().to_string());
+            eprintln!(
+                "node-agent: there is no program {:?} here; `node-agent --help` lists them",
+                wanted.display().to_string()
+            );
             ExitCode::from(2)
         }
     }

@@ -1,4 +1,8 @@
 //! The agent: nodes (sandboxes), sessions, terminals, labs and the site's own API. The library behind the binary `node-agent`;
 //! it is a library so that tests can start a real server in their own process.
 
+pub mod config;
 pub mod dispatch;
+pub mod init;
+mod random;
+pub mod sandbox;
