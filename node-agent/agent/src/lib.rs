@@ -5,4 +5,7 @@ pub mod config;
 pub mod dispatch;
 pub mod init;
 mod random;
+pub mod relay;
 pub mod sandbox;
+pub mod sessions;
+pub mod terminals;

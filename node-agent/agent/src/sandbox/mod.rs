@@ -389,12 +389,6 @@ impl Host {
         Ok((command, files))
     }
 
-    /// The path, on the host, of the node's root as its processes see it; only for connecting to sockets through
-    /// `/proc/<pid>/root`, never for opening files by a student's path.
-    pub(crate) fn docker_socket(&self, node: &Node) -> PathBuf {
-        PathBuf::from(format!("/proc/{}/root/var/run/docker.sock", node.init))
-    }
-
     /// Removes what all nodes share: packet filter and bridge. For an orderly end, after the last node.
     ///
     /// # Errors
