@@ -414,7 +414,7 @@ fn decimal(text: &[u8]) -> io::Result<u64> {
 }
 
 fn pair_up(numbers: &[u64]) -> io::Result<Vec<(u64, u64)>> {
-    if numbers.len() % 2 != 0 || numbers.len() > 2 * MAX_SPARSE_PARTS {
+    if !numbers.len().is_multiple_of(2) || numbers.len() > 2 * MAX_SPARSE_PARTS {
         return Err(invalid("archive/tar: invalid sparse map"));
     }
     Ok(numbers.chunks(2).map(|pair| (pair[0], pair[1])).collect())
