@@ -277,3 +277,66 @@ fn alpines_root_file_system_is_imported_and_runs_through_an_archive() {
     assert!(root.join("etc/alpine-release").exists() && root.join("bin/sh").is_symlink());
     second.unmount_rw("c").unwrap();
 }
+
+#[test]
+fn skopeo_and_umoci_read_what_is_saved() {
+    if !root_or_skip() {
+        return;
+    }
+    let run = |program: &str, args: &[&str]| {
+        let output = std::process::Command::new(program)
+            .args(args)
+            .output()
+            .ok()?;
+        assert!(
+            output.status.success(),
+            "{program} {args:?}: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        Some(String::from_utf8(output.stdout).unwrap())
+    };
+    if run("skopeo", &["--version"]).is_none() || run("umoci", &["--version"]).is_none() {
+        eprintln!("SKIP: skopeo and umoci are not installed");
+        return;
+    }
+    let (dir, store) = store();
+    let id = image(&store, &two_layers(), "x");
+    store
+        .tag(&Reference::parse("tool:1").unwrap(), &id)
+        .unwrap();
+    let file = dir.path().join("saved.tar").display().to_string();
+    store
+        .save(&["tool:1".into()], &mut fs::File::create(&file).unwrap())
+        .unwrap();
+    let config = run(
+        "skopeo",
+        &[
+            "inspect",
+            "--config",
+            "--raw",
+            &format!("docker-archive:{file}"),
+        ],
+    )
+    .unwrap();
+    assert_eq!(config.trim_end().as_bytes(), store.image(&id).unwrap().raw);
+    let layout = dir.path().join("oci").display().to_string();
+    run(
+        "skopeo",
+        &[
+            "--insecure-policy",
+            "copy",
+            &format!("oci-archive:{file}"),
+            &format!("oci:{layout}:1"),
+        ],
+    )
+    .unwrap();
+    let bundle = dir.path().join("bundle").display().to_string();
+    run(
+        "umoci",
+        &["unpack", "--image", &format!("{layout}:1"), &bundle],
+    )
+    .unwrap();
+    assert_eq!(fs::read(format!("{bundle}/rootfs/b")).unwrap(), [7; 70_000]);
+    assert!(!fs::exists(format!("{bundle}/rootfs/etc/a")).unwrap());
+    assert_eq!(fs::read(format!("{bundle}/rootfs/etc/h")).unwrap(), b"one");
+}

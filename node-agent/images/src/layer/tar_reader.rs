@@ -259,7 +259,7 @@ impl<R: BufRead> TarReader<R> {
                 .min(chunk.len());
             sink(&chunk[..take])?;
             if record {
-                self.splitter.segment(&chunk[..take]);
+                self.splitter.segment(&chunk[..take])?;
             } else {
                 self.splitter.payload(&chunk[..take]);
             }
@@ -285,8 +285,7 @@ impl<R: BufRead> TarReader<R> {
             io::ErrorKind::UnexpectedEof => truncated(),
             _ => e,
         })?;
-        self.splitter.segment(buffer);
-        Ok(())
+        self.splitter.segment(buffer)
     }
 
     fn header(&mut self) -> io::Result<Option<Header>> {
@@ -322,7 +321,7 @@ impl<R: BufRead> TarReader<R> {
             if length == 0 {
                 return Ok(());
             }
-            self.splitter.segment(chunk);
+            self.splitter.segment(chunk)?;
             self.input.consume(length);
         }
     }

@@ -66,6 +66,7 @@ impl Store {
             .map_err(|_| Error::InUse(data_root.clone()))?;
         let paths = Paths::new(data_root);
         paths.create()?;
+        paths.mark_backing_device();
         let mut state = State::default();
         sweep::temporaries(&paths)?;
         layers::load(&paths, &mut state)?;
