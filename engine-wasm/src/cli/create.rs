@@ -293,7 +293,7 @@ fn resources(parsed: &Parsed) -> Result<Map<String, Value>, String> {
             .map(|text| {
                 let (path, amount) = text.split_once(':').unwrap_or((text, ""));
                 let amount = if bytes {
-                    super::size::ram_in_bytes(amount).map_err(|e| e.to_string())?
+                    crate::units::ram_in_bytes(amount).map_err(|e| e.to_string())?
                 } else {
                     check::go_int(amount)?
                 };

@@ -1,7 +1,7 @@
 //! `docker events`.
 
+use super::engine::Template;
 use super::{go_json, text};
-use crate::template::Template;
 use serde_json::Value;
 
 /// How events are shown.
@@ -25,7 +25,9 @@ impl Format {
             "" => Ok(Self::Pretty),
             "json" => Ok(Self::Json),
             other if other.replace(' ', "") == "{{json.}}" => Ok(Self::Json),
-            other => Template::parse("", &text::unescape(other)).map(Self::Template).map_err(|e| format!("Error parsing format: {e}")),
+            other => Template::parse("", &text::unescape(other))
+                .map(Self::Template)
+                .map_err(|e| format!("Error parsing format: {e}")),
         }
     }
 
@@ -43,10 +45,18 @@ impl Format {
                 for (key, value) in [("Time", time), ("TimeNano", nanos)] {
                     event[key] = value;
                 }
-                for (old, new) in [("scope", "Scope"), ("status", "Status"), ("id", "ID"), ("from", "From")] {
+                for (old, new) in [
+                    ("scope", "Scope"),
+                    ("status", "Status"),
+                    ("id", "ID"),
+                    ("from", "From"),
+                ] {
                     event[new] = event.get(old).cloned().unwrap_or_else(|| "".into());
                 }
-                template.render(&event).map(|t| t + "\n").map_err(|e| e.to_string())
+                template
+                    .render(&event)
+                    .map(|t| t + "\n")
+                    .map_err(|e| e.to_string())
             }
         }
     }
@@ -58,12 +68,25 @@ fn pretty(event: &Value) -> String {
     let nanos = event["timeNano"].as_i64().unwrap_or_default();
     let seconds = event["time"].as_i64().unwrap_or_default();
     if nanos != 0 || seconds != 0 {
-        out += &text::rfc3339_nanos(if nanos == 0 { seconds * 1_000_000_000 } else { nanos });
+        out += &text::rfc3339_nanos(if nanos == 0 {
+            seconds * 1_000_000_000
+        } else {
+            nanos
+        });
         out.push(' ');
     }
-    out += &format!("{} {} {}", text_of(&event["Type"]), text_of(&event["Action"]), text_of(&event["Actor"]["ID"]));
-    let mut attributes: Vec<_> =
-        event["Actor"]["Attributes"].as_object().into_iter().flatten().map(|(k, v)| format!("{k}={}", text_of(v))).collect();
+    out += &format!(
+        "{} {} {}",
+        text_of(&event["Type"]),
+        text_of(&event["Action"]),
+        text_of(&event["Actor"]["ID"])
+    );
+    let mut attributes: Vec<_> = event["Actor"]["Attributes"]
+        .as_object()
+        .into_iter()
+        .flatten()
+        .map(|(k, v)| format!("{k}={}", text_of(v)))
+        .collect();
     attributes.sort();
     if !attributes.is_empty() {
         out += &format!(" ({})", attributes.join(", "));

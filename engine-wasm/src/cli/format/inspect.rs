@@ -1,7 +1,7 @@
 //! `docker inspect` and its kin: indented JSON, JSON on one line, or a template for each object.
 
+use super::engine::Template;
 use super::{go_json, text};
-use crate::template::Template;
 use serde::Serialize;
 use serde_json::Value;
 use serde_json::ser::{PrettyFormatter, Serializer};
@@ -26,16 +26,29 @@ impl Format {
         match format {
             "" => Ok(Self::Indented),
             "json" => Ok(Self::Json),
-            other => Template::parse("", &text::unescape(other)).map(Self::Template).map_err(|e| format!("template parsing error: {e}")),
+            other => Template::parse("", &text::unescape(other))
+                .map(Self::Template)
+                .map_err(|e| format!("template parsing error: {e}")),
         }
     }
 
     /// The text for all objects found, and the errors of those that the template does not fit.
     pub fn show(&self, objects: &[Value]) -> (String, Vec<String>) {
         match self {
-            _ if objects.is_empty() => (if matches!(self, Self::Template(_)) { "\n" } else { "[]\n" }.into(), Vec::new()),
+            _ if objects.is_empty() => (
+                if matches!(self, Self::Template(_)) {
+                    "\n"
+                } else {
+                    "[]\n"
+                }
+                .into(),
+                Vec::new(),
+            ),
             Self::Indented => (indented(&Value::from(objects.to_vec())) + "\n", Vec::new()),
-            Self::Json => (go_json(&Value::from(objects.to_vec()), false) + "\n", Vec::new()),
+            Self::Json => (
+                go_json(&Value::from(objects.to_vec()), false) + "\n",
+                Vec::new(),
+            ),
             Self::Template(template) => {
                 let (mut out, mut errors) = (String::new(), Vec::new());
                 for object in objects {
@@ -73,7 +86,8 @@ fn render(template: &Template, object: &Value) -> Result<String, String> {
 
 fn indented(value: &Value) -> String {
     let mut out = Vec::new();
-    let mut serializer = Serializer::with_formatter(&mut out, PrettyFormatter::with_indent(b"    "));
+    let mut serializer =
+        Serializer::with_formatter(&mut out, PrettyFormatter::with_indent(b"    "));
     // Writing JSON to memory cannot fail.
     let _ = value.serialize(&mut serializer);
     String::from_utf8(out).unwrap_or_default()

@@ -1,5 +1,6 @@
 //! Small pieces that the formatters share: docker's shortening, Go's JSON and times, and a quick reading of templates that are only placeholders.
 
+use crate::units;
 use serde_json::Value;
 use std::fmt::Write;
 
@@ -11,7 +12,9 @@ pub(super) enum Piece<'a> {
 }
 
 fn ident(text: &str) -> bool {
-    !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_') && !text.as_bytes()[0].is_ascii_digit()
+    !text.is_empty()
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
+        && !text.as_bytes()[0].is_ascii_digit()
 }
 
 /// Takes apart a template of text and `{{.Name}}`; `None` if there is more in it.
@@ -68,7 +71,10 @@ pub(super) fn unescape(format: &str) -> String {
 
 /// The heading of `.Label "com.example.some-name"`: `some name`.
 pub(super) fn label_heading(name: &str) -> String {
-    name.rsplit('.').next().unwrap_or_default().replace(['-', '_'], " ")
+    name.rsplit('.')
+        .next()
+        .unwrap_or_default()
+        .replace(['-', '_'], " ")
 }
 
 /// Adds to the column of a Go template error.
@@ -76,7 +82,10 @@ pub(super) fn shift_column(error: &str, by: usize) -> String {
     let moved = || {
         let (before, after) = error.split_once(" :1:")?;
         let (column, rest) = after.split_once(':')?;
-        Some(format!("{before} :1:{}:{rest}", column.parse::<usize>().ok()? + by))
+        Some(format!(
+            "{before} :1:{}:{rest}",
+            column.parse::<usize>().ok()? + by
+        ))
     };
     moved().unwrap_or_else(|| error.to_owned())
 }
@@ -129,17 +138,29 @@ pub fn go_json(value: &Value, html: bool) -> String {
     out
 }
 
+/// A span of time in words; the word `ago` is the caller's.
+pub(super) fn ago(seconds: i64) -> String {
+    // Whole seconds up to the age of the universe fit a double.
+    #[allow(clippy::cast_precision_loss)]
+    units::human_duration(seconds as f64)
+}
+
 /// Year, month, day, hour, minute, second of a time in seconds since 1970, UTC.
 fn civil(seconds: i64) -> (i64, i64, i64, i64, i64, i64) {
     let (days, rest) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400));
     // Days from 0000-03-01, in eras of 400 years.
     let z = days + 719_468;
     let (era, day_of_era) = (z.div_euclid(146_097), z.rem_euclid(146_097));
-    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let year_of_era =
+        (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
     let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     let shifted = (5 * day_of_year + 2) / 153;
     let day = day_of_year - (153 * shifted + 2) / 5 + 1;
-    let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
+    let month = if shifted < 10 {
+        shifted + 3
+    } else {
+        shifted - 9
+    };
     let year = year_of_era + era * 400 + i64::from(month <= 2);
     (year, month, day, rest / 3600, rest / 60 % 60, rest % 60)
 }
@@ -159,7 +180,10 @@ pub(super) fn rfc3339(seconds: i64) -> String {
 /// RFC 3339 with nine digits of a second, UTC.
 pub(super) fn rfc3339_nanos(nanos: i64) -> String {
     let (y, mo, d, h, m, s) = civil(nanos.div_euclid(1_000_000_000));
-    format!("{y:04}-{mo:02}-{d:02}T{h:02}:{m:02}:{s:02}.{:09}Z", nanos.rem_euclid(1_000_000_000))
+    format!(
+        "{y:04}-{mo:02}-{d:02}T{h:02}:{m:02}:{s:02}.{:09}Z",
+        nanos.rem_euclid(1_000_000_000)
+    )
 }
 
 /// Go's `Time.String` of an RFC 3339 time.
@@ -167,14 +191,26 @@ pub(super) fn go_time_of(rfc: &str) -> String {
     let (date, time) = rfc.split_once('T').unwrap_or(("0001-01-01", "00:00:00Z"));
     let at = time.find(['Z', '+', '-']).unwrap_or(time.len());
     let (clock, zone) = time.split_at(at);
-    let clock = if clock.contains('.') { clock.trim_end_matches('0').trim_end_matches('.') } else { clock };
-    let zone = if matches!(zone, "" | "Z") { "+0000 UTC".to_owned() } else { zone.replace(':', "") };
+    let clock = if clock.contains('.') {
+        clock.trim_end_matches('0').trim_end_matches('.')
+    } else {
+        clock
+    };
+    let zone = if matches!(zone, "" | "Z") {
+        "+0000 UTC".to_owned()
+    } else {
+        zone.replace(':', "")
+    };
     format!("{date} {clock} {zone}")
 }
 
 /// Seconds since 1970 of an RFC 3339 time in UTC; zero for what is none.
 pub(super) fn epoch(rfc: &str) -> i64 {
-    let number = |range: std::ops::Range<usize>| rfc.get(range).and_then(|s| s.parse::<i64>().ok()).unwrap_or_default();
+    let number = |range: std::ops::Range<usize>| {
+        rfc.get(range)
+            .and_then(|s| s.parse::<i64>().ok())
+            .unwrap_or_default()
+    };
     let (y, m, d) = (number(0..4), number(5..7), number(8..10));
     let (y, shifted) = if m <= 2 { (y - 1, m + 9) } else { (y, m - 3) };
     let (era, year) = (y.div_euclid(400), y.rem_euclid(400));
@@ -185,8 +221,12 @@ pub(super) fn epoch(rfc: &str) -> i64 {
 
 /// `a=b,c=d`, sorted.
 pub(super) fn labels(value: &Value) -> String {
-    let mut pairs: Vec<_> =
-        value.as_object().into_iter().flatten().map(|(k, v)| format!("{k}={}", v.as_str().unwrap_or_default())).collect();
+    let mut pairs: Vec<_> = value
+        .as_object()
+        .into_iter()
+        .flatten()
+        .map(|(k, v)| format!("{k}={}", v.as_str().unwrap_or_default()))
+        .collect();
     pairs.sort();
     pairs.join(",")
 }
@@ -198,21 +238,31 @@ mod tests {
     #[test]
     fn times_are_gos() {
         assert_eq!(go_time(1_795_250_072), "2026-11-21 08:34:32 +0000 UTC");
-        assert_eq!(rfc3339_nanos(1_795_250_072_229_219_384), "2026-11-21T08:34:32.229219384Z");
-        assert_eq!(go_time_of("2026-11-21T08:21:46.957466430Z"), "2026-11-21 08:21:46.95746643 +0000 UTC");
+        assert_eq!(
+            rfc3339_nanos(1_795_250_072_229_219_384),
+            "2026-11-21T08:34:32.229219384Z"
+        );
+        assert_eq!(
+            go_time_of("2026-11-21T08:21:46.957466430Z"),
+            "2026-11-21 08:21:46.95746643 +0000 UTC"
+        );
         assert_eq!(epoch("2026-11-21T08:34:32.5Z"), 1_795_250_072);
         assert_eq!(go_time(951_782_400), "2000-02-29 00:00:00 +0000 UTC");
     }
 
     #[test]
     fn placeholders_are_those_of_the_dot() {
-        let found: Vec<_> = placeholders("x.Y {{.A}} {{ upper .B | printf \".C\" }} {{$x.D}}{{.E.F}}").collect();
+        let found: Vec<_> =
+            placeholders("x.Y {{.A}} {{ upper .B | printf \".C\" }} {{$x.D}}{{.E.F}}").collect();
         assert_eq!(found, [(6, "A"), (20, "B"), (53, "E")]);
     }
 
     #[test]
     fn long_text_ends_in_an_ellipsis() {
-        assert_eq!(ellipsis("sh -c 'echo hi; echo er'", 20), "sh -c 'echo hi; ech…");
+        assert_eq!(
+            ellipsis("sh -c 'echo hi; echo er'", 20),
+            "sh -c 'echo hi; ech…"
+        );
         assert_eq!(ellipsis("short", 20), "short");
         assert_eq!(ellipsis("世界世界", 5), "世界…");
     }

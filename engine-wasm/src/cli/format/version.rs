@@ -1,7 +1,7 @@
 //! `docker version`.
 
+use super::engine::Template;
 use super::{go_json, text};
-use crate::template::Template;
 use serde_json::{Value, json};
 
 /// What the client says of itself.
@@ -56,12 +56,20 @@ pub fn show(format: &str, client: &Client<'_>, server: Option<&Value>) -> Result
             value[part]["APIVersion"] = api;
         }
     }
-    let template = Template::parse("", &text::unescape(format)).map_err(|e| format!("template parsing error: {e}"))?;
-    template.render(&value).map(|t| t + "\n").map_err(|e| format!("template parsing error: {e}"))
+    let template = Template::parse("", &text::unescape(format))
+        .map_err(|e| format!("template parsing error: {e}"))?;
+    template
+        .render(&value)
+        .map(|t| t + "\n")
+        .map_err(|e| format!("template parsing error: {e}"))
 }
 
 fn pretty_client(client: &Client<'_>) -> String {
-    let downgraded = if client.api == client.newest_api { String::new() } else { format!(" (downgraded from {})", client.newest_api) };
+    let downgraded = if client.api == client.newest_api {
+        String::new()
+    } else {
+        format!(" (downgraded from {})", client.newest_api)
+    };
     format!(
         "Client:\n Version:           {}\n API version:       {}{downgraded}\n Git commit:        {}\n Built:             {}\n OS/Arch:           linux/{}\n Context:           default\n",
         client.version, client.api, client.commit, client.built, client.arch
@@ -71,17 +79,39 @@ fn pretty_client(client: &Client<'_>) -> String {
 fn pretty_server(server: &Value) -> String {
     let of = |value: &Value, key: &str| value[key].as_str().unwrap_or_default().to_owned();
     let platform = of(&server["Platform"], "Name");
-    let mut out = if platform.is_empty() { "\nServer:\n".to_owned() } else { format!("\nServer: {platform}\n") };
+    let mut out = if platform.is_empty() {
+        "\nServer:\n".to_owned()
+    } else {
+        format!("\nServer: {platform}\n")
+    };
     let line = |name: &str, value: &str| format!("  {:<17} {value}\n", format!("{name}:"));
     for component in server["Components"].as_array().into_iter().flatten() {
         let details = &component["Details"];
-        out += &format!(" {}:\n{}", of(component, "Name"), line("Version", &of(component, "Version")));
+        out += &format!(
+            " {}:\n{}",
+            of(component, "Name"),
+            line("Version", &of(component, "Version"))
+        );
         if of(component, "Name") == "Engine" {
-            out += &line("API version", &format!("{} (minimum version {})", of(details, "ApiVersion"), of(details, "MinAPIVersion")));
-            for (name, key) in [("Go version", "GoVersion"), ("Git commit", "GitCommit"), ("Built", "BuildTime")] {
+            out += &line(
+                "API version",
+                &format!(
+                    "{} (minimum version {})",
+                    of(details, "ApiVersion"),
+                    of(details, "MinAPIVersion")
+                ),
+            );
+            for (name, key) in [
+                ("Go version", "GoVersion"),
+                ("Git commit", "GitCommit"),
+                ("Built", "BuildTime"),
+            ] {
                 out += &line(name, &of(details, key));
             }
-            out += &line("OS/Arch", &format!("{}/{}", of(details, "Os"), of(details, "Arch")));
+            out += &line(
+                "OS/Arch",
+                &format!("{}/{}", of(details, "Os"), of(details, "Arch")),
+            );
             out += &line("Experimental", &of(details, "Experimental"));
         } else {
             let mut keys: Vec<_> = details.as_object().into_iter().flatten().collect();

@@ -1,7 +1,7 @@
 //! `docker volume ls`.
 
 use super::{Kind, Row, text, write};
-use crate::cli::size;
+use crate::units;
 use serde_json::Value;
 
 /// The placeholders of `docker volume ls`.
@@ -45,14 +45,19 @@ pub fn row(v: &Value) -> Row {
     let usage = &v["UsageData"];
     let unknown = || "N/A".to_owned();
     #[allow(clippy::cast_precision_loss)] // sizes for people
-    let bytes = usage["Size"].as_i64().map(|n| size::human_size(n as f64));
+    let bytes = usage["Size"].as_i64().map(|n| units::human_size(n as f64));
     Row::new([
         ("Name", text_of("Name")),
         ("Driver", text_of("Driver")),
         ("Scope", text_of("Scope")),
         ("Mountpoint", text_of("Mountpoint")),
         ("Labels", text::labels(&v["Labels"])),
-        ("Links", usage["RefCount"].as_i64().map_or_else(unknown, |n| n.to_string())),
+        (
+            "Links",
+            usage["RefCount"]
+                .as_i64()
+                .map_or_else(unknown, |n| n.to_string()),
+        ),
         ("Size", bytes.unwrap_or_else(unknown)),
         ("Group", unknown()),
         ("Availability", unknown()),
