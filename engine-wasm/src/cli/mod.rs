@@ -13,6 +13,7 @@ pub mod progress;
 pub mod spec;
 pub mod table;
 pub mod usage;
+pub mod when;
 
 #[cfg(test)]
 mod recorded;

@@ -19,6 +19,7 @@ use crate::tabwriter::TabWriter;
 use engine::Template;
 use serde_json::{Map, Value};
 
+pub(in crate::cli) use text::epoch;
 pub use text::{ellipsis, go_json, short_id};
 
 /// The placeholders of one kind of object: their headings, and the name that Go's errors give the kind.

@@ -205,7 +205,7 @@ pub(super) fn go_time_of(rfc: &str) -> String {
 }
 
 /// Seconds since 1970 of an RFC 3339 time in UTC; zero for what is none.
-pub(super) fn epoch(rfc: &str) -> i64 {
+pub(in crate::cli) fn epoch(rfc: &str) -> i64 {
     let number = |range: std::ops::Range<usize>| {
         rfc.get(range)
             .and_then(|s| s.parse::<i64>().ok())
