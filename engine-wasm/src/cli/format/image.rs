@@ -168,8 +168,8 @@ pub fn row(image: &Value, repository: &str, tag: &str, digest: &str, trunc: bool
         ("Digest", digest.to_owned()),
         ("CreatedSince", format!("{} ago", text::ago(now - created))),
         ("CreatedAt", text::go_time(created)),
-        ("Size", short.clone()),
-        ("VirtualSize", short),
+        ("Size", short),
+        ("VirtualSize", human(total)),
         (
             "Containers",
             if number("Containers") == -1 {

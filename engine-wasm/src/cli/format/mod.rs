@@ -204,7 +204,9 @@ fn with_labels(body: &str, fields: &Map<String, Value>, label: impl Fn(&str) -> 
 
 /// Whether a format uses a placeholder.
 pub fn uses(format: &str, placeholder: &str) -> bool {
-    text::placeholders(format).any(|(_, name)| name == placeholder)
+    // The JSON of the whole object uses all of them.
+    format.replace(' ', "").contains("{{json.}}")
+        || text::placeholders(format).any(|(_, name)| name == placeholder)
 }
 
 /// Checks a format as `docker ps` does before it asks the engine.

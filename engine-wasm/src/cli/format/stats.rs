@@ -71,7 +71,12 @@ fn row(asked: &str, sample: Option<&Value>, trunc: bool) -> Row {
         .flatten()
         .map(|(_, v)| v)
         .collect();
-    let sum = |key: &str| networks.iter().filter_map(|n| n[key].as_f64()).sum::<f64>();
+    let sum = |key: &str| {
+        networks
+            .iter()
+            .filter_map(|n| n[key].as_f64())
+            .fold(0.0, |a, b| a + b)
+    };
     let block = |letter: char| -> f64 {
         s["blkio_stats"]["io_service_bytes_recursive"]
             .as_array()
@@ -83,7 +88,7 @@ fn row(asked: &str, sample: Option<&Value>, trunc: bool) -> Row {
                     .is_some_and(|op| op.to_lowercase().starts_with(letter))
             })
             .filter_map(|e| e["value"].as_f64())
-            .sum()
+            .fold(0.0, |a, b| a + b)
     };
     let pair = |a: f64, b: f64| {
         format!(

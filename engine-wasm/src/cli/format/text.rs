@@ -171,6 +171,20 @@ pub(super) fn go_time(seconds: i64) -> String {
     format!("{y:04}-{mo:02}-{d:02} {h:02}:{m:02}:{s:02} +0000 UTC")
 }
 
+/// Go's `time.ANSIC` of an RFC 3339 time: `Thu May  7 21:09:36 2026`.
+pub(super) fn ansic(rfc: &str) -> Option<String> {
+    const DAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
+    const MONTHS: [&str; 12] = [
+        "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
+    ];
+    let seconds = rfc.get(10..11).filter(|t| *t == "T").map(|_| epoch(rfc))?;
+    let (y, mo, d, h, m, s) = civil(seconds);
+    // 1970 began on a Thursday.
+    let day = DAYS[usize::try_from(seconds.div_euclid(86_400).rem_euclid(7)).ok()?];
+    let month = MONTHS[usize::try_from(mo - 1).ok()?];
+    Some(format!("{day} {month} {d:>2} {h:02}:{m:02}:{s:02} {y}"))
+}
+
 /// RFC 3339 of a whole second, UTC.
 pub(super) fn rfc3339(seconds: i64) -> String {
     let (y, mo, d, h, m, s) = civil(seconds);

@@ -71,8 +71,16 @@ fn pretty_client(client: &Client<'_>) -> String {
         format!(" (downgraded from {})", client.newest_api)
     };
     format!(
-        "Client:\n Version:           {}\n API version:       {}{downgraded}\n Git commit:        {}\n Built:             {}\n OS/Arch:           linux/{}\n Context:           default\n",
-        client.version, client.api, client.commit, client.built, client.arch
+        "Client:\n Version:           {}\n API version:       {}{downgraded}\n Git commit:        {}\n{} OS/Arch:           linux/{}\n Context:           default\n",
+        client.version,
+        client.api,
+        client.commit,
+        if client.built.is_empty() {
+            String::new()
+        } else {
+            format!(" Built:             {}\n", client.built)
+        },
+        client.arch
     )
 }
 
@@ -106,7 +114,13 @@ fn pretty_server(server: &Value) -> String {
                 ("Git commit", "GitCommit"),
                 ("Built", "BuildTime"),
             ] {
-                out += &line(name, &of(details, key));
+                let value = of(details, key);
+                let value = if key == "BuildTime" {
+                    text::ansic(&value).unwrap_or(value)
+                } else {
+                    value
+                };
+                out += &line(name, &value);
             }
             out += &line(
                 "OS/Arch",

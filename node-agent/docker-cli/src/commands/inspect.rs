@@ -45,6 +45,11 @@ async fn one(context: &Context, kind: &str, name: &str, size: bool) -> Result<Va
 
 /// Tries the kinds in docker's order.
 async fn any(context: &Context, wanted: &str, name: &str, size: bool) -> Result<Value, CallError> {
+    if name.trim().is_empty() {
+        return Err(CallError::Transport(
+            "invalid container name or ID: value is empty".into(),
+        ));
+    }
     if !wanted.is_empty() {
         return one(context, wanted, name, size).await;
     }
@@ -52,7 +57,7 @@ async fn any(context: &Context, wanted: &str, name: &str, size: bool) -> Result<
         match one(context, kind, name, size).await {
             Ok(value) => {
                 if size && kind != "container" {
-                    output::error(&format!("WARNING: --size ignored for {kind}s"));
+                    output::error(&format!("WARNING: --size ignored for {kind}"));
                 }
                 return Ok(value);
             }

@@ -252,11 +252,6 @@ async fn port(context: &Context) -> Result<u8, Failure> {
         (Some(text), _) => output::print(&text),
         (None, None) => {}
         (None, Some(port)) => {
-            let port = if port.contains('/') {
-                port.to_owned()
-            } else {
-                format!("{port}/tcp")
-            };
             return Err(Failure::new(format!(
                 "Error: No public port '{port}' published for {name}"
             )));

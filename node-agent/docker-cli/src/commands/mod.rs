@@ -2,6 +2,7 @@
 
 mod archive;
 mod attach;
+mod cp;
 mod create;
 mod exec;
 mod image;
@@ -27,7 +28,6 @@ use std::rc::Rc;
 pub(crate) struct Context {
     pub(crate) client: Rc<Client>,
     pub(crate) config: Config,
-    pub(crate) config_dir: String,
     pub(crate) args: Parsed,
 }
 
@@ -72,7 +72,7 @@ impl Context {
         Ok(Self {
             client: Rc::new(client),
             config,
-            config_dir,
+
             args,
         })
     }
@@ -197,6 +197,6 @@ pub(crate) async fn dispatch(context: &Context) -> Result<u8, Failure> {
         | Cmd::NetworkConnect
         | Cmd::NetworkDisconnect => volume::command(context).await,
         Cmd::Stats => stats::stats(context).await,
-        Cmd::Cp => Err(Failure::new("cp")),
+        Cmd::Cp => cp::cp(context).await,
     }
 }

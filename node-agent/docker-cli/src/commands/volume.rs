@@ -74,6 +74,7 @@ pub(crate) async fn command(context: &Context) -> Result<u8, Failure> {
                 }
             })
             .await
+            .map_err(|_| Failure::new("exit status 1"))
         }
         Cmd::NetworkConnect => {
             let text = |flag: &str| args.text(flag).filter(|v| !v.is_empty());
