@@ -1,3 +1,60 @@
 //! Build, serve, test, bench: what a person types.
 
-fn main() {}
+use std::net::SocketAddr;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use xtask::layout::Layout;
+use xtask::setup::{self, Purpose};
+use xtask::{build, clean, serve};
+
+#[derive(Parser)]
+#[command(name = "cargo xtask", about = "Builds, serves and tests Slipway.")]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Set everything up, build, and run the site on this machine.
+    Serve {
+        /// Address and port to serve on.
+        #[arg(long, default_value = "127.0.0.1:8080")]
+        listen: SocketAddr,
+        /// Configuration file for the server (limits, certificates; see README.md).
+        #[arg(long)]
+        config: Option<std::path::PathBuf>,
+    },
+    /// Build target/slipway/node-agent: one static binary with the site inside.
+    Build,
+    /// Install and build what serving or testing needs, and stop there.
+    Setup {
+        /// Also what `cargo xtask test` needs (Chromium, other container tools).
+        #[arg(long)]
+        test: bool,
+    },
+    /// Remove what xtask made: node image, library, binary, data (not cargo's own output).
+    Clean,
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let layout = Layout::of_this_workspace();
+    let result = match cli.command {
+        Command::Serve { listen, config } => serve::run(&layout, listen, config.as_deref()),
+        Command::Build => build::run(&layout),
+        Command::Setup { test } => {
+            let purpose = if test { Purpose::Test } else { Purpose::Serve };
+            setup::run(&layout, purpose)
+        }
+        Command::Clean => clean::run(&layout),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,11 @@
+//! The steps behind the commands of xtask, one module a subject. Nothing here is part of what a server runs; it builds, starts and tests it.
+
+pub mod build;
+pub mod clean;
+pub mod layout;
+pub mod process;
+pub mod progress;
+pub mod serve;
+pub mod server;
+pub mod setup;
+pub mod web;

@@ -1,0 +1,59 @@
+//! Running other programs: each failure says which program, what for, and how it ended.
+
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result, bail};
+
+/// Runs a program to its end with our own output streams and no input; an exit code other than zero is an error.
+pub fn run(command: &mut Command, what: &str) -> Result<()> {
+    let status = command
+        .stdin(Stdio::null())
+        .status()
+        .with_context(|| format!("{what}: cannot start {}", command.get_program().display()))?;
+    if !status.success() {
+        bail!("{what}: {} ended with {status}", shown(command));
+    }
+    Ok(())
+}
+
+/// As [`run`], but quiet: what the program printed is shown only when it fails.
+pub fn run_quiet(command: &mut Command, what: &str) -> Result<()> {
+    let output = command
+        .stdin(Stdio::null())
+        .output()
+        .with_context(|| format!("{what}: cannot start {}", command.get_program().display()))?;
+    if !output.status.success() {
+        eprint!("{}", String::from_utf8_lossy(&output.stdout));
+        eprint!("{}", String::from_utf8_lossy(&output.stderr));
+        bail!("{what}: {} ended with {}", shown(command), output.status);
+    }
+    Ok(())
+}
+
+/// What a program prints, or `None` when it is missing or fails.
+pub fn stdout(command: &mut Command) -> Option<String> {
+    let output = command.stdin(Stdio::null()).stderr(Stdio::null()).output().ok()?;
+    output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
+}
+
+/// Whether a program runs and succeeds.
+pub fn succeeds(command: &mut Command) -> bool {
+    stdout(command).is_some()
+}
+
+/// cargo as it called us.
+pub fn cargo() -> Command {
+    Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+}
+
+fn shown(command: &Command) -> String {
+    let mut line = command.get_program().display().to_string();
+    for arg in command.get_args().take(6) {
+        line.push(' ');
+        line.push_str(&arg.to_string_lossy());
+    }
+    if command.get_args().len() > 6 {
+        line.push_str(" …");
+    }
+    line
+}
