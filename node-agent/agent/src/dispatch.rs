@@ -1,0 +1,49 @@
+//! Which program the one binary is this time: the first word of the command line decides, or the name it was called by.
+//! Every program starts without a thread or an async runtime made here, since some (`init`, `shim`, `runtime`) must stay small.
+
+use std::{ffi::OsString, path::Path, process::ExitCode};
+
+/// A program's blocking entry point: the arguments after its name in, the exit code out.
+type Program = fn(Vec<OsString>) -> ExitCode;
+
+/// Every program: name, one line for the help text, entry point.
+const PROGRAMS: &[(&str, &str, Program)] = &[("library", "the starter images for nodes", crate::library::main)];
+
+/// Runs the program that `args` (with the name this was called by in front) asks for.
+pub fn main(args: Vec<OsString>) -> ExitCode {
+    let mut args = args.into_iter();
+    let called = args.next().unwrap_or_default();
+    let by_name = Path::new(&called).file_name().is_some_and(|name| name == "docker");
+    let wanted = if by_name { Some(OsString::from("docker")) } else { args.next() };
+    let Some(wanted) = wanted else {
+        eprint!("{}", help());
+        return ExitCode::from(2);
+    };
+    if wanted == "--help" || wanted == "-h" || wanted == "help" {
+        print!("{}", help());
+        return ExitCode::SUCCESS;
+    }
+    if wanted == "--version" || wanted == "-V" {
+        println!("node-agent {}", env!("CARGO_PKG_VERSION"));
+        return ExitCode::SUCCESS;
+    }
+    match PROGRAMS.iter().find(|(name, ..)| wanted == *name) {
+        Some((_, _, program)) => program(args.collect()),
+        None => {
+            eprintln!(
+                "node-agent: there is no program {:?} here; `node-agent --help` lists them",
+                wanted.display().to_string()
+            );
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn help() -> String {
+    let mut text = String::from("Usage: node-agent PROGRAM [ARGUMENTS]\n\nPrograms:\n");
+    for (name, line, _) in PROGRAMS {
+        text.push_str(&format!("  {name:<10}{line}\n"));
+    }
+    text.push_str("\n`node-agent PROGRAM --help` says more.\n");
+    text
+}

@@ -1,0 +1,5 @@
+//! The agent: nodes (sandboxes), sessions, terminals, labs and the site's own API. The library behind the binary `node-agent`;
+//! it is a library so that tests can start a real server in their own process.
+
+pub mod dispatch;
+pub mod library;
