@@ -1,1 +1,2 @@
 //! The image engine: what needs no kernel. Pure functions over text and bytes, the same in the browser and on a node; no I/O, no clock, no `unsafe`.
+pub mod cli;

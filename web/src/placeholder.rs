@@ -61,12 +61,10 @@ pub fn kinds(text: &str) -> Vec<Kind> {
 #[must_use]
 pub fn fill(text: &str, values: &BTreeMap<Kind, String>) -> String {
     pieces(text)
-        .map(
-            |(piece, kind)| match kind.and_then(|kind| values.get(&kind)) {
-                Some(value) => value.as_str(),
-                None => piece,
-            },
-        )
+        .map(|(piece, kind)| match kind.and_then(|kind| values.get(&kind)) {
+            Some(value) => value.as_str(),
+            None => piece,
+        })
         .collect()
 }
 
@@ -122,31 +120,16 @@ mod tests {
     use serde_json::json;
 
     fn values() -> BTreeMap<Kind, String> {
-        BTreeMap::from([
-            (Kind::Container, "4f1c2b3a4d5e".to_owned()),
-            (Kind::Image, "9a8b7c6d5e4f".to_owned()),
-        ])
+        BTreeMap::from([(Kind::Container, "4f1c2b3a4d5e".to_owned()), (Kind::Image, "9a8b7c6d5e4f".to_owned())])
     }
 
     #[test]
     fn every_spelling_is_filled() {
         for (text, wanted) in [
-            (
-                "docker container diff CONTAINER_ID",
-                "docker container diff 4f1c2b3a4d5e",
-            ),
-            (
-                "docker image tag <IMAGE_ID> ourfiglet",
-                "docker image tag 9a8b7c6d5e4f ourfiglet",
-            ),
-            (
-                "docker image history <image ID>",
-                "docker image history 9a8b7c6d5e4f",
-            ),
-            (
-                "docker rm CONTAINER_ID; docker rmi IMAGE_ID",
-                "docker rm 4f1c2b3a4d5e; docker rmi 9a8b7c6d5e4f",
-            ),
+            ("docker container diff CONTAINER_ID", "docker container diff 4f1c2b3a4d5e"),
+            ("docker image tag <IMAGE_ID> ourfiglet", "docker image tag 9a8b7c6d5e4f ourfiglet"),
+            ("docker image history <image ID>", "docker image history 9a8b7c6d5e4f"),
+            ("docker rm CONTAINER_ID; docker rmi IMAGE_ID", "docker rm 4f1c2b3a4d5e; docker rmi 9a8b7c6d5e4f"),
         ] {
             assert_eq!(fill(text, &values()), wanted);
         }
@@ -154,12 +137,7 @@ mod tests {
 
     #[test]
     fn shell_variables_are_left_alone() {
-        for text in [
-            "echo $IMAGE_ID",
-            "echo ${CONTAINER_ID}",
-            "MY_IMAGE_ID=3",
-            "IMAGE_IDS",
-        ] {
+        for text in ["echo $IMAGE_ID", "echo ${CONTAINER_ID}", "MY_IMAGE_ID=3", "IMAGE_IDS"] {
             assert_eq!(kinds(text), []);
             assert_eq!(fill(text, &values()), text);
         }
@@ -167,10 +145,7 @@ mod tests {
 
     #[test]
     fn each_kind_is_asked_for_once() {
-        assert_eq!(
-            kinds("IMAGE_ID CONTAINER_ID IMAGE_ID"),
-            [Kind::Container, Kind::Image]
-        );
+        assert_eq!(kinds("IMAGE_ID CONTAINER_ID IMAGE_ID"), [Kind::Container, Kind::Image]);
     }
 
     #[test]

@@ -146,10 +146,7 @@ impl Client {
 
     /// Begin.
     pub fn start(&mut self) -> Vec<Action> {
-        vec![
-            Action::Status(Status::Connecting),
-            Action::Connect { after: 0 },
-        ]
+        vec![Action::Status(Status::Connecting), Action::Connect { after: 0 }]
     }
 
     /// A socket is being opened.
@@ -179,10 +176,7 @@ impl Client {
             n => (250u32 << n.min(6)).min(10_000),
         };
         self.failures += 1;
-        vec![
-            Action::Status(Status::Reconnecting(self.failures)),
-            Action::Connect { after },
-        ]
+        vec![Action::Status(Status::Reconnecting(self.failures)), Action::Connect { after }]
     }
 
     /// The browser says that the network is back: what connection there is may be dead without its knowing, and a new one costs little.
@@ -304,17 +298,13 @@ impl Client {
                 self.phase = Phase::Exited;
                 // They were typed for the shell that is gone.
                 self.unacked.clear();
-                vec![
-                    Action::Notice(Notice::Exit(code)),
-                    Action::Status(Status::Exited),
-                ]
+                vec![Action::Notice(Notice::Exit(code)), Action::Status(Status::Exited)]
             }
             Event::Error(sentence) => vec![Action::Notice(Notice::Error(sentence))],
             Event::Size(size) if size.cols > 0 && size.rows > 0 => vec![Action::Resize(size)],
             Event::Size(_) => Vec::new(),
         };
-        self.deadline =
-            (self.phase == Phase::Live && !self.unacked.is_empty()).then_some(now + SILENCE_MS);
+        self.deadline = (self.phase == Phase::Live && !self.unacked.is_empty()).then_some(now + SILENCE_MS);
         actions
     }
 
@@ -364,10 +354,7 @@ impl Client {
         self.next = Some(end);
         actions.push(Action::Write {
             bytes: bytes[known..].to_vec(),
-            upto: Position {
-                shell: self.shell,
-                next: end,
-            },
+            upto: Position { shell: self.shell, next: end },
             replay: self.replaying,
         });
         actions
@@ -382,12 +369,7 @@ impl Client {
 
     fn hello(&self) -> Action {
         Action::Send(
-            Request::Hello {
-                next: self.next.unwrap_or(EVERYTHING),
-                client: self.id,
-                size: self.size,
-            }
-            .encode(),
+            Request::Hello { next: self.next.unwrap_or(EVERYTHING), client: self.id, size: self.size }.encode(),
         )
     }
 }
@@ -396,10 +378,7 @@ fn input_frames(first: u64, bytes: &[u8]) -> Vec<Action> {
     let mut first = first;
     let mut frames = Vec::new();
     for chunk in bytes.chunks(INPUT_CHUNK) {
-        let request = Request::Input {
-            first,
-            bytes: chunk,
-        };
+        let request = Request::Input { first, bytes: chunk };
         frames.push(Action::Send(request.encode()));
         first += chunk.len() as u64;
     }

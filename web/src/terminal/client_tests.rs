@@ -22,11 +22,7 @@ fn exit(code: i32) -> Vec<u8> {
 }
 
 fn hello(next: u64) -> Action {
-    let request = Request::Hello {
-        next,
-        client: ID,
-        size: SIZE,
-    };
+    let request = Request::Hello { next, client: ID, size: SIZE };
     Action::Send(request.encode())
 }
 
@@ -50,10 +46,7 @@ fn live() -> Client {
     let mut client = Client::new(ID, SIZE);
     client.start();
     assert_eq!(client.opened(0.0), [hello(EVERYTHING)]);
-    assert_eq!(
-        client.frame(&welcome(0, 0), 0.0),
-        [Action::Status(Status::Connected)]
-    );
+    assert_eq!(client.frame(&welcome(0, 0), 0.0), [Action::Status(Status::Connected)]);
     client
 }
 
@@ -64,10 +57,7 @@ fn keys_typed_before_the_welcome_are_sent_after_it() {
     assert_eq!(client.input(b"ls", 0.0), []);
     client.opened(0.0);
     assert_eq!(client.input(b"\r", 0.0), []);
-    assert_eq!(
-        client.frame(&welcome(0, 0), 0.0),
-        [Action::Status(Status::Connected), input(0, b"ls\r")]
-    );
+    assert_eq!(client.frame(&welcome(0, 0), 0.0), [Action::Status(Status::Connected), input(0, b"ls\r")]);
 }
 
 #[test]
@@ -80,10 +70,7 @@ fn only_what_the_server_lacks_is_sent_again() {
     client.input(b"g", 0.0);
     assert_eq!(client.opened(0.0), [hello(0)]);
     // It had taken "d" before the cut, but its acknowledgement was lost.
-    assert_eq!(
-        client.frame(&welcome(0, 4), 0.0),
-        [Action::Status(Status::Connected), input(4, b"efg")]
-    );
+    assert_eq!(client.frame(&welcome(0, 4), 0.0), [Action::Status(Status::Connected), input(4, b"efg")]);
 }
 
 #[test]
@@ -92,10 +79,7 @@ fn a_click_whose_bytes_arrived_is_not_repeated() {
     client.input(b"docker ps\r", 0.0);
     client.closed();
     client.opened(0.0);
-    assert_eq!(
-        client.frame(&welcome(0, 10), 0.0),
-        [Action::Status(Status::Connected)]
-    );
+    assert_eq!(client.frame(&welcome(0, 10), 0.0), [Action::Status(Status::Connected)]);
 }
 
 #[test]
@@ -170,23 +154,11 @@ fn after_an_exit_only_enter_speaks_and_asks_for_a_new_shell() {
     let mut client = live();
     client.frame(&output(0, b"logout"), 0.0);
     client.input(b"typed ahead", 0.0);
-    assert_eq!(
-        client.frame(&exit(3), 0.0),
-        [
-            Action::Notice(Notice::Exit(3)),
-            Action::Status(Status::Exited)
-        ]
-    );
+    assert_eq!(client.frame(&exit(3), 0.0), [Action::Notice(Notice::Exit(3)), Action::Status(Status::Exited)]);
     assert_eq!(client.input(b"x", 0.0), []);
-    assert_eq!(
-        client.input(b"\r", 0.0),
-        [Action::Status(Status::Connecting), hello(6)]
-    );
+    assert_eq!(client.input(b"\r", 0.0), [Action::Status(Status::Connecting), hello(6)]);
     // The new shell counts from the start, and what was typed for the old one is gone.
-    assert_eq!(
-        client.frame(&welcome(0, 0), 0.0),
-        [Action::Status(Status::Connected)]
-    );
+    assert_eq!(client.frame(&welcome(0, 0), 0.0), [Action::Status(Status::Connected)]);
     let prompt = client.frame(&output(0, b"$ "), 0.0);
     assert_eq!(client.parsed(position(&prompt[0])), [ack(2)]);
 }
@@ -197,13 +169,7 @@ fn after_an_exit_a_closed_connection_stays_closed_until_enter() {
     client.frame(&exit(0), 0.0);
     assert_eq!(client.closed(), []);
     assert_eq!(client.online(), []);
-    assert_eq!(
-        client.input(b"\r", 0.0),
-        [
-            Action::Status(Status::Connecting),
-            Action::Connect { after: 0 }
-        ]
-    );
+    assert_eq!(client.input(b"\r", 0.0), [Action::Status(Status::Connecting), Action::Connect { after: 0 }]);
 }
 
 #[test]
@@ -213,13 +179,7 @@ fn a_lost_shell_gets_none_of_the_input_meant_for_it() {
     client.input(b"rm -r build\r", 0.0);
     client.closed();
     client.opened(0.0);
-    assert_eq!(
-        client.frame(&welcome(0, 0), 0.0),
-        [
-            Action::Notice(Notice::Fresh),
-            Action::Status(Status::Connected)
-        ]
-    );
+    assert_eq!(client.frame(&welcome(0, 0), 0.0), [Action::Notice(Notice::Fresh), Action::Status(Status::Connected)]);
     // xterm finishes the old shell's bytes late: they say nothing about the new one's.
     assert_eq!(client.parsed(position(&old[0])), []);
     assert_eq!(client.input(b"ls\r", 0.0), [input(0, b"ls\r")]);
@@ -236,10 +196,7 @@ fn attempts_come_at_once_then_ever_more_slowly() {
             })
         })
         .collect();
-    assert_eq!(
-        waits,
-        [0, 500, 1000, 2000, 4000, 8000, 10_000, 10_000, 10_000]
-    );
+    assert_eq!(waits, [0, 500, 1000, 2000, 4000, 8000, 10_000, 10_000, 10_000]);
     assert!(client.online().contains(&Action::Connect { after: 0 }));
 }
 
@@ -258,18 +215,11 @@ fn silence_after_input_means_a_dead_connection() {
 #[test]
 fn a_probe_without_an_answer_reconnects_and_with_one_does_not() {
     let mut client = live();
-    assert_eq!(
-        client.probe(0.0),
-        [Action::Send(Request::Resize(SIZE).encode())]
-    );
+    assert_eq!(client.probe(0.0), [Action::Send(Request::Resize(SIZE).encode())]);
     client.frame(&[0x85, 0, 80, 0, 24], 10.0);
     assert_eq!(client.tick(PROBE_MS), []);
     client.probe(10_000.0);
-    assert!(
-        client
-            .tick(10_000.0 + PROBE_MS)
-            .contains(&Action::Disconnect)
-    );
+    assert!(client.tick(10_000.0 + PROBE_MS).contains(&Action::Disconnect));
 }
 
 #[test]
@@ -277,14 +227,8 @@ fn a_resize_to_nothing_is_not_sent() {
     let mut client = live();
     assert_eq!(client.resize(Size { cols: 0, rows: 24 }), []);
     assert_eq!(client.resize(SIZE), []);
-    let other = Size {
-        cols: 100,
-        rows: 30,
-    };
-    assert_eq!(
-        client.resize(other),
-        [Action::Send(Request::Resize(other).encode())]
-    );
+    let other = Size { cols: 100, rows: 30 };
+    assert_eq!(client.resize(other), [Action::Send(Request::Resize(other).encode())]);
 }
 
 #[test]
@@ -293,18 +237,12 @@ fn a_huge_paste_is_cut_into_frames_and_an_endless_one_refused() {
     let frames = client.input(&vec![b'p'; INPUT_CHUNK + 1], 0.0);
     assert_eq!(frames.len(), 2);
     assert_eq!(frames[1], input(INPUT_CHUNK as u64, b"p"));
-    assert_eq!(
-        client.input(&vec![b'p'; MAX_UNACKED], 0.0),
-        [Action::Notice(Notice::InputRefused(MAX_UNACKED))]
-    );
+    assert_eq!(client.input(&vec![b'p'; MAX_UNACKED], 0.0), [Action::Notice(Notice::InputRefused(MAX_UNACKED))]);
 }
 
 #[test]
 fn an_unknown_frame_becomes_a_sentence() {
     let mut client = live();
     let actions = client.frame(&[0x99, 1], 0.0);
-    assert!(
-        matches!(&actions[0], Action::Notice(Notice::Error(text)) if text.contains("0x99")),
-        "{actions:?}"
-    );
+    assert!(matches!(&actions[0], Action::Notice(Notice::Error(text)) if text.contains("0x99")), "{actions:?}");
 }

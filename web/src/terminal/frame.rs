@@ -126,10 +126,9 @@ impl fmt::Display for FrameError {
                 f,
                 "the server sent a terminal frame of unknown kind 0x{opcode:02x}; reload the page to get the version that belongs to it"
             ),
-            FrameError::Short { opcode, length } => write!(
-                f,
-                "the server sent a terminal frame of kind 0x{opcode:02x} with only {length} bytes"
-            ),
+            FrameError::Short { opcode, length } => {
+                write!(f, "the server sent a terminal frame of kind 0x{opcode:02x} with only {length} bytes")
+            }
         }
     }
 }
@@ -140,23 +139,14 @@ impl<'a> Event<'a> {
     /// Reads a frame.
     pub fn decode(frame: &'a [u8]) -> Result<Event<'a>, FrameError> {
         let (&opcode, payload) = frame.split_first().ok_or(FrameError::Empty)?;
-        let short = || FrameError::Short {
-            opcode,
-            length: payload.len(),
-        };
+        let short = || FrameError::Short { opcode, length: payload.len() };
         let number = |at: usize| -> Result<u64, FrameError> {
             let bytes = payload.get(at..at + 8).ok_or_else(short)?;
             Ok(u64::from_be_bytes(bytes.try_into().map_err(|_| short())?))
         };
         Ok(match opcode {
-            0x80 => Event::Welcome {
-                first: number(0)?,
-                accepted: number(8)?,
-            },
-            0x81 => Event::Output {
-                first: number(0)?,
-                bytes: &payload[8..],
-            },
+            0x80 => Event::Welcome { first: number(0)?, accepted: number(8)? },
+            0x81 => Event::Output { first: number(0)?, bytes: &payload[8..] },
             0x82 => Event::InputAck(number(0)?),
             0x83 => {
                 let bytes = payload.get(..4).ok_or_else(short)?;
@@ -164,10 +154,9 @@ impl<'a> Event<'a> {
             }
             0x84 => Event::Error(String::from_utf8_lossy(payload).into_owned()),
             0x85 => match *payload {
-                [c0, c1, r0, r1, ..] => Event::Size(Size {
-                    cols: u16::from_be_bytes([c0, c1]),
-                    rows: u16::from_be_bytes([r0, r1]),
-                }),
+                [c0, c1, r0, r1, ..] => {
+                    Event::Size(Size { cols: u16::from_be_bytes([c0, c1]), rows: u16::from_be_bytes([r0, r1]) })
+                }
                 _ => return Err(short()),
             },
             _ => return Err(FrameError::UnknownOpcode(opcode)),
@@ -181,12 +170,9 @@ mod tests {
 
     #[test]
     fn hello_has_the_documented_layout() {
-        let frame = Request::Hello {
-            next: EVERYTHING,
-            client: *b"0123456789abcdef",
-            size: Size { cols: 80, rows: 24 },
-        }
-        .encode();
+        let frame =
+            Request::Hello { next: EVERYTHING, client: *b"0123456789abcdef", size: Size { cols: 80, rows: 24 } }
+                .encode();
         let mut wanted = vec![0, 255, 255, 255, 255, 255, 255, 255, 255];
         wanted.extend(b"0123456789abcdef");
         wanted.extend([0, 80, 0, 24]);
@@ -195,38 +181,19 @@ mod tests {
 
     #[test]
     fn input_keeps_bytes_that_are_no_utf8() {
-        let frame = Request::Input {
-            first: 258,
-            bytes: &[0xff, 0x00, 0xc3],
-        }
-        .encode();
+        let frame = Request::Input { first: 258, bytes: &[0xff, 0x00, 0xc3] }.encode();
         assert_eq!(frame, [1, 0, 0, 0, 0, 0, 0, 1, 2, 0xff, 0x00, 0xc3]);
     }
 
     #[test]
     fn every_event_is_read() {
         let welcome = [&[0x80][..], &7u64.to_be_bytes(), &9u64.to_be_bytes()].concat();
-        assert_eq!(
-            Event::decode(&welcome),
-            Ok(Event::Welcome {
-                first: 7,
-                accepted: 9
-            })
-        );
+        assert_eq!(Event::decode(&welcome), Ok(Event::Welcome { first: 7, accepted: 9 }));
         let output = [&[0x81][..], &3u64.to_be_bytes(), b"\xe2\x82"].concat();
-        assert_eq!(
-            Event::decode(&output),
-            Ok(Event::Output {
-                first: 3,
-                bytes: b"\xe2\x82"
-            })
-        );
+        assert_eq!(Event::decode(&output), Ok(Event::Output { first: 3, bytes: b"\xe2\x82" }));
         let exit = [&[0x83][..], &(-1i32).to_be_bytes()].concat();
         assert_eq!(Event::decode(&exit), Ok(Event::Exit(-1)));
-        assert_eq!(
-            Event::decode(&[0x85, 0, 80, 0, 24]),
-            Ok(Event::Size(Size { cols: 80, rows: 24 }))
-        );
+        assert_eq!(Event::decode(&[0x85, 0, 80, 0, 24]), Ok(Event::Size(Size { cols: 80, rows: 24 })));
     }
 
     #[test]
@@ -234,10 +201,7 @@ mod tests {
         assert_eq!(Event::decode(&[]), Err(FrameError::Empty));
         assert_eq!(Event::decode(&[0x7f]), Err(FrameError::UnknownOpcode(0x7f)));
         for opcode in [0x80, 0x81, 0x82, 0x83, 0x85] {
-            assert_eq!(
-                Event::decode(&[opcode, 1, 2]),
-                Err(FrameError::Short { opcode, length: 2 })
-            );
+            assert_eq!(Event::decode(&[opcode, 1, 2]), Err(FrameError::Short { opcode, length: 2 }));
         }
     }
 }

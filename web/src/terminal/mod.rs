@@ -3,3 +3,9 @@
 
 pub mod client;
 pub mod frame;
+#[cfg(target_arch = "wasm32")]
+mod socket;
+#[cfg(target_arch = "wasm32")]
+pub mod view;
+#[cfg(target_arch = "wasm32")]
+mod xterm;

@@ -1,0 +1,45 @@
+//! Standard output and error of the command. A reader that has gone away ends the command as a broken pipe ends any other.
+
+use std::io::{ErrorKind, Write};
+
+fn settle(result: std::io::Result<()>) {
+    if let Err(e) = result {
+        // What SIGPIPE would have made of it.
+        std::process::exit(if e.kind() == ErrorKind::BrokenPipe {
+            141
+        } else {
+            1
+        });
+    }
+}
+
+/// Writes bytes to standard output, at once.
+pub(crate) fn bytes(data: &[u8]) {
+    let mut out = std::io::stdout().lock();
+    settle(out.write_all(data).and_then(|()| out.flush()));
+}
+
+/// Writes text to standard output, at once.
+pub(crate) fn print(text: &str) {
+    bytes(text.as_bytes());
+}
+
+/// Writes text and a newline to standard output.
+pub(crate) fn line(text: &str) {
+    print(&format!("{text}\n"));
+}
+
+/// Writes bytes to standard error.
+pub(crate) fn error_bytes(data: &[u8]) {
+    settle(std::io::stderr().lock().write_all(data));
+}
+
+/// Writes text and a newline to standard error.
+pub(crate) fn error(text: &str) {
+    error_bytes(format!("{text}\n").as_bytes());
+}
+
+/// Writes out what is still buffered.
+pub(crate) fn flush() {
+    let _ = std::io::stdout().lock().flush();
+}

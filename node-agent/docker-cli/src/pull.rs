@@ -1,0 +1,218 @@
+//! Pulling an image and showing its progress, for `docker pull` and for a run whose image is missing.
+
+use crate::client::query;
+use crate::commands::Context;
+use crate::error::CallError;
+use crate::{output, terminal};
+use engine_wasm::cli::progress::Progress;
+use http::{HeaderMap, HeaderValue, Method};
+use http_body_util::BodyExt;
+use hyper::body::Incoming;
+use serde_json::Value;
+
+/// What an image argument names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Image {
+    /// Whether it is a name (and not an id).
+    pub(crate) named: bool,
+    /// `docker.io/library/alpine`.
+    pub(crate) name: String,
+    /// The tag or the digest.
+    pub(crate) tag: String,
+    /// Whether neither was given.
+    pub(crate) default_tag: bool,
+    /// `alpine:latest`, as messages show it.
+    pub(crate) familiar: String,
+}
+
+impl Image {
+    /// `docker.io/library/alpine:latest`.
+    pub(crate) fn full(&self) -> String {
+        let separator = if self.tag.contains(':') { '@' } else { ':' };
+        format!("{}{separator}{}", self.name, self.tag)
+    }
+}
+
+/// Where the progress of an image's transfer is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Target {
+    Stdout,
+    Stderr,
+    Nowhere,
+}
+
+/// Pulls for a container that is to be made; progress goes to standard error.
+///
+/// # Errors
+/// The engine's.
+pub(crate) async fn for_create(
+    context: &Context,
+    image: &Image,
+    platform: &str,
+    quiet: bool,
+) -> Result<(), CallError> {
+    pull(
+        context,
+        image,
+        platform,
+        false,
+        if quiet {
+            Target::Nowhere
+        } else {
+            Target::Stderr
+        },
+    )
+    .await
+}
+
+/// Pulls an image, or all tags of its name.
+///
+/// # Errors
+/// The engine's.
+pub(crate) async fn pull(
+    context: &Context,
+    image: &Image,
+    platform: &str,
+    all_tags: bool,
+    target: Target,
+) -> Result<(), CallError> {
+    let tag = if all_tags { "" } else { &image.tag };
+    let path = format!(
+        "/images/create{}",
+        query(&[
+            ("fromImage", &image.name),
+            ("platform", platform),
+            ("tag", tag)
+        ])
+    );
+    let mut headers = HeaderMap::new();
+    headers.insert("x-registry-auth", HeaderValue::from_static("e30="));
+    let answer = context
+        .client
+        .send(Method::POST, &path, headers, crate::client::empty())
+        .await?;
+    show(answer.into_body(), target).await
+}
+
+/// Shows a stream of progress messages as it comes.
+///
+/// # Errors
+/// The failure that the engine reports in the stream.
+pub(crate) async fn show(mut body: Incoming, target: Target) -> Result<(), CallError> {
+    let on_terminal = match target {
+        Target::Stdout => terminal::stdout_is_terminal(),
+        Target::Stderr => terminal::stderr_is_terminal(),
+        Target::Nowhere => false,
+    };
+    let mut progress =
+        Progress::new(on_terminal.then(|| terminal::width(target == Target::Stderr)));
+    let write = |text: &str| match target {
+        Target::Stdout => output::print(text),
+        Target::Stderr => output::error_bytes(text.as_bytes()),
+        Target::Nowhere => {}
+    };
+    let mut pending = Vec::new();
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|e| CallError::Transport(e.to_string()))?;
+        let Some(data) = frame.data_ref() else {
+            continue;
+        };
+        pending.extend_from_slice(data);
+        let mut values = serde_json::Deserializer::from_slice(&pending).into_iter::<Value>();
+        let mut used = 0;
+        while let Some(Ok(message)) = values.next() {
+            used = values.byte_offset();
+            let now = std::time::SystemTime::UNIX_EPOCH
+                .elapsed()
+                .map_or(0, |d| d.as_secs());
+            match progress.push(&message, i64::try_from(now).unwrap_or_default()) {
+                Ok(text) => write(&text),
+                Err((error, text)) => {
+                    write(&text);
+                    return Err(CallError::Transport(error));
+                }
+            }
+        }
+        pending.drain(..used);
+    }
+    Ok(())
+}
+
+/// Reads an image argument.
+///
+/// # Errors
+/// The reference grammar's text.
+pub(crate) fn normalize(text: &str) -> Result<Image, String> {
+    let hex = |s: &str, n: usize| {
+        s.len() == n
+            && s.bytes()
+                .all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
+    };
+    if hex(text, 64) || text.strip_prefix("sha256:").is_some_and(|d| hex(d, 64)) {
+        return Ok(Image {
+            named: false,
+            name: text.to_owned(),
+            tag: String::new(),
+            default_tag: false,
+            familiar: text.to_owned(),
+        });
+    }
+    let (rest, digest) = match text.split_once('@') {
+        Some((rest, digest)) => (rest, Some(digest)),
+        None => (text, None),
+    };
+    let (name, tag) = match rest.rsplit_once(':') {
+        Some((name, tag)) if !tag.contains('/') => (name, Some(tag)),
+        _ => (rest, None),
+    };
+    let (domain, path) = match name.split_once('/') {
+        Some((domain, path)) if domain.contains(['.', ':']) || domain == "localhost" => {
+            (domain, path.to_owned())
+        }
+        _ => ("docker.io", name.to_owned()),
+    };
+    let path = if domain == "docker.io" && !path.contains('/') {
+        format!("library/{path}")
+    } else {
+        path
+    };
+    if path.bytes().any(|b| b.is_ascii_uppercase()) {
+        return Err(format!(
+            "invalid reference format: repository name ({path}) must be lowercase"
+        ));
+    }
+    let part = |p: &str| {
+        !p.is_empty()
+            && p.bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b))
+            && !p.starts_with(['.', '_', '-'])
+            && !p.ends_with(['.', '_', '-'])
+    };
+    let good_tag = |t: &str| {
+        !t.is_empty()
+            && t.len() <= 128
+            && !t.starts_with(['.', '-'])
+            && t.bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b))
+    };
+    let good_digest = |d: &str| d.strip_prefix("sha256:").is_some_and(|d| hex(d, 64));
+    if !path.split('/').all(part)
+        || tag.is_some_and(|t| !good_tag(t))
+        || digest.is_some_and(|d| !good_digest(d))
+    {
+        return Err("invalid reference format".into());
+    }
+    let familiar_name = match domain {
+        "docker.io" => path.strip_prefix("library/").unwrap_or(&path).to_owned(),
+        _ => format!("{domain}/{path}"),
+    };
+    let chosen = digest.or(tag).unwrap_or("latest").to_owned();
+    let separator = if digest.is_some() { '@' } else { ':' };
+    Ok(Image {
+        named: true,
+        name: format!("{domain}/{path}"),
+        default_tag: digest.is_none() && tag.is_none(),
+        familiar: format!("{familiar_name}{separator}{chosen}"),
+        tag: chosen,
+    })
+}

@@ -1,0 +1,217 @@
+//! `POST /containers/create`: from a request to a record on disk with a writable layer under it.
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::sync::Arc;
+
+use slipway_images::{ImageId, ResolveError};
+
+use super::{Container, Data, mounts, names};
+use crate::clock;
+use crate::engine::Engine;
+use crate::error::{Error, Result};
+use crate::spec::{caps, resources};
+use crate::types::{Config, EndpointSettings, HostConfig, NetworkSettings, NetworkingConfig, Record, State};
+
+/// A create request.
+#[derive(Debug, Default)]
+pub struct Create {
+    /// Name asked for; a random one when absent.
+    pub name: Option<String>,
+    /// `Config`.
+    pub config: Config,
+    /// `HostConfig`.
+    pub host: HostConfig,
+    /// `NetworkingConfig`.
+    pub networking: NetworkingConfig,
+}
+
+/// Finds an image by what a client typed.
+///
+/// # Errors
+/// Docker's 404 sentence.
+pub fn resolve_image(engine: &Engine, name: &str) -> Result<ImageId> {
+    engine.store.resolve(name).map_err(|e| match e {
+        ResolveError::Ambiguous(_) => Error::bad(e.to_string()),
+        _ => Error::not_found(crate::images::no_such_image(name)),
+    })
+}
+
+/// Creates a container and returns it. Blocking.
+///
+/// # Errors
+/// Docker's sentences; nothing is left behind.
+pub fn create(engine: &Arc<Engine>, mut request: Create) -> Result<Arc<Container>> {
+    let in_v2 = cgroup_v2();
+    if request.config.image.is_empty() {
+        return Err(Error::bad("no image specified"));
+    }
+    let image_id = resolve_image(engine, &request.config.image)?;
+    let image = engine.store.image(&image_id)?;
+    let image_config: Config = serde_json::to_value(&image.config.config)
+        .and_then(crate::types::from_go_json)
+        .map_err(|e| Error::internal(format!("reading the configuration of image {image_id}: {e}")))?;
+    request.config.merge_image(&image_config);
+    request.host.apply_defaults(in_v2);
+    check(&request)?;
+    let argv = request.config.argv();
+    let Some((path, args)) = argv.split_first() else { return Err(Error::bad("no command specified")) };
+    let id = names::new_id();
+    let name = reserve_name(engine, request.name.as_deref(), &id)?;
+    if request.config.hostname.is_empty() {
+        request.config.hostname = if request.host.network_mode == "host" { host_name() } else { id[..12].to_owned() };
+    }
+    let Create { config, host, networking, .. } = request;
+    let dir = engine.config.data_root.join("containers").join(&id);
+    let own = |file: &str| dir.join(file).to_string_lossy().into_owned();
+    let record = Record {
+        state: State::default(),
+        created: clock::now_string(),
+        path: path.clone(),
+        args: args.to_vec(),
+        image: image_id.to_string(),
+        network_settings: settings(&host, &networking),
+        log_path: if host.log_config.kind == "none" { String::new() } else { own(&format!("{id}-json.log")) },
+        name: format!("/{name}"),
+        driver: "overlay2".into(),
+        os: "linux".into(),
+        hostname_path: own("hostname"),
+        hosts_path: own("hosts"),
+        resolv_conf_path: own("resolv.conf"),
+        no_new_privileges: crate::spec::no_new_privileges(&host),
+        id: id.clone(),
+        config,
+        ..Record::default()
+    };
+    let container = Container::new(&engine.config, Data { record, host });
+    let made = build(engine, &container, &image_id);
+    if let Err(error) = made {
+        engine.containers().release(&name);
+        // The first error is the one to report; a later start of the engine sweeps what stays.
+        let _ = engine.store.remove_rw(&id);
+        let _ = std::fs::remove_dir_all(&dir);
+        return Err(error);
+    }
+    engine.containers().insert(container.clone());
+    container.event(engine, "create", &[]);
+    Ok(container)
+}
+
+fn build(engine: &Arc<Engine>, container: &Arc<Container>, image: &ImageId) -> Result<()> {
+    use std::os::unix::fs::DirBuilderExt;
+    std::fs::DirBuilder::new().mode(0o710).create(&container.dir)?;
+    engine.store.create_rw(&container.id, Some(image), fill_init_layer)?;
+    mounts::prepare(engine, container)?;
+    container.save()
+}
+
+fn reserve_name(engine: &Engine, wanted: Option<&str>, id: &str) -> Result<String> {
+    if let Some(name) = wanted {
+        let name = name.strip_prefix('/').unwrap_or(name);
+        names::check(name)?;
+        engine.containers().reserve(name, id)?;
+        return Ok(name.to_owned());
+    }
+    for attempt in 0.. {
+        let name = names::random_name(attempt);
+        if engine.containers().reserve(&name, id).is_ok() {
+            return Ok(name);
+        }
+        if attempt > 1000 {
+            break;
+        }
+    }
+    let name = id[..12].to_owned();
+    engine.containers().reserve(&name, id).map(|()| name)
+}
+
+fn check(request: &Create) -> Result<()> {
+    let (config, host) = (&request.config, &request.host);
+    resources::check(host)?;
+    caps::effective(&host.cap_add.clone().unwrap_or_default(), &host.cap_drop.clone().unwrap_or_default(), false)?;
+    if !config.working_dir.is_empty() && !config.working_dir.starts_with('/') {
+        return Err(Error::bad(format!(
+            "the working directory '{}' is invalid, it needs to be an absolute path",
+            config.working_dir
+        )));
+    }
+    if !config.stop_signal.is_empty() {
+        super::stop::parse_signal(&config.stop_signal)?;
+    }
+    if host.auto_remove && !matches!(host.restart_policy.name.as_str(), "" | "no") {
+        return Err(Error::bad("can't create 'AutoRemove' container with restart policy"));
+    }
+    let policy = &host.restart_policy;
+    match policy.name.as_str() {
+        "no" | "always" | "unless-stopped" if policy.maximum_retry_count != 0 => {
+            return Err(Error::bad(
+                "invalid restart policy: maximum retry count can only be used with 'on-failure'",
+            ));
+        }
+        "no" | "always" | "unless-stopped" => {}
+        "on-failure" if policy.maximum_retry_count < 0 => {
+            return Err(Error::bad("invalid restart policy: maximum retry count cannot be negative"));
+        }
+        "on-failure" => {}
+        other => return Err(Error::bad(format!("invalid restart policy: unknown policy '{other}'; use one of 'no', 'always', 'on-failure', or 'unless-stopped'"))),
+    }
+    match host.log_config.kind.as_str() {
+        "json-file" | "none" => {}
+        other => return Err(Error::bad(format!("logger: no log driver named '{other}' is registered"))),
+    }
+    super::start::log_limits(host)?;
+    match host.network_mode.as_str() {
+        "bridge" | "host" | "none" => {}
+        mode if mode.starts_with("container:") => {}
+        other => return Err(Error::not_found(format!("network {other} not found"))),
+    }
+    if host.init == Some(true) && super::start::init_program().is_none() {
+        return Err(Error::bad("--init needs the program docker-init or tini in the engine's PATH, and neither is there"));
+    }
+    for option in host.security_opt.iter().flatten() {
+        let key = option.split(['=', ':']).next().unwrap_or_default();
+        if !matches!(key, "no-new-privileges" | "seccomp" | "apparmor" | "label" | "systempaths") {
+            return Err(Error::bad(format!("invalid --security-opt 2: {option:?}")));
+        }
+    }
+    crate::network::ports::check(host)
+}
+
+fn settings(host: &HostConfig, networking: &NetworkingConfig) -> NetworkSettings {
+    let mut settings = NetworkSettings::default();
+    let mode = &host.network_mode;
+    if matches!(mode.as_str(), "bridge" | "host" | "none") {
+        let endpoint = networking.endpoints_config.get(mode).or_else(|| networking.endpoints_config.get("default"));
+        let endpoint: EndpointSettings = endpoint.cloned().unwrap_or_default();
+        settings.networks.insert(mode.clone(), endpoint);
+    }
+    settings
+}
+
+/// What Docker puts between the image and the container's own layer, so that mounts have their targets.
+fn fill_init_layer(root: &Path) -> std::io::Result<()> {
+    use crate::rootfs::{create_dir_all, create_mount_point};
+    for dir in ["/dev/pts", "/dev/shm", "/proc", "/sys"] {
+        create_dir_all(root, Path::new(dir))?;
+    }
+    for file in ["/etc/hosts", "/etc/hostname", "/etc/resolv.conf", "/dev/console", "/.dockerenv"] {
+        create_mount_point(root, Path::new(file), false)?;
+    }
+    let etc = create_dir_all(root, Path::new("/etc"))?;
+    let mtab = etc.path().join("mtab");
+    if std::fs::symlink_metadata(&mtab).is_err() {
+        std::os::unix::fs::symlink("/proc/mounts", mtab)?;
+    }
+    let dockerenv = root.join(".dockerenv");
+    std::fs::set_permissions(dockerenv, std::fs::Permissions::from_mode(0o755))
+}
+
+/// Whether the unified hierarchy is the only one.
+#[must_use]
+pub fn cgroup_v2() -> bool {
+    Path::new("/sys/fs/cgroup/cgroup.controllers").exists()
+}
+
+fn host_name() -> String {
+    nix::unistd::gethostname().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default()
+}
