@@ -10,7 +10,7 @@ pub mod library;
 mod preflight;
 mod random;
 pub mod relay;
-pub mod serve;
 pub mod sandbox;
+pub mod serve;
 pub mod sessions;
 pub mod terminals;
