@@ -7,6 +7,7 @@ mod images;
 mod layers;
 mod paths;
 mod references;
+mod remove;
 mod rw;
 mod sweep;
 
@@ -25,6 +26,7 @@ use crate::layer::in_user_namespace;
 pub use commit::CommitOptions;
 pub use images::ImageSummary;
 pub use layers::Layer;
+pub use remove::{ImageUser, Removed};
 pub use rw::RwLayer;
 
 use layers::LayerRecord;
