@@ -2,7 +2,6 @@
 
 pub mod cli;
 mod golang;
-pub mod cli;
 pub mod reference;
 pub mod tabwriter;
 pub mod units;
