@@ -215,8 +215,8 @@ fn silence_after_input_means_a_dead_connection() {
 #[test]
 fn a_probe_without_an_answer_reconnects_and_with_one_does_not() {
     let mut client = live();
-    assert_eq!(client.probe(0.0), [Action::Send(Request::Resize(SIZE).encode())]);
-    client.frame(&[0x85, 0, 80, 0, 24], 10.0);
+    assert_eq!(client.probe(0.0), [input(0, b"")]);
+    client.frame(&input_ack(0), 10.0);
     assert_eq!(client.tick(PROBE_MS), []);
     client.probe(10_000.0);
     assert!(client.tick(10_000.0 + PROBE_MS).contains(&Action::Disconnect));
