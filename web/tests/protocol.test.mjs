@@ -96,6 +96,14 @@ test("a server that is full says so in its own words, and a second try works", a
   await shows(page, /root@node1/);
 });
 
+test("a lab without terminals is text alone, and costs no node", async () => {
+  server.labs.set("to-read", { slug: "to-read", title: "To read", description: "", terms: 0, html: "<p>Just words.</p>" });
+  await page.goto(`${server.url}/labs/to-read`);
+  await page.getByText("Just words.").waitFor();
+  assert.equal(await page.getByRole("separator").count(), 0);
+  assert.equal(server.sessions.size, 0);
+});
+
 test("keys arrive as the bytes they are", async () => {
   const terminal = await open();
   await page.locator(".xterm").click();
