@@ -241,6 +241,23 @@ fn a_huge_paste_is_cut_into_frames_and_an_endless_one_refused() {
 }
 
 #[test]
+fn refused_input_is_dropped_and_what_is_typed_later_is_not() {
+    let mut client = live();
+    client.input(b"taken", 0.0);
+    client.input(b"refused", 0.0);
+    let actions = client.frame(b"\x84too much waits", 0.0);
+    assert_eq!(actions, [Action::Notice(Notice::Error("too much waits".into())), hello(0)]);
+    assert_eq!(client.input(b"later", 0.0), []);
+    assert_eq!(client.frame(&welcome(0, 5), 0.0), [Action::Status(Status::Connected), input(5, b"later")]);
+}
+
+#[test]
+fn an_error_without_input_under_way_is_only_told() {
+    let mut client = live();
+    assert_eq!(client.frame(b"\x84no", 0.0), [Action::Notice(Notice::Error("no".into()))]);
+}
+
+#[test]
 fn an_unknown_frame_becomes_a_sentence() {
     let mut client = live();
     let actions = client.frame(&[0x99, 1], 0.0);
