@@ -1,6 +1,12 @@
 //! The agent: nodes (sandboxes), sessions, terminals, labs and the site's own API. The library behind the binary `node-agent`;
 //! it is a library so that tests can start a real server in their own process.
 
+pub mod config;
 pub mod dispatch;
 pub mod labs;
+pub mod init;
+mod random;
+pub mod relay;
+pub mod sandbox;
+pub mod sessions;
 pub mod terminals;

@@ -1,201 +1,308 @@
-//! A terminal without its PTY and without its sockets: who watches, what each has seen, which input has been taken, when
-//! the PTY may be read. The owner reports what happens and asks what to do; no method waits, and none may be called twice
-//! for one event except where it says so.
+//! One terminal as a state machine without transport, clock or kernel: numbered output for several viewers with a window each,
+//! input accepted exactly once per client, and a size that is the smallest of the viewers'.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 
-use super::{
-    frame::{Number, PageId, Size},
-    ring::Ring,
-};
+use bytes::Bytes;
 
-/// Bytes of output kept for pages that come back.
-pub const RING: usize = 2 * 1024 * 1024;
-/// Unacknowledged bytes of output after which the PTY is no longer read.
-pub const WINDOW: u64 = 256 * 1024;
-/// The largest OUTPUT frame, bytes.
-pub const CHUNK: usize = 64 * 1024;
-/// How many pages' input counts are remembered; the one unheard for longest is forgotten first.
-const PAGES: usize = 64;
+use super::{frame::ClientId, ring::Ring};
 
-/// One connection to this terminal.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct ViewerId(pub u64);
+/// Bytes of output kept for replay.
+pub const RING: usize = 2 << 20;
+/// Bytes of unacknowledged output after which the terminal is no longer read.
+pub const WINDOW: u64 = 256 << 10;
+/// Clients whose input counters are kept; the one longest unseen goes first.
+const CLIENTS: usize = 64;
+
+/// A connection, as the transport numbers them.
+pub type ViewerId = u64;
+
+/// Why the terminal refuses something; the text goes to the page.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Refusal {
+    /// A frame before HELLO.
+    #[error("send HELLO first")]
+    NoHello,
+    /// Input bytes are missing.
+    #[error("input byte {expected} is next, this frame starts at {got}; send HELLO to learn the number")]
+    Gap {
+        /// The number wanted.
+        expected: u64,
+        /// The number that came.
+        got: u64,
+    },
+    /// A size with a zero.
+    #[error("a terminal of {cols} columns and {rows} rows cannot be; the size stays as it is")]
+    Size {
+        /// Columns asked for.
+        cols: u16,
+        /// Rows asked for.
+        rows: u16,
+    },
+    /// An acknowledgement of what was not sent.
+    #[error("output up to {sent} was sent, {got} cannot be acknowledged")]
+    Ack {
+        /// Number of the first byte not sent.
+        sent: u64,
+        /// What was acknowledged.
+        got: u64,
+    },
+}
 
 #[derive(Debug)]
 struct Viewer {
-    page: PageId,
-    sent: Number,
-    acked: Number,
-    size: Option<Size>,
+    client: ClientId,
+    sent: u64,
+    acked: u64,
+    size: Option<(u16, u16)>,
 }
 
-/// Input that starts after bytes which never came.
-#[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("input starts at byte {first}, but only {accepted} bytes have come: send the missing ones first")]
-pub struct InputGap {
-    /// Where the input started.
-    pub first: Number,
-    /// What had been accepted.
-    pub accepted: Number,
-}
-
-/// A terminal's state.
+/// The terminal.
 #[derive(Debug)]
 pub struct Core {
     ring: Ring,
-    viewers: HashMap<ViewerId, Viewer>,
-    /// Output numbers that a viewer has acknowledged, the highest of all times: beyond the ring nothing newer may be lost.
-    seen: Number,
-    accepted: HashMap<PageId, Number>,
-    heard: VecDeque<PageId>,
-    size: Size,
+    window: u64,
+    viewers: BTreeMap<ViewerId, Viewer>,
+    accepted: VecDeque<(ClientId, u64)>,
 }
 
 impl Core {
-    /// A terminal of `size` that has said nothing yet.
-    pub fn new(size: Size) -> Self {
-        Self {
-            ring: Ring::new(RING),
-            viewers: HashMap::new(),
-            seen: 0,
-            accepted: HashMap::new(),
-            heard: VecDeque::new(),
-            size,
-        }
+    /// A terminal with no output and no viewers.
+    pub fn new(ring: usize, window: u64) -> Self {
+        Self { ring: Ring::new(ring), window, viewers: BTreeMap::new(), accepted: VecDeque::new() }
     }
 
-    /// The size now in force.
-    pub fn size(&self) -> Size {
-        self.size
+    /// A viewer says HELLO, first or again: the number of the output byte it gets next, and how much of its client's input has
+    /// been accepted. A size with a zero is no size.
+    pub fn hello(&mut self, viewer: ViewerId, next: u64, client: ClientId, cols: u16, rows: u16) -> (u64, u64) {
+        let start = self.ring.start();
+        let next = if next == u64::MAX { start } else { next.clamp(start, self.ring.next()) };
+        let size = (cols > 0 && rows > 0).then_some((cols, rows));
+        self.viewers.insert(viewer, Viewer { client, sent: next, acked: next, size });
+        (next, *self.counter(client))
     }
 
-    /// Number that the next output byte will have.
-    pub fn end(&self) -> Number {
-        self.ring.end()
-    }
-
-    /// A connection said HELLO. Returns the number of the first output byte that it will get and how much of its page's
-    /// input has been accepted. A second HELLO on one connection starts it anew.
-    pub fn connect(
-        &mut self,
-        viewer: ViewerId,
-        page: PageId,
-        next: Option<Number>,
-        size: Option<Size>,
-    ) -> (Number, Number) {
-        let next = next.unwrap_or(0).clamp(self.ring.start(), self.ring.end());
-        self.viewers.insert(viewer, Viewer { page, sent: next, acked: next, size });
-        (next, self.hear(page))
-    }
-
-    /// A connection is gone. Calling it for one that never said HELLO does nothing.
-    pub fn disconnect(&mut self, viewer: ViewerId) {
+    /// A viewer has gone. May be called for one that never came.
+    pub fn leave(&mut self, viewer: ViewerId) {
         self.viewers.remove(&viewer);
     }
 
-    fn hear(&mut self, page: PageId) -> Number {
-        self.heard.retain(|other| *other != page);
-        self.heard.push_back(page);
-        if self.heard.len() > PAGES
-            && let Some(forgotten) = self.heard.pop_front()
-        {
-            self.accepted.remove(&forgotten);
+    fn counter(&mut self, client: ClientId) -> &mut u64 {
+        let entry = match self.accepted.iter().position(|(known, _)| *known == client) {
+            Some(index) => self.accepted.remove(index).unwrap_or((client, 0)),
+            None => (client, 0),
+        };
+        if self.accepted.len() >= CLIENTS {
+            let viewers = &self.viewers;
+            let idle =
+                self.accepted.iter().position(|(known, _)| viewers.values().all(|viewer| viewer.client != *known));
+            self.accepted.remove(idle.unwrap_or(0));
         }
-        *self.accepted.entry(page).or_insert(0)
+        self.accepted.push_back(entry);
+        let last = self.accepted.len() - 1;
+        &mut self.accepted[last].1
     }
 
-    /// Takes typed bytes of the viewer's page. Returns those that are new, to be written to the PTY, and the number
-    /// accepted after them. Bytes that came before (on a connection that broke) are left out, so each arrives once.
+    /// Input from a viewer: the bytes not accepted before, and the number accepted with them.
     ///
     /// # Errors
-    /// [`InputGap`] when earlier bytes are missing; nothing is taken then.
-    pub fn input<'a>(
-        &mut self,
-        viewer: ViewerId,
-        first: Number,
-        bytes: &'a [u8],
-    ) -> Result<(&'a [u8], Number), InputGap> {
-        let Some(page) = self.viewers.get(&viewer).map(|viewer| viewer.page) else {
-            return Err(InputGap { first, accepted: 0 });
+    /// When the viewer has not said HELLO or bytes before these are missing.
+    pub fn input(&mut self, viewer: ViewerId, number: u64, mut bytes: Bytes) -> Result<(Bytes, u64), Refusal> {
+        let client = self.viewers.get(&viewer).ok_or(Refusal::NoHello)?.client;
+        let accepted = self.counter(client);
+        let Some(known) = accepted.checked_sub(number) else {
+            return Err(Refusal::Gap { expected: *accepted, got: number });
         };
-        let accepted = self.hear(page);
-        if first > accepted {
-            return Err(InputGap { first, accepted });
+        let known = usize::try_from(known).unwrap_or(usize::MAX).min(bytes.len());
+        let fresh = bytes.split_off(known);
+        *accepted += fresh.len() as u64;
+        Ok((fresh, *accepted))
+    }
+
+    /// A viewer has another size.
+    ///
+    /// # Errors
+    /// When one of the numbers is 0 or the viewer has not said HELLO; then nothing changes.
+    pub fn resize(&mut self, viewer: ViewerId, cols: u16, rows: u16) -> Result<(), Refusal> {
+        if cols == 0 || rows == 0 {
+            return Err(Refusal::Size { cols, rows });
         }
-        let known = usize::try_from(accepted - first).unwrap_or(usize::MAX).min(bytes.len());
-        let new = &bytes[known..];
-        let accepted = accepted + new.len() as u64;
-        self.accepted.insert(page, accepted);
-        Ok((new, accepted))
+        self.viewers.get_mut(&viewer).ok_or(Refusal::NoHello)?.size = Some((cols, rows));
+        Ok(())
     }
 
-    /// A viewer's size has changed.
-    pub fn resize(&mut self, viewer: ViewerId, size: Size) {
-        if let Some(viewer) = self.viewers.get_mut(&viewer) {
-            viewer.size = Some(size);
+    /// The size in force: the fewest columns and the fewest rows that a viewer has.
+    pub fn size(&self) -> Option<(u16, u16)> {
+        let sizes = self.viewers.values().filter_map(|viewer| viewer.size);
+        sizes.reduce(|one, other| (one.0.min(other.0), one.1.min(other.1)))
+    }
+
+    /// A viewer has parsed output up to `number`; an older number changes nothing.
+    ///
+    /// # Errors
+    /// When it was not sent that much.
+    pub fn ack(&mut self, viewer: ViewerId, number: u64) -> Result<(), Refusal> {
+        let viewer = self.viewers.get_mut(&viewer).ok_or(Refusal::NoHello)?;
+        if number > viewer.sent {
+            return Err(Refusal::Ack { sent: viewer.sent, got: number });
         }
+        viewer.acked = viewer.acked.max(number);
+        Ok(())
     }
 
-    /// Settles the size to the smallest of all viewers' sides. Returns it when that changes the size in force; then the
-    /// PTY and every viewer have to be told. With no viewer the size stays.
-    pub fn settle_size(&mut self) -> Option<Size> {
-        let smallest = self
-            .viewers
-            .values()
-            .filter_map(|viewer| viewer.size)
-            .reduce(|a, b| Size { columns: a.columns.min(b.columns), rows: a.rows.min(b.rows) })?;
-        (smallest != self.size).then(|| {
-            self.size = smallest;
-            smallest
-        })
-    }
-
-    /// A viewer has parsed output up to `number`; a number never sent, or an older one, changes nothing.
-    pub fn ack(&mut self, viewer: ViewerId, number: Number) {
-        if let Some(viewer) = self.viewers.get_mut(&viewer)
-            && number <= viewer.sent
-        {
-            viewer.acked = viewer.acked.max(number);
-            self.seen = self.seen.max(viewer.acked);
-        }
-    }
-
-    /// The PTY said something.
-    pub fn output(&mut self, bytes: &[u8]) {
+    /// The terminal gave output.
+    pub fn output(&mut self, bytes: Bytes) {
         self.ring.push(bytes);
     }
 
-    /// The next bytes for a viewer, with the number of the first, if there are any and its window is open. They count as
-    /// sent. A viewer that fell out of the ring goes on at its start: the number tells the page.
-    pub fn next_output(&mut self, viewer: ViewerId) -> Option<(Number, Vec<u8>)> {
+    /// How many bytes may be read from the terminal now: what is left of the slowest viewer's window, and a whole window when
+    /// nobody watches, so that programs run on.
+    pub fn room(&self) -> u64 {
+        let next = self.ring.next();
+        let used = self.viewers.values().map(|viewer| next.saturating_sub(viewer.acked)).max().unwrap_or(0);
+        self.window.saturating_sub(used)
+    }
+
+    /// Whether a viewer has been sent all there is.
+    pub fn caught_up(&self, viewer: ViewerId) -> bool {
+        self.viewers.get(&viewer).is_some_and(|viewer| viewer.sent >= self.ring.next())
+    }
+
+    /// The next output for a viewer, at most `most` bytes and no more than its window allows; it counts as sent.
+    pub fn next_for(&mut self, viewer: ViewerId, most: usize) -> Option<(u64, Bytes)> {
         let viewer = self.viewers.get_mut(&viewer)?;
-        if viewer.sent < self.ring.start() {
-            viewer.sent = self.ring.start();
-            viewer.acked = viewer.acked.max(viewer.sent);
+        let room = self.window.saturating_sub(viewer.sent.saturating_sub(viewer.acked));
+        let most = most.min(usize::try_from(room).unwrap_or(usize::MAX));
+        if most == 0 {
+            return None;
         }
-        let open = usize::try_from(WINDOW.saturating_sub(viewer.sent - viewer.acked)).unwrap_or(CHUNK).min(CHUNK);
-        let bytes = self.ring.copy(viewer.sent, open);
+        let (number, bytes) = self.ring.read(viewer.sent, most);
         if bytes.is_empty() {
             return None;
         }
-        let first = viewer.sent;
-        viewer.sent += bytes.len() as u64;
-        Some((first, bytes))
-    }
-
-    /// How many bytes may be read from the PTY now. The viewer that is furthest sets the pace; with none, the program may
-    /// fill the ring with what nobody has seen, and then waits: nothing is lost while the laptop is closed.
-    pub fn may_read(&self) -> usize {
-        let end = self.ring.end();
-        let room = match self.viewers.values().map(|viewer| viewer.acked).max() {
-            Some(acked) => WINDOW.saturating_sub(end - acked.min(end)),
-            None => (self.ring.capacity() as u64).saturating_sub(end - self.seen),
-        };
-        usize::try_from(room).unwrap_or(CHUNK).min(CHUNK)
+        viewer.sent = number + bytes.len() as u64;
+        Some((number, bytes))
     }
 }
 
 #[cfg(test)]
-#[path = "core_tests.rs"]
-mod tests;
+mod tests {
+    use super::*;
+
+    const A: ClientId = [1; 16];
+    const B: ClientId = [2; 16];
+
+    fn text(bytes: &'static str) -> Bytes {
+        Bytes::from_static(bytes.as_bytes())
+    }
+
+    #[test]
+    fn input_sent_again_in_any_overlap_is_accepted_once() {
+        let all = b"abcdefghij";
+        for first_end in 0..=10usize {
+            for second_start in 0..=first_end {
+                for second_end in second_start..=10 {
+                    let mut core = Core::new(100, 100);
+                    core.hello(1, 0, A, 80, 24);
+                    let (mut got, _) = core
+                        .input(1, 0, Bytes::copy_from_slice(&all[..first_end]))
+                        .map(|(b, n)| (b.to_vec(), n))
+                        .expect("first");
+                    core.leave(1);
+                    let (_, accepted) = core.hello(2, 0, A, 80, 24);
+                    assert_eq!(accepted, first_end as u64);
+                    let (more, accepted) = core
+                        .input(2, second_start as u64, Bytes::copy_from_slice(&all[second_start..second_end]))
+                        .expect("second");
+                    got.extend_from_slice(&more);
+                    let end = first_end.max(second_end);
+                    assert_eq!((&got[..], accepted), (&all[..end], end as u64));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn missing_input_is_refused_and_changes_nothing() {
+        let mut core = Core::new(100, 100);
+        assert_eq!(core.input(1, 0, text("x")), Err(Refusal::NoHello));
+        core.hello(1, 0, A, 80, 24);
+        assert_eq!(core.input(1, 3, text("x")), Err(Refusal::Gap { expected: 0, got: 3 }));
+        assert_eq!(core.input(1, 0, text("ab")), Ok((text("ab"), 2)));
+        assert_eq!(core.input(1, u64::MAX, text("x")), Err(Refusal::Gap { expected: 2, got: u64::MAX }));
+    }
+
+    #[test]
+    fn two_pages_count_their_input_apart_and_an_idle_pages_count_goes_first() {
+        let mut core = Core::new(100, 100);
+        core.hello(1, 0, A, 80, 24);
+        core.hello(2, 0, B, 80, 24);
+        assert_eq!(core.input(1, 0, text("aaa")).expect("a").1, 3);
+        assert_eq!(core.input(2, 0, text("b")).expect("b").1, 1);
+        for n in 0..200u8 {
+            let mut other = [9; 16];
+            other[0] = n;
+            core.hello(3, 0, other, 80, 24);
+        }
+        assert_eq!(core.hello(4, 0, A, 80, 24).1, 3);
+        assert_eq!(core.accepted.len(), CLIENTS);
+    }
+
+    #[test]
+    fn the_terminal_is_read_only_while_the_slowest_viewer_has_room() {
+        let mut core = Core::new(1000, 10);
+        core.output(text("0123456789abc"));
+        assert_eq!(core.room(), 10, "nobody watches");
+        core.hello(1, 13, A, 80, 24);
+        core.hello(2, 13, B, 80, 24);
+        core.output(text("0123456789"));
+        assert_eq!(core.room(), 0);
+        assert_eq!(core.next_for(1, 100), Some((13, text("0123456789"))));
+        assert_eq!(core.next_for(2, 4), Some((13, text("0123"))));
+        core.ack(1, 23).expect("sent");
+        assert_eq!(core.room(), 0, "the second has acknowledged nothing");
+        assert_eq!(core.ack(2, 18), Err(Refusal::Ack { sent: 17, got: 18 }));
+        core.ack(2, 17).expect("sent");
+        core.ack(2, 15).expect("an old number is no error");
+        assert_eq!(core.room(), 4);
+        core.leave(2);
+        assert_eq!(core.room(), 10);
+    }
+
+    #[test]
+    fn a_replay_longer_than_the_window_comes_in_windows() {
+        let mut core = Core::new(100, 10);
+        core.output(text("0123456789abcdefghijklmnop"));
+        assert_eq!(core.hello(1, u64::MAX, A, 80, 24), (0, 0));
+        assert_eq!(core.next_for(1, 100), Some((0, text("0123456789"))));
+        assert_eq!(core.next_for(1, 100), None);
+        core.ack(1, 5).expect("sent");
+        assert_eq!(core.next_for(1, 100), Some((10, text("abcde"))));
+    }
+
+    #[test]
+    fn a_page_that_comes_back_gets_exactly_what_it_missed_or_the_oldest_kept() {
+        let mut core = Core::new(5, 100);
+        core.output(text("0123456789"));
+        assert_eq!(core.hello(1, 7, A, 80, 24).0, 7);
+        assert_eq!(core.next_for(1, 100), Some((7, text("789"))));
+        assert_eq!(core.hello(1, 2, A, 80, 24).0, 5, "the ring has moved on");
+        assert_eq!(core.hello(1, 99, A, 80, 24).0, 10, "a number from another life");
+    }
+
+    #[test]
+    fn the_size_is_the_smallest_of_all_and_zero_is_refused() {
+        let mut core = Core::new(5, 100);
+        assert_eq!(core.size(), None);
+        core.hello(1, 0, A, 80, 50);
+        core.hello(2, 0, B, 0, 0);
+        assert_eq!(core.size(), Some((80, 50)), "a viewer without a size has no say");
+        core.resize(2, 120, 24).expect("a size");
+        assert_eq!(core.size(), Some((80, 24)));
+        assert_eq!(core.resize(2, 0, 24), Err(Refusal::Size { cols: 0, rows: 24 }));
+        assert_eq!(core.size(), Some((80, 24)));
+        core.leave(1);
+        assert_eq!(core.size(), Some((120, 24)));
+    }
+}

@@ -1,181 +1,181 @@
-//! The frames of `slipway.v1`: one opcode byte, then a payload with big-endian integers. Reading refuses anything that is not
-//! exactly a frame; nothing here keeps state.
+//! The frames of `slipway.v1`: one opcode byte, then the payload, integers big-endian. Terminal bytes pass through untouched.
 
-use std::fmt;
+use bytes::{BufMut, Bytes, BytesMut};
 
-/// Number of a byte in a terminal's output or in one page's input, counted from 0.
-pub type Number = u64;
+/// The WebSocket subprotocol's name.
+pub const PROTOCOL: &str = "slipway.v1";
 
-/// A page's own id, random, the same for all its connections to one terminal.
-pub type PageId = [u8; 16];
-
-/// A terminal's size in character cells; neither side is 0.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Size {
-    /// Width, columns.
-    pub columns: u16,
-    /// Height, rows.
-    pub rows: u16,
-}
-
-impl Size {
-    /// A size, or `None` when a side is 0.
-    pub fn new(columns: u16, rows: u16) -> Option<Self> {
-        (columns > 0 && rows > 0).then_some(Self { columns, rows })
-    }
-}
-
-impl fmt::Display for Size {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}x{}", self.columns, self.rows)
-    }
-}
+/// A random number that a page chooses for itself; its input is counted under it.
+pub type ClientId = [u8; 16];
 
 /// What a page sends.
-#[derive(Debug, PartialEq, Eq)]
-pub enum ClientFrame<'a> {
-    /// The first frame of every connection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ClientFrame {
+    /// The first frame, and the one that opens a new shell after the last has ended.
     Hello {
-        /// The next output byte the page wants; `None` for everything the ring still has.
-        next: Option<Number>,
-        /// Who is asking.
-        page: PageId,
-        /// The page's size; `None` when it is not laid out yet (a side was 0).
-        size: Option<Size>,
+        /// Number of the output byte wanted next; `u64::MAX` for everything still kept.
+        next: u64,
+        /// Who is typing.
+        client: ClientId,
+        /// Columns of the page's terminal.
+        cols: u16,
+        /// Rows of the page's terminal.
+        rows: u16,
     },
     /// Typed bytes.
     Input {
-        /// Number of the first one.
-        first: Number,
-        /// The bytes themselves, untouched.
-        bytes: &'a [u8],
+        /// Number of the first byte, counted from 0 for each client id.
+        number: u64,
+        /// The bytes.
+        bytes: Bytes,
     },
-    /// The page's size has changed; `None` when a side was 0.
-    Resize(Option<Size>),
-    /// Output up to this number has been parsed.
-    Ack(Number),
+    /// The page's terminal has another size.
+    Resize {
+        /// Columns.
+        cols: u16,
+        /// Rows.
+        rows: u16,
+    },
+    /// Output up to (not including) this number has been parsed.
+    Ack(u64),
 }
 
-/// Why some bytes are no frame; the text goes back to the page in an ERROR frame.
-#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+/// Why a frame is none.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum FrameError {
-    /// No opcode at all.
-    #[error("an empty frame: the first byte must be an opcode")]
+    /// A frame without an opcode.
+    #[error("an empty frame: every frame starts with an opcode byte")]
     Empty,
-    /// An opcode of no frame that a page may send.
-    #[error("unknown opcode 0x{0:02x}: slipway.v1 knows HELLO 0x00, INPUT 0x01, RESIZE 0x02 and ACK 0x03")]
+    /// An opcode that the protocol does not have.
+    #[error("unknown opcode 0x{0:02x}: a client sends HELLO 0x00, INPUT 0x01, RESIZE 0x02 or ACK 0x03")]
     Opcode(u8),
-    /// The payload has the wrong length for its opcode.
-    #[error("{frame} needs {needs} bytes after the opcode and has {has}")]
+    /// A payload of another length than the opcode's.
+    #[error("a {name} frame has {expected} bytes after its opcode, this one has {actual}")]
     Length {
         /// The frame's name.
-        frame: &'static str,
-        /// How many bytes it has to have, in words.
-        needs: &'static str,
-        /// How many it has.
-        has: usize,
+        name: &'static str,
+        /// What the protocol says.
+        expected: &'static str,
+        /// What came.
+        actual: usize,
     },
 }
 
-fn number(bytes: &[u8]) -> Number {
-    bytes.iter().fold(0, |number, byte| number << 8 | u64::from(*byte))
+fn u16_at(bytes: &[u8], at: usize) -> Option<u16> {
+    Some(u16::from_be_bytes(bytes.get(at..at + 2)?.try_into().ok()?))
 }
 
-fn size(bytes: &[u8]) -> Option<Size> {
-    // Callers pass four bytes; each pair fits a u16.
-    Size::new(number(&bytes[..2]) as u16, number(&bytes[2..4]) as u16)
+fn u64_at(bytes: &[u8], at: usize) -> Option<u64> {
+    Some(u64::from_be_bytes(bytes.get(at..at + 8)?.try_into().ok()?))
 }
 
-impl<'a> ClientFrame<'a> {
+impl ClientFrame {
     /// Reads one frame.
     ///
     /// # Errors
-    /// When the bytes are not exactly one frame of a page.
-    pub fn read(bytes: &'a [u8]) -> Result<Self, FrameError> {
-        let (opcode, payload) = bytes.split_first().ok_or(FrameError::Empty)?;
-        let has = payload.len();
-        let length = |frame, needs| FrameError::Length { frame, needs, has };
-        match (opcode, has) {
-            (0x00, 28) => {
-                let next = Some(number(&payload[..8])).filter(|next| *next != u64::MAX);
-                let mut page = PageId::default();
-                page.copy_from_slice(&payload[8..24]);
-                Ok(Self::Hello { next, page, size: size(&payload[24..]) })
+    /// When the opcode is unknown or the payload has the wrong length.
+    pub fn parse(frame: &Bytes) -> Result<Self, FrameError> {
+        let opcode = *frame.first().ok_or(FrameError::Empty)?;
+        let payload = frame.slice(1..);
+        let wrong = |name, expected| FrameError::Length { name, expected, actual: payload.len() };
+        match opcode {
+            0x00 if payload.len() == 28 => {
+                let hello = || {
+                    Some(Self::Hello {
+                        next: u64_at(&payload, 0)?,
+                        client: payload.get(8..24)?.try_into().ok()?,
+                        cols: u16_at(&payload, 24)?,
+                        rows: u16_at(&payload, 26)?,
+                    })
+                };
+                hello().ok_or_else(|| wrong("HELLO", "28"))
             }
-            (0x00, _) => Err(length("HELLO", "28")),
-            (0x01, 8..) => Ok(Self::Input { first: number(&payload[..8]), bytes: &payload[8..] }),
-            (0x01, _) => Err(length("INPUT", "at least 8")),
-            (0x02, 4) => Ok(Self::Resize(size(payload))),
-            (0x02, _) => Err(length("RESIZE", "4")),
-            (0x03, 8) => Ok(Self::Ack(number(payload))),
-            (0x03, _) => Err(length("ACK", "8")),
-            (opcode, _) => Err(FrameError::Opcode(*opcode)),
+            0x00 => Err(wrong("HELLO", "28")),
+            0x01 => match u64_at(&payload, 0) {
+                Some(number) => Ok(Self::Input { number, bytes: payload.slice(8..) }),
+                None => Err(wrong("INPUT", "at least 8")),
+            },
+            0x02 => match (u16_at(&payload, 0), u16_at(&payload, 2)) {
+                (Some(cols), Some(rows)) if payload.len() == 4 => Ok(Self::Resize { cols, rows }),
+                _ => Err(wrong("RESIZE", "4")),
+            },
+            0x03 => match u64_at(&payload, 0) {
+                Some(number) if payload.len() == 8 => Ok(Self::Ack(number)),
+                _ => Err(wrong("ACK", "8")),
+            },
+            other => Err(FrameError::Opcode(other)),
         }
     }
 }
 
-/// What the agent sends.
+/// What the server sends.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ServerFrame {
-    /// The answer to HELLO.
+    /// Answer to HELLO.
     Welcome {
-        /// Number of the first output byte that follows.
-        next: Number,
-        /// How much input of this page has been accepted so far.
-        accepted: Number,
+        /// Number of the output byte that follows.
+        next: u64,
+        /// Input bytes accepted from this client id so far.
+        accepted: u64,
     },
-    /// Output.
+    /// Bytes from the terminal.
     Output {
         /// Number of the first byte.
-        first: Number,
-        /// The bytes themselves, untouched.
-        bytes: Vec<u8>,
+        number: u64,
+        /// The bytes.
+        bytes: Bytes,
     },
-    /// Input of this page has been accepted up to here.
-    InputAck(Number),
-    /// The terminal's program ended.
+    /// Input bytes accepted so far.
+    InputAck(u64),
+    /// The shell ended with this code.
     Exit(i32),
-    /// Something the page sent was refused, or the terminal cannot go on.
+    /// Something was refused; says what and why.
     Error(String),
     /// The size now in force.
-    Size(Size),
+    Size {
+        /// Columns.
+        cols: u16,
+        /// Rows.
+        rows: u16,
+    },
 }
 
 impl ServerFrame {
     /// The frame's bytes.
-    pub fn write(&self) -> Vec<u8> {
-        let mut frame = Vec::with_capacity(17 + if let Self::Output { bytes, .. } = self { bytes.len() } else { 0 });
+    pub fn encode(&self) -> Bytes {
+        let mut frame = BytesMut::new();
         match self {
             Self::Welcome { next, accepted } => {
-                frame.push(0x80);
-                frame.extend(next.to_be_bytes());
-                frame.extend(accepted.to_be_bytes());
+                frame.put_u8(0x80);
+                frame.put_u64(*next);
+                frame.put_u64(*accepted);
             }
-            Self::Output { first, bytes } => {
-                frame.push(0x81);
-                frame.extend(first.to_be_bytes());
-                frame.extend(bytes);
+            Self::Output { number, bytes } => {
+                frame.reserve(9 + bytes.len());
+                frame.put_u8(0x81);
+                frame.put_u64(*number);
+                frame.put_slice(bytes);
             }
             Self::InputAck(accepted) => {
-                frame.push(0x82);
-                frame.extend(accepted.to_be_bytes());
+                frame.put_u8(0x82);
+                frame.put_u64(*accepted);
             }
             Self::Exit(code) => {
-                frame.push(0x83);
-                frame.extend(code.to_be_bytes());
+                frame.put_u8(0x83);
+                frame.put_i32(*code);
             }
-            Self::Error(sentence) => {
-                frame.push(0x84);
-                frame.extend(sentence.as_bytes());
+            Self::Error(text) => {
+                frame.put_u8(0x84);
+                frame.put_slice(text.as_bytes());
             }
-            Self::Size(size) => {
-                frame.push(0x85);
-                frame.extend(size.columns.to_be_bytes());
-                frame.extend(size.rows.to_be_bytes());
+            Self::Size { cols, rows } => {
+                frame.put_u8(0x85);
+                frame.put_u16(*cols);
+                frame.put_u16(*rows);
             }
         }
-        frame
+        frame.freeze()
     }
 }
 
@@ -183,45 +183,49 @@ impl ServerFrame {
 mod tests {
     use super::*;
 
+    fn parse(bytes: &[u8]) -> Result<ClientFrame, FrameError> {
+        ClientFrame::parse(&Bytes::copy_from_slice(bytes))
+    }
+
     #[test]
-    fn frames_of_a_page_are_read_as_they_were_written() {
-        let mut hello = vec![0, 0, 0, 0, 0, 0, 0, 1, 2];
+    fn every_client_frame_is_read_as_the_protocol_says() {
+        let mut hello = vec![0];
+        hello.extend(u64::MAX.to_be_bytes());
         hello.extend([7; 16]);
         hello.extend([0, 80, 0, 24]);
-        let size = Size::new(80, 24);
-        assert_eq!(ClientFrame::read(&hello), Ok(ClientFrame::Hello { next: Some(258), page: [7; 16], size }));
-        hello[1..9].fill(0xff);
-        hello[26] = 0;
-        assert_eq!(ClientFrame::read(&hello), Ok(ClientFrame::Hello { next: None, page: [7; 16], size: None }));
-        let input = [1, 0, 0, 0, 0, 0, 0, 0, 5, 0xc3, 0x28];
-        assert_eq!(ClientFrame::read(&input), Ok(ClientFrame::Input { first: 5, bytes: &[0xc3, 0x28] }));
-        assert_eq!(ClientFrame::read(&[2, 0, 0, 0, 0]), Ok(ClientFrame::Resize(None)));
-        assert_eq!(ClientFrame::read(&[3, 0, 0, 0, 0, 0, 0, 1, 0]), Ok(ClientFrame::Ack(256)));
+        assert_eq!(parse(&hello), Ok(ClientFrame::Hello { next: u64::MAX, client: [7; 16], cols: 80, rows: 24 }));
+        let input = [&[1][..], &5u64.to_be_bytes(), b"ls\n"].concat();
+        assert_eq!(parse(&input), Ok(ClientFrame::Input { number: 5, bytes: Bytes::from_static(b"ls\n") }));
+        assert_eq!(parse(&[2, 1, 0, 0, 1]), Ok(ClientFrame::Resize { cols: 256, rows: 1 }));
+        assert_eq!(parse(&[&[3][..], &9u64.to_be_bytes()].concat()), Ok(ClientFrame::Ack(9)));
     }
 
     #[test]
-    fn what_is_no_frame_is_refused_and_named() {
-        assert_eq!(ClientFrame::read(&[]), Err(FrameError::Empty));
-        assert_eq!(ClientFrame::read(&[0x81, 1]), Err(FrameError::Opcode(0x81)));
-        for (opcode, name) in [(0, "HELLO"), (1, "INPUT"), (2, "RESIZE"), (3, "ACK")] {
-            let error = ClientFrame::read(&[opcode, 1, 2, 3]).expect_err("too short").to_string();
-            assert!(error.contains(name) && error.ends_with("has 3"), "{error}");
+    fn a_frame_that_is_cut_off_or_unknown_is_refused_whatever_its_length() {
+        assert_eq!(parse(&[]), Err(FrameError::Empty));
+        for (opcode, good) in [(0u8, Some(28)), (2, Some(4)), (3, Some(8)), (4, None), (0x80, None), (0xff, None)] {
+            for length in (0..40usize).filter(|length| Some(*length) != good) {
+                let mut frame = vec![0; length + 1];
+                frame[0] = opcode;
+                assert!(parse(&frame).is_err(), "opcode {opcode} with {length} bytes");
+            }
         }
-        assert!(ClientFrame::read(&[2, 0, 1, 0, 1, 0]).is_err(), "too long is no frame either");
+        for length in 0..8 {
+            assert!(parse(&vec![1; length + 1]).is_err(), "INPUT with {length} bytes");
+        }
     }
 
     #[test]
-    fn frames_of_the_agent_have_their_documented_bytes() {
-        let cases: [(ServerFrame, &[u8]); 6] = [
-            (ServerFrame::Welcome { next: 1, accepted: 2 }, &[0x80, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 2]),
-            (ServerFrame::Output { first: 3, bytes: vec![0xff, 0] }, &[0x81, 0, 0, 0, 0, 0, 0, 0, 3, 0xff, 0]),
-            (ServerFrame::InputAck(4), &[0x82, 0, 0, 0, 0, 0, 0, 0, 4]),
-            (ServerFrame::Exit(-1), &[0x83, 0xff, 0xff, 0xff, 0xff]),
-            (ServerFrame::Error("é".into()), &[0x84, 0xc3, 0xa9]),
-            (ServerFrame::Size(Size { columns: 258, rows: 5 }), &[0x85, 1, 2, 0, 5]),
-        ];
-        for (frame, bytes) in cases {
-            assert_eq!(frame.write(), bytes, "{frame:?}");
-        }
+    fn server_frames_have_the_protocols_bytes() {
+        assert_eq!(
+            &ServerFrame::Welcome { next: 1, accepted: 2 }.encode()[..],
+            [&[0x80][..], &1u64.to_be_bytes(), &2u64.to_be_bytes()].concat()
+        );
+        let output = ServerFrame::Output { number: 3, bytes: Bytes::from_static(&[0xc3]) };
+        assert_eq!(&output.encode()[..], [&[0x81][..], &3u64.to_be_bytes(), &[0xc3]].concat());
+        assert_eq!(&ServerFrame::InputAck(4).encode()[..], [&[0x82][..], &4u64.to_be_bytes()].concat());
+        assert_eq!(&ServerFrame::Exit(-1).encode()[..], [0x83, 0xff, 0xff, 0xff, 0xff]);
+        assert_eq!(&ServerFrame::Error("no".into()).encode()[..], b"\x84no");
+        assert_eq!(&ServerFrame::Size { cols: 80, rows: 24 }.encode()[..], [0x85, 0, 80, 0, 24]);
     }
 }

@@ -1,5 +1,10 @@
-//! Terminals: a PTY in a node and the pages that watch it, speaking `slipway.v1`. The core and its frames are pure.
+//! Terminals: the pure core with its ring and frames, the pump between a pseudo-terminal and the core, and the WebSocket's end.
 
 pub mod core;
 pub mod frame;
+mod pump;
 pub mod ring;
+mod view;
+
+pub use pump::Terminal;
+pub(crate) use view::view;

@@ -1,57 +1,74 @@
-//! The newest output of a terminal, each byte known by its number.
+//! The last bytes of a terminal's output, each with its number since the terminal was opened.
 
 use std::collections::VecDeque;
 
-use super::frame::Number;
+use bytes::{Bytes, BytesMut};
 
-/// A bounded store of output; the oldest bytes go when it is full.
+/// Chunks below this size are joined, so that a slow talker does not fill the ring with bookkeeping.
+const SMALL: usize = 4 << 10;
+
+/// Numbered output, of which the newest `capacity` bytes are kept.
 #[derive(Debug)]
 pub struct Ring {
-    bytes: VecDeque<u8>,
+    chunks: VecDeque<(u64, Bytes)>,
+    start: u64,
+    next: u64,
     capacity: usize,
-    end: Number,
 }
 
 impl Ring {
     /// An empty ring that keeps `capacity` bytes.
     pub fn new(capacity: usize) -> Self {
-        Self { bytes: VecDeque::new(), capacity, end: 0 }
+        Self { chunks: VecDeque::new(), start: 0, next: 0, capacity }
     }
 
-    /// How many bytes it keeps.
-    pub fn capacity(&self) -> usize {
-        self.capacity
+    /// Number of the oldest byte kept.
+    pub fn start(&self) -> u64 {
+        self.start
     }
 
-    /// Number of the oldest byte still here.
-    pub fn start(&self) -> Number {
-        self.end - self.bytes.len() as u64
+    /// Number that the next byte will get.
+    pub fn next(&self) -> u64 {
+        self.next
     }
 
-    /// Number that the next byte will have.
-    pub fn end(&self) -> Number {
-        self.end
+    /// Appends output.
+    pub fn push(&mut self, bytes: Bytes) {
+        if bytes.is_empty() {
+            return;
+        }
+        let number = self.next;
+        self.next += bytes.len() as u64;
+        match self.chunks.back_mut() {
+            Some((_, last)) if last.len() + bytes.len() <= SMALL => {
+                let mut joined = BytesMut::with_capacity(last.len() + bytes.len());
+                joined.extend_from_slice(last);
+                joined.extend_from_slice(&bytes);
+                *last = joined.freeze();
+            }
+            _ => self.chunks.push_back((number, bytes)),
+        }
+        self.start = self.start.max(self.next.saturating_sub(self.capacity as u64));
+        while let Some((number, chunk)) = self.chunks.front() {
+            if number + chunk.len() as u64 > self.start {
+                break;
+            }
+            self.chunks.pop_front();
+        }
     }
 
-    /// Adds output.
-    pub fn push(&mut self, output: &[u8]) {
-        self.end += output.len() as u64;
-        let kept = &output[output.len().saturating_sub(self.capacity)..];
-        let overflow = (self.bytes.len() + kept.len()).saturating_sub(self.capacity);
-        self.bytes.drain(..overflow);
-        self.bytes.extend(kept);
-    }
-
-    /// At most `most` bytes from number `from` on, which lies between start and end.
-    pub fn copy(&self, from: Number, most: usize) -> Vec<u8> {
-        let skip = usize::try_from(from.saturating_sub(self.start())).unwrap_or(usize::MAX).min(self.bytes.len());
-        let (front, back) = self.bytes.as_slices();
-        let mut out = Vec::with_capacity(most.min(self.bytes.len() - skip));
-        let front = front.get(skip..).unwrap_or_default();
-        let back = &back[skip.saturating_sub(self.bytes.len() - back.len())..];
-        out.extend_from_slice(&front[..front.len().min(most)]);
-        out.extend_from_slice(&back[..back.len().min(most - out.len())]);
-        out
+    /// Bytes from number `from` on (from the oldest kept if that is later), at most `most`; empty when there are none yet.
+    pub fn read(&self, from: u64, most: usize) -> (u64, Bytes) {
+        let from = from.max(self.start);
+        let index = self.chunks.partition_point(|(number, chunk)| number + chunk.len() as u64 <= from);
+        match self.chunks.get(index) {
+            Some((number, chunk)) => {
+                // `from` lies in this chunk, so the difference is below its length.
+                let skip = (from - number) as usize;
+                (from, chunk.slice(skip..chunk.len().min(skip.saturating_add(most))))
+            }
+            None => (from, Bytes::new()),
+        }
     }
 }
 
@@ -59,35 +76,32 @@ impl Ring {
 mod tests {
     use super::*;
 
-    #[test]
-    fn the_newest_bytes_stay_under_their_numbers() {
-        let mut ring = Ring::new(8);
-        assert_eq!((ring.start(), ring.end(), ring.copy(0, 9)), (0, 0, vec![]));
-        ring.push(b"abcdef");
-        ring.push(b"ghij");
-        assert_eq!((ring.start(), ring.end()), (2, 10));
-        assert_eq!(ring.copy(2, 100), b"cdefghij");
-        assert_eq!(ring.copy(5, 3), b"fgh");
-        assert_eq!(ring.copy(10, 3), b"");
-        ring.push(b"0123456789ABCDEF");
-        assert_eq!((ring.start(), ring.end(), ring.copy(18, 99)), (18, 26, b"89ABCDEF".to_vec()));
+    fn all_from(ring: &Ring, mut from: u64) -> Vec<u8> {
+        let mut all = Vec::new();
+        loop {
+            let (number, bytes) = ring.read(from, 1000);
+            if bytes.is_empty() {
+                return all;
+            }
+            all.extend_from_slice(&bytes);
+            from = number + bytes.len() as u64;
+        }
     }
 
     #[test]
-    fn every_slice_is_the_slice_of_the_whole_output() {
-        let mut ring = Ring::new(17);
-        let mut whole = Vec::new();
-        for round in 0..60_u8 {
-            let output: Vec<u8> = (0..round % 7).map(|n| round.wrapping_mul(7).wrapping_add(n)).collect();
-            ring.push(&output);
-            whole.extend_from_slice(&output);
-            for from in ring.start()..=ring.end() {
-                for most in [0, 1, 5, 40] {
-                    let first = from as usize;
-                    let expected = &whole[first..whole.len().min(first + most)];
-                    assert_eq!(ring.copy(from, most), expected, "{most} from {from}");
-                }
+    fn any_number_still_kept_is_replayed_byte_for_byte_for_every_way_of_cutting_the_output() {
+        let text: Vec<u8> = (0..20_000u32).map(|n| (n % 251) as u8).collect();
+        for step in [1, 7, 100, 4095, 4096, 4097, 9000] {
+            let mut ring = Ring::new(6000);
+            for piece in text.chunks(step) {
+                ring.push(Bytes::copy_from_slice(piece));
             }
+            assert_eq!((ring.start(), ring.next()), (14_000, 20_000));
+            for from in [0, 13_999, 14_000, 14_001, 17_777, 19_999, 20_000, 30_000] {
+                let start = usize::try_from(from).expect("small").clamp(14_000, 20_000);
+                assert_eq!(all_from(&ring, from), &text[start..], "cut by {step}, from {from}");
+            }
+            assert!(ring.chunks.len() < 50, "{} chunks", ring.chunks.len());
         }
     }
 }

@@ -1,0 +1,140 @@
+//! The OCI bundle of a node: what the runtime is told. A node is a container with a user namespace of its own and everything
+//! allowed inside it, so that an engine can run there; what binds it from outside is in its mounts and control groups.
+
+use std::path::Path;
+
+use nix::sys::resource::{Resource, getrlimit};
+use serde_json::{Value, json};
+
+use super::{cgroup::Hierarchies, idmap::RANGE};
+
+/// Every capability the kernel knows by name (capability.h); all hold only inside the node's own user namespace.
+const CAPABILITIES: &[&str] = &[
+    "CAP_CHOWN",
+    "CAP_DAC_OVERRIDE",
+    "CAP_DAC_READ_SEARCH",
+    "CAP_FOWNER",
+    "CAP_FSETID",
+    "CAP_KILL",
+    "CAP_SETGID",
+    "CAP_SETUID",
+    "CAP_SETPCAP",
+    "CAP_LINUX_IMMUTABLE",
+    "CAP_NET_BIND_SERVICE",
+    "CAP_NET_BROADCAST",
+    "CAP_NET_ADMIN",
+    "CAP_NET_RAW",
+    "CAP_IPC_LOCK",
+    "CAP_IPC_OWNER",
+    "CAP_SYS_MODULE",
+    "CAP_SYS_RAWIO",
+    "CAP_SYS_CHROOT",
+    "CAP_SYS_PTRACE",
+    "CAP_SYS_PACCT",
+    "CAP_SYS_ADMIN",
+    "CAP_SYS_BOOT",
+    "CAP_SYS_NICE",
+    "CAP_SYS_RESOURCE",
+    "CAP_SYS_TIME",
+    "CAP_SYS_TTY_CONFIG",
+    "CAP_MKNOD",
+    "CAP_LEASE",
+    "CAP_AUDIT_WRITE",
+    "CAP_AUDIT_CONTROL",
+    "CAP_SETFCAP",
+    "CAP_MAC_OVERRIDE",
+    "CAP_MAC_ADMIN",
+    "CAP_SYSLOG",
+    "CAP_WAKE_ALARM",
+    "CAP_BLOCK_SUSPEND",
+    "CAP_AUDIT_READ",
+    "CAP_PERFMON",
+    "CAP_BPF",
+    "CAP_CHECKPOINT_RESTORE",
+];
+
+/// Devices bound into nodes besides those every container has (OCI runtime spec, default devices): path, major, minor.
+const DEVICES: [(&str, u32, u32); 2] = [("/dev/fuse", 10, 229), ("/dev/net/tun", 10, 200)];
+
+/// What differs between nodes.
+pub(crate) struct Plan<'a> {
+    pub(crate) tag: &'a str,
+    pub(crate) hostname: &'a str,
+    pub(crate) rootfs: &'a Path,
+    /// The directory on the session's disk that becomes `/var/lib/docker`.
+    pub(crate) docker: &'a Path,
+    /// The binary that becomes `/usr/local/bin/node-agent`.
+    pub(crate) agent: &'a Path,
+    /// The library's socket, if one is served.
+    pub(crate) library: Option<&'a Path>,
+    /// First id of the node's range.
+    pub(crate) base: u32,
+}
+
+/// `config.json` (OCI runtime spec, config.md).
+pub(crate) fn config(plan: &Plan<'_>) -> Value {
+    // Nothing is said of nosuid for the disk: images' set-user-id programs must work.
+    let mut mounts = vec![
+        json!({"destination": "/proc", "type": "proc", "source": "proc", "options": ["nosuid", "noexec", "nodev"]}),
+        json!({"destination": "/sys", "type": "sysfs", "source": "sysfs", "options": ["nosuid", "noexec", "nodev", "ro"]}),
+        json!({"destination": "/dev", "type": "tmpfs", "source": "tmpfs", "options": ["nosuid", "strictatime", "mode=755", "size=65536k"]}),
+        json!({"destination": "/dev/pts", "type": "devpts", "source": "devpts", "options": ["nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", "gid=5"]}),
+        json!({"destination": "/dev/shm", "type": "tmpfs", "source": "shm", "options": ["nosuid", "noexec", "nodev", "mode=1777", "size=65536k"]}),
+        json!({"destination": "/dev/mqueue", "type": "mqueue", "source": "mqueue", "options": ["nosuid", "noexec", "nodev"]}),
+        json!({"destination": "/run", "type": "tmpfs", "source": "tmpfs", "options": ["nosuid", "nodev", "mode=755", "size=262144k"]}),
+        json!({"destination": "/var/lib/docker", "type": "bind", "source": plan.docker, "options": ["bind", "rprivate"]}),
+        json!({"destination": "/usr/local/bin/node-agent", "type": "bind", "source": plan.agent, "options": ["bind", "rprivate", "ro", "nosuid", "nodev"]}),
+    ];
+    if let Some(library) = plan.library {
+        mounts.push(json!({"destination": "/run/slipway/library.sock", "type": "bind", "source": library, "options": ["bind", "rprivate"]}));
+    }
+    let devices: Vec<Value> = DEVICES
+        .iter()
+        .filter(|(path, ..)| Path::new(path).exists())
+        .map(|(path, major, minor)| json!({"path": path, "type": "c", "major": major, "minor": minor, "fileMode": 0o666, "uid": 0, "gid": 0}))
+        .collect();
+    let mapping = json!([{"containerID": 0, "hostID": plan.base, "size": RANGE}]);
+    let namespaces = ["user", "mount", "pid", "network", "uts", "ipc", "cgroup"].map(|kind| json!({"type": kind}));
+    json!({
+        "ociVersion": "1.0.2",
+        "hostname": plan.hostname,
+        "root": {"path": plan.rootfs, "readonly": false},
+        "process": process(&["/usr/local/bin/node-agent".into(), "init".into()], "/", &[], false),
+        "mounts": mounts,
+        "linux": {
+            "cgroupsPath": Hierarchies::path_of(plan.tag),
+            "uidMappings": mapping,
+            "gidMappings": mapping,
+            "namespaces": namespaces,
+            "devices": devices,
+            "resources": {"devices": [{"allow": true, "access": "rwm"}]},
+            "rootfsPropagation": "private",
+        },
+    })
+}
+
+/// The `process` part of a bundle, also what the runtime's `exec` reads.
+pub(crate) fn process(args: &[String], cwd: &str, env: &[String], terminal: bool) -> Value {
+    let mut all = vec![
+        "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin".to_owned(),
+        "HOME=/root".to_owned(),
+        "USER=root".to_owned(),
+        "LOGNAME=root".to_owned(),
+        "LANG=C.UTF-8".to_owned(),
+    ];
+    all.extend_from_slice(env);
+    // In its user namespace a node cannot raise its limits above ours.
+    let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE).unwrap_or((1024, 1024));
+    let (soft, hard) = (hard.min(65_536), hard.min(1 << 20));
+    json!({
+        "terminal": terminal,
+        "user": {"uid": 0, "gid": 0},
+        "args": args,
+        "env": all,
+        "cwd": cwd,
+        "noNewPrivileges": false,
+        "oomScoreAdj": 100,
+        "capabilities": {"bounding": CAPABILITIES, "effective": CAPABILITIES, "permitted": CAPABILITIES},
+        "rlimits": [{"type": "RLIMIT_NOFILE", "soft": soft, "hard": hard}],
+    })
+}

@@ -1,0 +1,424 @@
+//! Nodes on this host: each is a sandbox with namespaces, a disk, an address and limits of its own, made through the OCI runtime.
+//! Everything a node has is named after its tag or lies in `<data-dir>/nodes/<tag>`, which is made first and removed last; so a
+//! new agent finds by the directories alone what one that was killed left behind. Nothing here reads what is inside a node.
+
+mod bundle;
+mod cgroup;
+mod disk;
+mod error;
+mod firewall;
+mod idmap;
+mod network;
+mod oci;
+mod reap;
+mod rootfs;
+
+use std::{
+    fs::{self, File},
+    net::Ipv4Addr,
+    os::{fd::OwnedFd, unix::fs::DirBuilderExt},
+    path::{Path, PathBuf},
+    process::Command,
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
+
+pub(crate) use error::at;
+pub use error::{Error, Result};
+pub use network::host_nameservers;
+pub use oci::Runtime;
+
+use tokio::sync::oneshot;
+
+use crate::config::Config;
+use cgroup::Hierarchies;
+use firewall::Port;
+use idmap::Pool;
+use rootfs::{Identity, Layout};
+
+/// Where things are and what is allowed.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The agent's own directory.
+    pub data_dir: PathBuf,
+    /// The node image: a directory that is a root filesystem.
+    pub node_image: PathBuf,
+    /// The `node-agent` binary that is bound into nodes and, without a `runtime` in the configuration, runs them.
+    pub agent: PathBuf,
+    /// The image library's socket, if one is served.
+    pub library: Option<PathBuf>,
+    /// Limits, network and so on.
+    pub config: Config,
+}
+
+/// One running node.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Node {
+    /// Names everything the node has on the host.
+    pub tag: String,
+    /// The host name, `node1` and so on.
+    pub name: String,
+    /// Its address on the nodes' network.
+    pub address: Ipv4Addr,
+    /// Host process id of its PID 1.
+    pub init: u32,
+    slot: u32,
+    range: u32,
+}
+
+impl Node {
+    fn port(&self) -> Port {
+        Port { device: device(&self.tag), address: self.address }
+    }
+}
+
+fn device(tag: &str) -> String {
+    format!("slw-{tag}")
+}
+
+/// A process on a terminal in a node.
+#[derive(Debug)]
+pub struct Shell {
+    /// The terminal's master side.
+    pub master: OwnedFd,
+    /// Gives the exit code when the process has ended, 128 + signal for one that was killed.
+    pub exit: oneshot::Receiver<i32>,
+}
+
+fn watch(pid: u32) -> Result<oneshot::Receiver<i32>> {
+    reap::watch(pid).map_err(|source| Error::System { step: format!("watch process {pid}"), source })
+}
+
+/// How long each part of a node's making took.
+#[derive(Clone, Debug, Default)]
+pub struct Timings(pub Vec<(&'static str, Duration)>);
+
+/// A node that has just been made.
+#[derive(Debug)]
+pub struct Started {
+    /// The node.
+    pub node: Node,
+    /// How long its parts took.
+    pub timings: Timings,
+    /// Gives the exit code of its PID 1 when that has ended, and with it all that runs in the node.
+    pub exit: oneshot::Receiver<i32>,
+}
+
+struct Pools {
+    addresses: Pool,
+    ranges: Pool,
+}
+
+/// All nodes of one agent.
+pub struct Host {
+    settings: Settings,
+    runtime: Runtime,
+    cgroups: Hierarchies,
+    template: PathBuf,
+    dns: Vec<Ipv4Addr>,
+    extra_ca: Option<Vec<u8>>,
+    mtu: u32,
+    pools: Mutex<Pools>,
+    // Held for its lock, which keeps a second agent off this data directory.
+    _lock: File,
+}
+
+impl std::fmt::Debug for Host {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Host").field("settings", &self.settings).finish_non_exhaustive()
+    }
+}
+
+/// Gives the calling thread, and all threads it starts afterwards, a mount namespace in which nodes are mounted, and makes orphans
+/// of the OCI runtime children of this process. To be called before other threads start.
+///
+/// # Errors
+/// When the kernel refuses (not root).
+pub fn isolate() -> Result<()> {
+    use nix::{mount, sched};
+    let failed = |step: &str| {
+        let step = step.to_owned();
+        move |errno: nix::errno::Errno| Error::System { step, source: errno.into() }
+    };
+    nix::sys::prctl::set_child_subreaper(true).map_err(failed("become a child subreaper"))?;
+    sched::unshare(sched::CloneFlags::CLONE_NEWNS).map_err(failed("make a mount namespace (root is needed)"))?;
+    let flags = mount::MsFlags::MS_REC | mount::MsFlags::MS_SLAVE;
+    mount::mount(None::<&str>, "/", None::<&str>, flags, None::<&str>).map_err(failed("keep mounts to this process"))
+}
+
+impl Host {
+    /// Takes the data directory, removes what an earlier agent left in it, and makes ready what all nodes share: disk template,
+    /// bridge, packet filter. [`isolate`] comes first. Blocking.
+    ///
+    /// # Errors
+    /// When another agent uses the directory or a step fails. Leftovers that cannot be removed are logged and stay.
+    pub fn open(settings: Settings) -> Result<Self> {
+        let data = &settings.data_dir;
+        for dir in [data.clone(), data.join("nodes")] {
+            // Nodes' roots pass through to their own directories, hence 0711.
+            fs::DirBuilder::new().mode(0o711).recursive(true).create(&dir).map_err(at("create", &dir))?;
+        }
+        let lock_path = data.join("lock");
+        let lock = File::create(&lock_path).map_err(at("create", &lock_path))?;
+        lock.try_lock()
+            .map_err(|error| at("use the data directory, another node-agent serve has it:", data)(error.into()))?;
+        let state = data.join("runtime");
+        let runtime = match &settings.config.runtime {
+            Some(program) => Runtime::new(program.clone(), Vec::new(), state),
+            None => Runtime::new(settings.agent.clone(), vec!["runtime".into()], state),
+        };
+        let extra_ca = match &settings.config.extra_ca {
+            Some(path) => Some(fs::read(path).map_err(at("read extra_ca", path))?),
+            None => None,
+        };
+        let dns = match settings.config.network.dns.as_slice() {
+            [] => host_nameservers(Path::new("/etc/resolv.conf")),
+            given => given.to_vec(),
+        };
+        if dns.is_empty() {
+            tracing::warn!("no nameserver is known for nodes; set network.dns in the configuration");
+        }
+        let template = disk::ensure_template(data, settings.config.limits.disk)?;
+        let mtu = network::prepare(&settings.config.network)?;
+        let addresses = (1u64 << (32 - settings.config.network.subnet.prefix)).saturating_sub(3);
+        let host = Self {
+            runtime,
+            cgroups: Hierarchies::discover()?,
+            template,
+            dns,
+            extra_ca,
+            mtu,
+            pools: Mutex::new(Pools {
+                addresses: Pool::new(u32::try_from(addresses).unwrap_or(u32::MAX)),
+                ranges: Pool::new(idmap::RANGES),
+            }),
+            _lock: lock,
+            settings,
+        };
+        host.sweep();
+        Ok(host)
+    }
+
+    /// Whether the host can limit `controller` (`memory`, `pids`, `cpu`).
+    pub fn limits(&self, controller: &str) -> bool {
+        self.cgroups.has(controller)
+    }
+
+    /// The settings it was opened with.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    fn pools(&self) -> MutexGuard<'_, Pools> {
+        // The pools are plain sets: a panic elsewhere cannot leave them half changed.
+        self.pools.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn layout(&self, tag: &str) -> Layout {
+        Layout::of(&self.settings.data_dir.join("nodes").join(tag))
+    }
+
+    /// Removes the nodes whose directories are there from an earlier life.
+    fn sweep(&self) {
+        let dir = self.settings.data_dir.join("nodes");
+        let Ok(entries) = fs::read_dir(&dir) else { return };
+        for tag in entries.flatten().filter_map(|entry| entry.file_name().into_string().ok()) {
+            tracing::info!(%tag, "removing a node that an earlier node-agent left behind");
+            let errors = self.tear_down(&tag);
+            for error in errors {
+                tracing::error!(%tag, %error, "a part of a leftover node could not be removed");
+            }
+        }
+    }
+
+    /// Makes a node called `name` that can reach `peers` (its session's other nodes). Blocking.
+    ///
+    /// # Errors
+    /// When a step fails; what was made before it is removed again.
+    pub fn create(&self, name: &str, peers: &[Node]) -> Result<Started> {
+        let (slot, range) = {
+            let mut pools = self.pools();
+            let slot =
+                pools.addresses.take().ok_or(Error::Exhausted { what: "address", remedy: "widen network.subnet" })?;
+            match pools.ranges.take() {
+                Some(range) => (slot, range),
+                None => {
+                    pools.addresses.give_back(slot);
+                    return Err(Error::Exhausted { what: "id range", remedy: "use a second host" });
+                }
+            }
+        };
+        let tag = crate::random::hex::<4>();
+        // Slot 0 is the address after the gateway's; the pool is no larger than the subnet has hosts.
+        let first = u32::from(self.settings.config.network.subnet.address) + 2;
+        let mut node = Node { tag, name: name.to_owned(), address: Ipv4Addr::from(first + slot), init: 0, slot, range };
+        match self.build(&mut node, peers) {
+            Ok((timings, exit)) => Ok(Started { node, timings, exit }),
+            Err(error) => {
+                for error in self.tear_down(&node.tag) {
+                    tracing::error!(tag = %node.tag, %error, "clean-up after a failed start");
+                }
+                self.free(&node);
+                Err(error)
+            }
+        }
+    }
+
+    fn build(&self, node: &mut Node, peers: &[Node]) -> Result<(Timings, oneshot::Receiver<i32>)> {
+        let mut timings = Timings::default();
+        let mut last = Instant::now();
+        let mut lap = |what| {
+            timings.0.push((what, last.elapsed()));
+            last = Instant::now();
+        };
+        let Settings { node_image, agent, library, config, .. } = &self.settings;
+        let layout = self.layout(&node.tag);
+        let base = config.first_id + node.range * idmap::RANGE;
+        fs::DirBuilder::new().mode(0o711).create(&layout.dir).map_err(at("create", &layout.dir))?;
+        let identity = Identity {
+            hostname: &node.name,
+            address: node.address,
+            dns: &self.dns,
+            extra_ca: self.extra_ca.as_deref(),
+        };
+        rootfs::build(&layout, &self.template, node_image, base, &identity)?;
+        lap("filesystem");
+        self.cgroups.create(&node.tag, &config.limits)?;
+        let plan = bundle::Plan {
+            tag: &node.tag,
+            hostname: &node.name,
+            rootfs: &layout.rootfs,
+            docker: &layout.docker(),
+            agent,
+            library: library.as_deref(),
+            base,
+        };
+        let path = layout.bundle.join("config.json");
+        fs::write(&path, bundle::config(&plan).to_string()).map_err(at("write", &path))?;
+        lap("limits");
+        let id = device(&node.tag);
+        node.init = self.runtime.create(&id, &layout.bundle)?;
+        let exit = watch(node.init)?;
+        lap("runtime create");
+        let peers: Vec<Port> = peers.iter().map(Node::port).collect();
+        std::thread::scope(|scope| {
+            let filter = scope.spawn(|| firewall::admit(&node.port(), &peers));
+            let linked = network::connect(&config.network, self.mtu, node.init, &id, node.address);
+            let admitted = filter.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+            linked.and(admitted)
+        })?;
+        lap("network");
+        self.cgroups.delegate(&node.tag, base)?;
+        self.runtime.start(&id, &layout.bundle)?;
+        lap("runtime start");
+        Ok((timings, exit))
+    }
+
+    fn free(&self, node: &Node) {
+        let mut pools = self.pools();
+        pools.addresses.give_back(node.slot);
+        pools.ranges.give_back(node.range);
+    }
+
+    /// Ends everything in the node and removes all it had; goes on after an error, and may be called again. Blocking.
+    ///
+    /// # Errors
+    /// When parts are left; the text lists them, and the next start of the agent tries again.
+    pub fn destroy(&self, node: &Node, peers: &[Node]) -> Result<()> {
+        let mut errors = self.tear_down(&node.tag);
+        let peers: Vec<Port> = peers.iter().map(Node::port).collect();
+        if let Err(error) = firewall::dismiss(&node.port(), &peers) {
+            errors.push(error);
+        }
+        if errors.is_empty() {
+            self.free(node);
+            return Ok(());
+        }
+        // Its address and ids stay taken: something may still use them.
+        Err(Error::Teardown { tag: node.tag.clone(), errors: errors.iter().map(ToString::to_string).collect() })
+    }
+
+    fn tear_down(&self, tag: &str) -> Vec<Error> {
+        let layout = self.layout(tag);
+        let id = device(tag);
+        let mut errors = Vec::new();
+        errors.extend(self.cgroups.kill(tag, Duration::from_secs(10)).err());
+        errors.extend(self.runtime.delete(&id, &layout.dir).err());
+        errors.extend(network::disconnect(&id).err());
+        errors.extend(rootfs::unmount(&layout));
+        errors.extend(self.cgroups.remove(tag).err());
+        errors.extend(rootfs::remove(&layout));
+        errors
+    }
+
+    /// A login shell on a new terminal in the node. Blocking.
+    ///
+    /// # Errors
+    /// When the runtime cannot start it.
+    pub fn terminal(&self, node: &Node) -> Result<Shell> {
+        let env = [
+            "TERM=xterm-256color".to_owned(),
+            "COLORTERM=truecolor".to_owned(),
+            format!("SLIPWAY_ADDRESS={}", node.address),
+        ];
+        let process = bundle::process(&["bash".into(), "-l".into()], "/root", &env, true);
+        let (pid, master) = self.runtime.exec_terminal(&device(&node.tag), &self.layout(&node.tag).dir, &process)?;
+        Ok(Shell { master, exit: watch(pid)? })
+    }
+
+    /// A command that runs `args` as the node's root in `/root` with the caller's choice of standard streams, and ends with its
+    /// exit code. The directory returned with it holds its files and must live until the command has ended.
+    ///
+    /// # Errors
+    /// When its files cannot be written.
+    pub fn command(&self, node: &Node, args: &[String]) -> Result<(Command, ExecFiles)> {
+        let dir = self.layout(&node.tag).dir.join(format!("exec-{}", crate::random::hex::<6>()));
+        fs::create_dir(&dir).map_err(at("create", &dir))?;
+        let files = ExecFiles(dir);
+        let spec = files.0.join("process.json");
+        let process = bundle::process(args, "/root", &["TERM=dumb".into()], false);
+        fs::write(&spec, process.to_string()).map_err(at("write", &spec))?;
+        let mut command = self.runtime.command(&files.0.join("log"));
+        command
+            .arg("exec")
+            .arg("--process")
+            .arg(&spec)
+            .arg("--pid-file")
+            .arg(files.0.join("pid"))
+            .arg(device(&node.tag));
+        Ok((command, files))
+    }
+
+    /// Removes what all nodes share: packet filter and bridge. For an orderly end, after the last node.
+    ///
+    /// # Errors
+    /// When a part cannot be removed; the others are.
+    pub fn close(&self) -> Result<()> {
+        self.cgroups.remove_parent();
+        let filter = firewall::remove();
+        let bridge = network::disconnect(&self.settings.config.network.bridge);
+        filter.and(bridge)
+    }
+}
+
+/// The files of a running [`Host::command`]; removed when dropped.
+#[derive(Debug)]
+pub struct ExecFiles(PathBuf);
+
+impl ExecFiles {
+    /// Kills the process inside the node, if it is running. Killing the runtime's own process would leave it.
+    pub fn kill(&self) {
+        let pid = fs::read_to_string(self.0.join("pid")).ok().and_then(|text| text.trim().parse::<i32>().ok());
+        if let Some(pid) = pid.filter(|pid| *pid > 1) {
+            // It may have ended already.
+            let _ = nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), nix::sys::signal::Signal::SIGKILL);
+        }
+    }
+}
+
+impl Drop for ExecFiles {
+    fn drop(&mut self) {
+        // What is left here goes with the node's directory.
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}

@@ -1,0 +1,6 @@
+//! Sessions: the pure core and the manager that carries out on a host what the core decides.
+
+pub mod core;
+mod manager;
+
+pub use manager::{Error, Manager, Opened};
