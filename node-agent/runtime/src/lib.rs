@@ -1,6 +1,3 @@
-//! The OCI runtime: turns a bundle into processes in namespaces, and nothing else.
-
-pub mod net;
 //! The OCI runtime floor: starts, signals, inspects and removes containers as the OCI runtime specification says.
 //!
 //! [`cli`] is the command line (compatible with runc's), [`client`] drives any OCI runtime command line from another process.
@@ -24,6 +21,7 @@ mod log;
 mod mount_plan;
 mod mounts;
 mod namespaces;
+pub mod net;
 mod process;
 mod rlimits;
 mod rootfs;
