@@ -8,8 +8,13 @@ type Program = fn(Vec<OsString>) -> ExitCode;
 
 /// Every program: name, one line for the help text, entry point.
 const PROGRAMS: &[(&str, &str, Program)] = &[
-    ("init", "process 1 of a node", crate::init::main),
+    ("serve", "the site, its API and the nodes of this host", crate::serve::main),
+    ("docker", "the docker command line", slipway_docker_cli::main),
+    ("runtime", "an OCI runtime, with runc's command line", slipway_runtime::cli::main),
     ("library", "the starter images for nodes", crate::library::main),
+    ("lab", "checks labs", crate::labs::check_main),
+    ("init", "process 1 of a node", crate::init::main),
+    ("relay", "joins standard streams to a socket in a node", crate::relay::main),
 ];
 
 /// Runs the program that `args` (with the name this was called by in front) asks for.

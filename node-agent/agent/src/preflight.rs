@@ -26,7 +26,12 @@ pub fn check(settings: &Settings) -> Vec<String> {
     let release = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
     need(
         kernel(&release).is_some_and(|version| version >= KERNEL),
-        format!("a kernel of at least {}.{} (this is {}); install a newer one, Debian 12 has 6.1", KERNEL.0, KERNEL.1, release.trim()),
+        format!(
+            "a kernel of at least {}.{} (this is {}); install a newer one, Debian 12 has 6.1",
+            KERNEL.0,
+            KERNEL.1,
+            release.trim()
+        ),
     );
     let namespaces = fs::read_to_string("/proc/sys/user/max_user_namespaces").unwrap_or_default();
     need(
@@ -52,10 +57,16 @@ pub fn check(settings: &Settings) -> Vec<String> {
     }
     need(
         settings.node_image.join("usr").is_dir(),
-        format!("a node image at {}: `cargo xtask serve` builds one, or give --node-image DIR with a root filesystem", settings.node_image.display()),
+        format!(
+            "a node image at {}: `cargo xtask serve` builds one, or give --node-image DIR with a root filesystem",
+            settings.node_image.display()
+        ),
     );
     if let Some(runtime) = &settings.config.runtime {
-        need(runtime.is_file(), format!("the OCI runtime {}: install it, or leave `runtime` out of the configuration", runtime.display()));
+        need(
+            runtime.is_file(),
+            format!("the OCI runtime {}: install it, or leave `runtime` out of the configuration", runtime.display()),
+        );
     }
     missing
 }
@@ -68,14 +79,15 @@ fn kernel(release: &str) -> Option<(u32, u32)> {
 /// Whether the kernel can load it when it is first mounted.
 fn module(release: &str, name: &str) -> bool {
     let dir = PathBuf::from(format!("/lib/modules/{}", release.trim()));
-    ["modules.dep", "modules.builtin"].iter().any(|file| {
-        fs::read_to_string(dir.join(file)).is_ok_and(|text| text.contains(&format!("/{name}.ko")))
-    })
+    ["modules.dep", "modules.builtin"]
+        .iter()
+        .any(|file| fs::read_to_string(dir.join(file)).is_ok_and(|text| text.contains(&format!("/{name}.ko"))))
 }
 
 fn find(tool: &str) -> Option<PathBuf> {
     let paths = std::env::var_os("PATH").unwrap_or_default();
-    let executable = |path: &PathBuf| fs::metadata(path).is_ok_and(|file| file.is_file() && file.permissions().mode() & 0o111 != 0);
+    let executable =
+        |path: &PathBuf| fs::metadata(path).is_ok_and(|file| file.is_file() && file.permissions().mode() & 0o111 != 0);
     std::env::split_paths(&paths).map(|dir| dir.join(tool)).find(executable)
 }
 

@@ -62,7 +62,8 @@ pub fn main(args: Vec<OsString>) -> ExitCode {
 
 fn run(options: Options) -> anyhow::Result<()> {
     let config = options.config.as_deref().map_or_else(|| Ok(Config::default()), Config::load)?;
-    std::fs::create_dir_all(&options.data_dir).with_context(|| format!("cannot create {}", options.data_dir.display()))?;
+    std::fs::create_dir_all(&options.data_dir)
+        .with_context(|| format!("cannot create {}", options.data_dir.display()))?;
     let absolute = |path: &PathBuf| path.canonicalize().with_context(|| format!("cannot find {}", path.display()));
     let data_dir = absolute(&options.data_dir)?;
     let node_image = options.node_image.clone().unwrap_or_else(|| data_dir.join("node-image"));
@@ -87,7 +88,8 @@ fn run(options: Options) -> anyhow::Result<()> {
 async fn serve(options: &Options, settings: Settings, library: Option<PathBuf>) -> anyhow::Result<()> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
-    let shelf = Shelf::open(&options.labs).with_context(|| format!("cannot read the labs in {}", options.labs.display()))?;
+    let shelf =
+        Shelf::open(&options.labs).with_context(|| format!("cannot read the labs in {}", options.labs.display()))?;
     for error in &shelf.errors {
         tracing::warn!("{error}");
     }
@@ -128,7 +130,8 @@ fn serve_library(dir: PathBuf, socket: PathBuf) -> anyhow::Result<()> {
     if socket.exists() {
         std::fs::remove_file(&socket).with_context(|| format!("cannot remove the old socket {}", socket.display()))?;
     }
-    let listener = tokio::net::UnixListener::bind(&socket).with_context(|| format!("cannot listen on {}", socket.display()))?;
+    let listener =
+        tokio::net::UnixListener::bind(&socket).with_context(|| format!("cannot listen on {}", socket.display()))?;
     std::fs::set_permissions(&socket, std::fs::Permissions::from_mode(0o666))?;
     tokio::spawn(axum::serve(listener, crate::library::router(dir)).into_future());
     Ok(())
