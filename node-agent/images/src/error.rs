@@ -88,8 +88,8 @@ pub enum ResolveError {
     /// Several images' ids begin so.
     #[error("multiple IDs found with provided prefix: {0}")]
     Ambiguous(String),
-    /// The text is no reference.
-    #[error("invalid reference format: {0}")]
+    /// The text is no reference; holds the grammar's words.
+    #[error("{0}")]
     Invalid(String),
 }
 

@@ -17,7 +17,7 @@ pub struct Reference {
 impl Reference {
     /// Reads a name as people write it; `ubuntu` is `docker.io/library/ubuntu`.
     pub fn parse(text: &str) -> Result<Self> {
-        let bad = || Error::InvalidReference(format!("invalid reference format: {text:?}"));
+        let bad = || Error::InvalidReference("invalid reference format".to_owned());
         let (rest, digest) = match text.split_once('@') {
             Some((rest, digest)) => (rest, Some(digest.parse().map_err(|_| bad())?)),
             None => (text, None),

@@ -146,6 +146,8 @@ fn images_are_found_by_name_and_by_the_beginning_of_their_id() {
         Err(ResolveError::NotFound("debian".into()))
     );
     assert_eq!(store.references(&id), [name.clone().with_default_tag()]);
+    let invalid = ResolveError::Invalid("invalid reference format".into());
+    assert_eq!(store.resolve("not/a valid name"), Err(invalid));
     assert!(store.untag(&name).unwrap());
     assert_eq!(
         store.resolve("ubuntu"),

@@ -182,8 +182,9 @@ pub(super) fn resolve(state: &State, text: &str) -> Result<ImageId, ResolveError
             false => Err(ResolveError::NotFound(text.to_owned())),
         };
     }
-    if let Ok(name) = Reference::parse(text) {
-        let name = name.with_default_tag();
+    let parsed = Reference::parse(text);
+    if let Ok(name) = &parsed {
+        let name = name.clone().with_default_tag();
         // With tag and digest the digest decides, as in Docker.
         let lookup = match name.digest() {
             Some(digest) => name.with_digest(digest),
@@ -207,8 +208,6 @@ pub(super) fn resolve(state: &State, text: &str) -> Result<ImageId, ResolveError
                 return Ok(id);
             }
         }
-    } else if !is_hex {
-        return Err(ResolveError::Invalid(text.to_owned()));
     }
     if is_hex && digits.len() < 64 {
         let mut found = state
@@ -222,7 +221,10 @@ pub(super) fn resolve(state: &State, text: &str) -> Result<ImageId, ResolveError
             };
         }
     }
-    Err(ResolveError::NotFound(text.to_owned()))
+    match parsed {
+        Err(error) if !is_hex => Err(ResolveError::Invalid(error.to_string())),
+        _ => Err(ResolveError::NotFound(text.to_owned())),
+    }
 }
 
 fn understand(state: &State, raw: &[u8]) -> Result<Image> {
