@@ -100,10 +100,6 @@ pub(crate) trait IoContext<T> {
 
 impl<T, E: Into<io::Error>> IoContext<T> for std::result::Result<T, E> {
     fn at(self, action: &'static str, path: impl AsRef<Path>) -> Result<T> {
-        self.map_err(|source| Error::Io {
-            action,
-            path: path.as_ref().to_owned(),
-            source: source.into(),
-        })
+        self.map_err(|source| Error::Io { action, path: path.as_ref().to_owned(), source: source.into() })
     }
 }
