@@ -132,22 +132,16 @@ mod tests {
     #[test]
     fn a_digest_survives_text_and_back() {
         let digest = Digest::of(b"");
-        assert_eq!(
-            digest.to_string(),
-            "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
-        );
+        assert_eq!(digest.to_string(), "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
         assert_eq!(digest.to_string().parse(), Ok(digest));
         assert_eq!(digest.short(), "e3b0c44298fc");
     }
 
     #[test]
     fn anything_else_is_refused() {
-        for text in [
-            "",
-            "sha256:",
-            "sha512:00",
-            "sha256:E3B0C44298FC1C149AFBF4C8996FB92427AE41E4649B934CA495991B7852B855",
-        ] {
+        for text in
+            ["", "sha256:", "sha512:00", "sha256:E3B0C44298FC1C149AFBF4C8996FB92427AE41E4649B934CA495991B7852B855"]
+        {
             assert!(text.parse::<Digest>().is_err(), "{text}");
         }
     }
@@ -157,9 +151,6 @@ mod tests {
         let diffs = [DiffId::of(b"a"), DiffId::of(b"b")];
         let stack = ChainId::stack(&diffs);
         assert_eq!(stack[0].to_string(), diffs[0].to_string());
-        assert_eq!(
-            stack[1],
-            ChainId::of(format!("{} {}", diffs[0], diffs[1]).as_bytes())
-        );
+        assert_eq!(stack[1], ChainId::of(format!("{} {}", diffs[0], diffs[1]).as_bytes()));
     }
 }

@@ -88,8 +88,8 @@ pub enum ResolveError {
     /// Several images' ids begin so.
     #[error("multiple IDs found with provided prefix: {0}")]
     Ambiguous(String),
-    /// The text is no reference.
-    #[error("invalid reference format: {0}")]
+    /// The text is no reference; holds the grammar's words.
+    #[error("{0}")]
     Invalid(String),
 }
 
@@ -100,10 +100,6 @@ pub(crate) trait IoContext<T> {
 
 impl<T, E: Into<io::Error>> IoContext<T> for std::result::Result<T, E> {
     fn at(self, action: &'static str, path: impl AsRef<Path>) -> Result<T> {
-        self.map_err(|source| Error::Io {
-            action,
-            path: path.as_ref().to_owned(),
-            source: source.into(),
-        })
+        self.map_err(|source| Error::Io { action, path: path.as_ref().to_owned(), source: source.into() })
     }
 }

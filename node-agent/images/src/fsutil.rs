@@ -17,10 +17,7 @@ pub(crate) fn random_hex<const N: usize>() -> String {
 /// 26 characters as Docker names its short links: upper-case letters and digits.
 pub(crate) fn random_link() -> String {
     const ALPHABET: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
-    random_bytes::<26>()
-        .iter()
-        .map(|b| char::from(ALPHABET[usize::from(b & 31)]))
-        .collect()
+    random_bytes::<26>().iter().map(|b| char::from(ALPHABET[usize::from(b & 31)])).collect()
 }
 
 fn random_bytes<const N: usize>() -> [u8; N] {

@@ -33,10 +33,7 @@ fn diff(store: &Store, container: &str) -> Vec<String> {
         ChangeKind::Deleted => 'D',
     };
     let changes = store.changes(container).unwrap();
-    changes
-        .iter()
-        .map(|change| format!("{} {}", letter(change.kind), change.path.display()))
-        .collect()
+    changes.iter().map(|change| format!("{} {}", letter(change.kind), change.path.display())).collect()
 }
 
 /// The changes that the tests make, in a mounted root.
@@ -55,12 +52,8 @@ fn change(root: &Path) {
     fs::write(root.join("swap/in"), "x").unwrap();
     symlink("/etc/passwd", root.join("bin/ln")).unwrap();
     // Touched, but the same: not a change.
-    let sh = fs::File::options()
-        .append(true)
-        .open(root.join("bin/sh"))
-        .unwrap();
-    sh.set_modified(std::time::UNIX_EPOCH + std::time::Duration::from_secs(1_000_000_000))
-        .unwrap();
+    let sh = fs::File::options().append(true).open(root.join("bin/sh")).unwrap();
+    sh.set_modified(std::time::UNIX_EPOCH + std::time::Duration::from_secs(1_000_000_000)).unwrap();
     let socket = std::os::unix::net::UnixListener::bind(root.join("tmp/socket")).unwrap();
     drop(socket);
 }
@@ -112,10 +105,7 @@ fn changes_are_told_as_docker_diff_tells_them() {
     assert_eq!(diff(&store, "c"), [""; 0], "what init makes is no change");
     let root = store.mount_rw("c").unwrap();
     change(&root);
-    let expected: Vec<&str> = EXPECTED
-        .into_iter()
-        .filter(|line| !line.is_empty())
-        .collect();
+    let expected: Vec<&str> = EXPECTED.into_iter().filter(|line| !line.is_empty()).collect();
     assert_eq!(diff(&store, "c"), expected);
     store.unmount_rw("c").unwrap();
     assert_eq!(diff(&store, "c"), expected, "mounted or not");
@@ -137,42 +127,22 @@ fn a_commit_is_an_image_with_the_containers_files() {
     assert_eq!(store.children(&id), [new]);
     let made = store.image(&new).unwrap();
     assert_eq!(made.layers.len(), 2);
-    assert_eq!(
-        made.config.history[1].comment.as_deref(),
-        Some("added figlet")
-    );
+    assert_eq!(made.config.history[1].comment.as_deref(), Some("added figlet"));
     assert_eq!(made.config.architecture, "amd64");
-    assert_eq!(
-        store.commit("c", &options(id)).unwrap(),
-        new,
-        "the same container gives the same image"
-    );
+    assert_eq!(store.commit("c", &options(id)).unwrap(), new, "the same container gives the same image");
 
     store.create_rw("d", Some(&new), |_| Ok(())).unwrap();
     let root = store.mount_rw("d").unwrap();
-    assert!(
-        !root.join("gone").exists()
-            && !root.join("old/b").exists()
-            && !root.join("tmp/socket").exists()
-    );
+    assert!(!root.join("gone").exists() && !root.join("old/b").exists() && !root.join("tmp/socket").exists());
     assert_eq!(fs::read(root.join("old/a")).unwrap(), b"again");
     assert_eq!(fs::read(root.join("swap/in")).unwrap(), b"x");
-    assert_eq!(
-        fs::metadata(root.join("etc/passwd")).unwrap().mode() & 0o777,
-        0o600
-    );
+    assert_eq!(fs::metadata(root.join("etc/passwd")).unwrap().mode() & 0o777, 0o600);
     assert_eq!(
         fs::metadata(root.join("tmp/new")).unwrap().ino(),
         fs::metadata(root.join("tmp/dir/link")).unwrap().ino()
     );
-    assert_eq!(
-        fs::read_link(root.join("bin/ln")).unwrap(),
-        Path::new("/etc/passwd")
-    );
-    assert_eq!(
-        fs::metadata(root.join("tmp")).unwrap().mode() & 0o7777,
-        0o1777
-    );
+    assert_eq!(fs::read_link(root.join("bin/ln")).unwrap(), Path::new("/etc/passwd"));
+    assert_eq!(fs::metadata(root.join("tmp")).unwrap().mode() & 0o7777, 0o1777);
     store.unmount_rw("d").unwrap();
     assert_eq!(diff(&store, "d"), [""; 0]);
 
@@ -190,9 +160,7 @@ fn a_commit_without_changes_adds_no_layer() {
     let (_dir, store) = store();
     let id = image(&store, &[base()], "base");
     store.create_rw("c", Some(&id), |_| Ok(())).unwrap();
-    let made = store
-        .image(&store.commit("c", &options(id)).unwrap())
-        .unwrap();
+    let made = store.image(&store.commit("c", &options(id)).unwrap()).unwrap();
     assert_eq!(made.layers, store.image(&id).unwrap().layers);
     assert!(made.config.history[1].empty_layer);
 }

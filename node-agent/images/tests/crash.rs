@@ -36,27 +36,15 @@ fn work(dir: &Path) {
         store.tag(&name, &id).unwrap();
         let container = format!("c{seed}");
         store.remove_rw(&container).unwrap();
-        store
-            .create_rw(&container, Some(&id), |root| {
-                std::fs::write(root.join("init"), "")
-            })
-            .unwrap();
+        store.create_rw(&container, Some(&id), |root| std::fs::write(root.join("init"), "")).unwrap();
         let root = store.mount_rw(&container).unwrap();
         std::fs::write(root.join("d/new"), "x").unwrap();
-        let options = CommitOptions {
-            base: Some(id),
-            config: serde_json::json!({}),
-            ..CommitOptions::default()
-        };
+        let options = CommitOptions { base: Some(id), config: serde_json::json!({}), ..CommitOptions::default() };
         let child = store.commit(&container, &options).unwrap();
         store.unmount_rw(&container).unwrap();
         store.remove_rw(&container).unwrap();
-        store
-            .remove_image(&child.to_string(), true, true, &|_| Vec::new())
-            .unwrap();
-        store
-            .remove_image("x:1", true, false, &|_| Vec::new())
-            .unwrap();
+        store.remove_image(&child.to_string(), true, true, &|_| Vec::new()).unwrap();
+        store.remove_image("x:1", true, false, &|_| Vec::new()).unwrap();
     }
 }
 
@@ -71,40 +59,27 @@ fn check(dir: &Path, store: &Store) {
     }
     let db = dir.join("image/overlay2/layerdb");
     let names = |path: &Path| {
-        std::fs::read_dir(path)
-            .unwrap()
-            .map(|e| e.unwrap().file_name().into_string().unwrap())
-            .collect::<Vec<_>>()
+        std::fs::read_dir(path).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect::<Vec<_>>()
     };
     assert!(names(&db.join("tmp")).is_empty());
     let mut owners: Vec<String> = Vec::new();
     for layer in names(&db.join("sha256")) {
-        owners
-            .push(std::fs::read_to_string(db.join("sha256").join(layer).join("cache-id")).unwrap());
+        owners.push(std::fs::read_to_string(db.join("sha256").join(layer).join("cache-id")).unwrap());
     }
     for mount in names(&db.join("mounts")) {
         for part in ["mount-id", "init-id"] {
-            owners
-                .push(std::fs::read_to_string(db.join("mounts").join(&mount).join(part)).unwrap());
+            owners.push(std::fs::read_to_string(db.join("mounts").join(&mount).join(part)).unwrap());
         }
     }
-    for name in names(&dir.join("overlay2"))
-        .into_iter()
-        .filter(|name| name.len() >= 64)
-    {
+    for name in names(&dir.join("overlay2")).into_iter().filter(|name| name.len() >= 64) {
         assert!(owners.contains(&name), "nobody owns {name}");
         assert!(!dir.join("overlay2").join(&name).join("merged").exists());
         caches += 1;
     }
     assert_eq!(owners.len(), caches);
     assert_eq!(names(&dir.join("overlay2/l")).len(), caches);
-    let temporary = tree(dir)
-        .into_iter()
-        .filter(|path| path.display().to_string().contains("/.tmp-"));
-    assert_eq!(
-        temporary.collect::<Vec<_>>(),
-        [""; 0].map(std::path::PathBuf::from)
-    );
+    let temporary = tree(dir).into_iter().filter(|path| path.display().to_string().contains("/.tmp-"));
+    assert_eq!(temporary.collect::<Vec<_>>(), [""; 0].map(std::path::PathBuf::from));
 }
 
 #[test]
@@ -115,39 +90,25 @@ fn a_store_survives_kills_at_any_moment() {
     if !root_or_skip() {
         return;
     }
-    let temp = tempfile::Builder::new()
-        .prefix("slipway-crash")
-        .tempdir()
-        .unwrap();
+    let temp = tempfile::Builder::new().prefix("slipway-crash").tempdir().unwrap();
     let dir = temp.path().join("data");
     for round in 0..ROUNDS {
         // In a mount namespace of its own, whose mounts go with it.
         let mut worker = Command::new("unshare")
             .args(["-m", "--"])
             .arg(std::env::current_exe().unwrap())
-            .args([
-                "--exact",
-                "a_store_survives_kills_at_any_moment",
-                "--nocapture",
-            ])
+            .args(["--exact", "a_store_survives_kills_at_any_moment", "--nocapture"])
             .env(WORKER, &dir)
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
         let output = BufReader::new(worker.stdout.take().unwrap());
-        let ready = output
-            .lines()
-            .map_while(Result::ok)
-            .any(|line| line.contains("ready"));
+        let ready = output.lines().map_while(Result::ok).any(|line| line.contains("ready"));
         assert!(ready, "round {round}: the worker does not start");
         std::thread::sleep(Duration::from_micros((round * 7919) % 97 * 2_500));
         worker.kill().unwrap();
         let status = worker.wait().unwrap();
-        assert_eq!(
-            status.code(),
-            None,
-            "round {round}: the worker failed by itself"
-        );
+        assert_eq!(status.code(), None, "round {round}: the worker failed by itself");
         check(&dir, &Store::open(&dir).unwrap());
     }
     let store = Store::open(&dir).unwrap();

@@ -25,20 +25,13 @@ fn all_of_it_works_in_a_user_namespace() {
     assert!(!in_user_namespace());
     let dir = tempfile::tempdir().unwrap();
     // The namespace's root is somebody else outside, and owns the directory.
-    rustix::fs::chown(
-        dir.path(),
-        Some(rustix::fs::Uid::from_raw(200_000)),
-        Some(rustix::fs::Gid::from_raw(200_000)),
-    )
-    .unwrap();
+    rustix::fs::chown(dir.path(), Some(rustix::fs::Uid::from_raw(200_000)), Some(rustix::fs::Gid::from_raw(200_000)))
+        .unwrap();
     fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o711)).unwrap();
     let program = std::env::current_exe().unwrap();
     let copy = dir.path().join("test");
     fs::copy(program, &copy).unwrap();
-    #[expect(
-        clippy::zombie_processes,
-        reason = "only a failing test leaves it, and its input ends then"
-    )]
+    #[expect(clippy::zombie_processes, reason = "only a failing test leaves it, and its input ends then")]
     // `cat` holds the namespaces until its input ends; root outside may write any map.
     let mut holder = Command::new("unshare")
         .args(["--user", "--mount", "--", "cat"])
@@ -56,23 +49,9 @@ fn all_of_it_works_in_a_user_namespace() {
         fs::write(format!("/proc/{}/{map}", holder.id()), "0 200000 65536").unwrap();
     }
     let output = Command::new("nsenter")
-        .args([
-            "--target",
-            &holder.id().to_string(),
-            "--user",
-            "--mount",
-            "--setuid",
-            "0",
-            "--setgid",
-            "0",
-            "--",
-        ])
+        .args(["--target", &holder.id().to_string(), "--user", "--mount", "--setuid", "0", "--setgid", "0", "--"])
         .arg(&copy)
-        .args([
-            "--exact",
-            "all_of_it_works_in_a_user_namespace",
-            "--nocapture",
-        ])
+        .args(["--exact", "all_of_it_works_in_a_user_namespace", "--nocapture"])
         .env(INSIDE, dir.path())
         .env_remove("RUST_BACKTRACE")
         .output()
@@ -80,11 +59,7 @@ fn all_of_it_works_in_a_user_namespace() {
     drop(input);
     holder.wait().unwrap();
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(
-        output.status.success(),
-        "{}{said}",
-        String::from_utf8_lossy(&output.stdout)
-    );
+    assert!(output.status.success(), "{}{said}", String::from_utf8_lossy(&output.stdout));
 }
 
 fn inside(dir: &std::path::Path) {
@@ -97,48 +72,29 @@ fn inside(dir: &std::path::Path) {
         .dir("old/", 0o755)
         .file("old/x", b"x")
         .device("null", EntryType::Char, 1, 3)
-        .pax(&[
-            ("uid", b"1000"),
-            ("SCHILY.xattr.security.capability", &capability),
-        ])
+        .pax(&[("uid", b"1000"), ("SCHILY.xattr.security.capability", &capability)])
         .file("ping", b"x")
         .end();
-    let top = Tar::new()
-        .dir("old/", 0o755)
-        .file("old/.wh..wh..opq", b"")
-        .file("etc/.wh.a", b"")
-        .file("new", b"n")
-        .end();
+    let top =
+        Tar::new().dir("old/", 0o755).file("old/.wh..wh..opq", b"").file("etc/.wh.a", b"").file("new", b"n").end();
     let too_high = Tar::new().pax(&[("uid", b"70000")]).file("x", b"").end();
-    let error = store
-        .register_layer(None, &too_high[..], None)
-        .unwrap_err()
-        .to_string();
+    let error = store.register_layer(None, &too_high[..], None).unwrap_err().to_string();
     assert!(error.contains("lchown /x"), "{error}");
     let id = image(&store, &[base, top], "x");
-    let rw = store
-        .create_rw("c", Some(&id), |root| fs::write(root.join("etc/hosts"), ""))
-        .unwrap();
+    let rw = store.create_rw("c", Some(&id), |root| fs::write(root.join("etc/hosts"), "")).unwrap();
     let root = store.mount_rw("c").unwrap();
-    assert!(
-        !root.join("etc/a").exists() && !root.join("old/x").exists() && root.join("new").exists()
-    );
+    assert!(!root.join("etc/a").exists() && !root.join("old/x").exists() && root.join("new").exists());
     assert!(!root.join("null").exists(), "devices are left out");
     let ping = fs::metadata(root.join("ping")).unwrap();
     assert_eq!(ping.uid(), 1000);
-    assert!(
-        rustix::fs::lgetxattr(root.join("ping"), "security.capability", &mut [0; 64][..]).is_ok()
-    );
+    assert!(rustix::fs::lgetxattr(root.join("ping"), "security.capability", &mut [0; 64][..]).is_ok());
     fs::remove_file(root.join("new")).unwrap();
     fs::remove_dir_all(root.join("etc")).unwrap();
     fs::create_dir(root.join("etc")).unwrap();
     fs::write(root.join("etc/b"), "b").unwrap();
     let changes = || {
         let changes = store.changes("c").unwrap();
-        changes
-            .into_iter()
-            .map(|change| (change.kind, change.path.display().to_string()))
-            .collect::<Vec<_>>()
+        changes.into_iter().map(|change| (change.kind, change.path.display().to_string())).collect::<Vec<_>>()
     };
     let expected = [
         (ChangeKind::Modified, "/etc"),
@@ -149,17 +105,8 @@ fn inside(dir: &std::path::Path) {
     .map(|(kind, path)| (kind, path.to_owned()));
     assert_eq!(changes(), expected);
     store.unmount_rw("c").unwrap();
-    assert!(
-        fs::symlink_metadata(rw.upper.join("new"))
-            .unwrap()
-            .file_type()
-            .is_char_device()
-    );
-    let options = CommitOptions {
-        base: Some(id),
-        config: serde_json::json!({}),
-        ..CommitOptions::default()
-    };
+    assert!(fs::symlink_metadata(rw.upper.join("new")).unwrap().file_type().is_char_device());
+    let options = CommitOptions { base: Some(id), config: serde_json::json!({}), ..CommitOptions::default() };
     let committed = store.commit("c", &options).unwrap();
     store.create_rw("d", Some(&committed), |_| Ok(())).unwrap();
     let root = store.mount_rw("d").unwrap();
@@ -173,12 +120,7 @@ fn inside(dir: &std::path::Path) {
     let rw = store.create_rw("e", Some(&id), |_| Ok(())).unwrap();
     fs::write(rw.upper.join("ping"), "").unwrap();
     rustix::fs::setxattr(rw.upper.join("ping"), name("whiteout"), b"y", flags).unwrap();
-    let told: Vec<_> = store
-        .changes("e")
-        .unwrap()
-        .into_iter()
-        .map(|change| (change.kind, change.path))
-        .collect();
+    let told: Vec<_> = store.changes("e").unwrap().into_iter().map(|change| (change.kind, change.path)).collect();
     assert_eq!(told, [(ChangeKind::Deleted, "/ping".into())]);
     store.remove_rw("e").unwrap();
     store.remove_rw("d").unwrap();

@@ -23,10 +23,7 @@ impl Dockerd {
             return None;
         };
         let mut path = std::ffi::OsString::new();
-        for dir in [
-            program.parent().unwrap(),
-            &program.parent().unwrap().join("../bin"),
-        ] {
+        for dir in [program.parent().unwrap(), &program.parent().unwrap().join("../bin")] {
             path.push(dir);
             path.push(":");
         }
@@ -44,26 +41,15 @@ impl Dockerd {
             .arg(format!("unix://{}/d.sock", dir.display()))
             .arg("-p")
             .arg(dir.join("pid"))
-            .args([
-                "--iptables=false",
-                "--bridge=none",
-                "--storage-driver=overlay2",
-            ])
+            .args(["--iptables=false", "--bridge=none", "--storage-driver=overlay2"])
             .env("PATH", path)
             .stdout(Stdio::null())
             .stderr(fs::File::create(dir.join("log")).unwrap())
             .spawn()
             .unwrap();
-        let dockerd = Self {
-            daemon,
-            dir: dir.to_owned(),
-        };
+        let dockerd = Self { daemon, dir: dir.to_owned() };
         let until = Instant::now() + Duration::from_secs(60);
-        while dockerd
-            .command(&["version"])
-            .output()
-            .is_ok_and(|output| !output.status.success())
-        {
+        while dockerd.command(&["version"]).output().is_ok_and(|output| !output.status.success()) {
             let log = fs::read_to_string(dir.join("log")).unwrap();
             assert!(Instant::now() < until, "dockerd does not start: {log}");
             std::thread::sleep(Duration::from_millis(50));
@@ -73,24 +59,14 @@ impl Dockerd {
 
     fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new("docker");
-        command
-            .arg("-H")
-            .arg(format!("unix://{}/d.sock", self.dir.display()))
-            .args(args);
+        command.arg("-H").arg(format!("unix://{}/d.sock", self.dir.display())).args(args);
         command
     }
 
     fn docker(&self, args: &[&str]) -> String {
         let output = self.command(args).output().unwrap();
-        assert!(
-            output.status.success(),
-            "docker {args:?}: {}",
-            String::from_utf8_lossy(&output.stderr)
-        );
-        String::from_utf8(output.stdout)
-            .unwrap()
-            .trim_end()
-            .to_owned()
+        assert!(output.status.success(), "docker {args:?}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap().trim_end().to_owned()
     }
 
     fn stop(self) {
@@ -123,11 +99,7 @@ fn listing(archive: &[u8]) -> Vec<String> {
     let line = |entry: std::io::Result<tar::Entry<'_, &[u8]>>| {
         let entry = entry.unwrap();
         let header = entry.header();
-        let link = entry
-            .link_name()
-            .unwrap()
-            .map(|link| link.display().to_string())
-            .unwrap_or_default();
+        let link = entry.link_name().unwrap().map(|link| link.display().to_string()).unwrap_or_default();
         format!(
             "{} {:?} {:o} {}:{} {} {} {link}",
             entry.path().unwrap().display(),
@@ -153,59 +125,23 @@ fn dockerd_and_this_store_agree_on_the_same_data_root() {
         return;
     };
     let Some(alpine) = alpine() else { return };
-    dockerd.docker(&[
-        "import",
-        "-c",
-        "CMD [\"sh\"]",
-        alpine.to_str().unwrap(),
-        "alpine:3",
-    ]);
-    let run = [
-        "run",
-        "--name",
-        "changer",
-        "--network",
-        "none",
-        "alpine:3",
-        "sh",
-        "-c",
-        SCRIPT,
-    ];
+    dockerd.docker(&["import", "-c", "CMD [\"sh\"]", alpine.to_str().unwrap(), "alpine:3"]);
+    let run = ["run", "--name", "changer", "--network", "none", "alpine:3", "sh", "-c", SCRIPT];
     dockerd.docker(&run);
     let container = dockerd.docker(&["inspect", "-f", "{{.Id}}", "changer"]);
-    let mut said: Vec<String> = dockerd
-        .docker(&["diff", "changer"])
-        .lines()
-        .map(str::to_owned)
-        .collect();
+    let mut said: Vec<String> = dockerd.docker(&["diff", "changer"]).lines().map(str::to_owned).collect();
     said.sort();
     assert!(said.len() > 15, "dockerd saw the changes: {said:?}");
     let committed = dockerd.docker(&["commit", "-m", "hello", "changer", "changed:1"]);
-    let size = dockerd.docker(&[
-        "inspect",
-        "-s",
-        "-f",
-        "{{.SizeRw}} {{.SizeRootFs}}",
-        "changer",
-    ]);
-    dockerd.docker(&[
-        "save",
-        "-o",
-        dir.join("theirs.tar").to_str().unwrap(),
-        "alpine:3",
-        "changed:1",
-    ]);
+    let size = dockerd.docker(&["inspect", "-s", "-f", "{{.SizeRw}} {{.SizeRootFs}}", "changer"]);
+    dockerd.docker(&["save", "-o", dir.join("theirs.tar").to_str().unwrap(), "alpine:3", "changed:1"]);
     let images = dockerd.docker(&["images", "--no-trunc", "--format", "{{.ID}}"]);
     dockerd.stop();
 
     let store = Store::open(&dir.join("data")).unwrap();
     let mut ids: Vec<&str> = images.lines().collect();
     ids.sort_unstable();
-    let mut ours: Vec<String> = store
-        .images()
-        .iter()
-        .map(|summary| summary.image.id.to_string())
-        .collect();
+    let mut ours: Vec<String> = store.images().iter().map(|summary| summary.image.id.to_string()).collect();
     ours.sort();
     assert_eq!(ours, ids);
     let base = store.resolve("alpine:3").unwrap();
@@ -218,18 +154,12 @@ fn dockerd_and_this_store_agree_on_the_same_data_root() {
         ChangeKind::Deleted => 'D',
     };
     let changes = store.changes(&container).unwrap();
-    let mut mine: Vec<String> = changes
-        .iter()
-        .map(|change| format!("{} {}", letter(change.kind), change.path.display()))
-        .collect();
+    let mut mine: Vec<String> =
+        changes.iter().map(|change| format!("{} {}", letter(change.kind), change.path.display())).collect();
     mine.sort();
     assert_eq!(mine, said, "docker diff");
     let rw = store.rw_size(&container).unwrap();
-    assert_eq!(
-        size,
-        format!("{rw} {}", rw + store.image(&base).unwrap().size),
-        "docker inspect -s"
-    );
+    assert_eq!(size, format!("{rw} {}", rw + store.image(&base).unwrap().size), "docker inspect -s");
 
     let top = store.image(&changed).unwrap().chain_id().unwrap();
     let (mut theirs, mut diff) = (Vec::new(), Vec::new());
@@ -241,46 +171,19 @@ fn dockerd_and_this_store_agree_on_the_same_data_root() {
     // Theirs loads here, ours loads there, and they run what is ours.
     let second = temp.path().join("e");
     let store = Store::open(&second.join("data")).unwrap();
-    store
-        .load(fs::File::open(dir.join("theirs.tar")).unwrap(), &mut |_| {})
-        .unwrap();
+    store.load(fs::File::open(dir.join("theirs.tar")).unwrap(), &mut |_| {}).unwrap();
     assert_eq!(store.resolve("changed:1"), Ok(changed));
     let mut archive = fs::File::create(temp.path().join("ours.tar")).unwrap();
-    store
-        .save(&["alpine:3".into(), "changed:1".into()], &mut archive)
-        .unwrap();
-    store
-        .tag(&Reference::parse("mine:1").unwrap(), &changed)
-        .unwrap();
+    store.save(&["alpine:3".into(), "changed:1".into()], &mut archive).unwrap();
+    store.tag(&Reference::parse("mine:1").unwrap(), &changed).unwrap();
     drop(store);
     let dockerd = Dockerd::start(&second).unwrap();
-    let cat = [
-        "run",
-        "--rm",
-        "--network",
-        "none",
-        "mine:1",
-        "cat",
-        "/etc/alpine-release",
-        "/usr/share/c",
-    ];
-    assert_eq!(
-        dockerd.docker(&cat),
-        "new\nc",
-        "dockerd runs what this store has registered"
-    );
-    dockerd.docker(&[
-        "save",
-        "-o",
-        second.join("again.tar").to_str().unwrap(),
-        "mine:1",
-    ]);
+    let cat = ["run", "--rm", "--network", "none", "mine:1", "cat", "/etc/alpine-release", "/usr/share/c"];
+    assert_eq!(dockerd.docker(&cat), "new\nc", "dockerd runs what this store has registered");
+    dockerd.docker(&["save", "-o", second.join("again.tar").to_str().unwrap(), "mine:1"]);
     dockerd.docker(&["rmi", "mine:1", "changed:1", "alpine:3"]);
     dockerd.docker(&["load", "-i", temp.path().join("ours.tar").to_str().unwrap()]);
-    assert_eq!(
-        dockerd.docker(&["inspect", "-f", "{{.Id}}", "changed:1"]),
-        committed
-    );
+    assert_eq!(dockerd.docker(&["inspect", "-f", "{{.Id}}", "changed:1"]), committed);
     dockerd.docker(&["rmi", "changed:1", "alpine:3"]);
     dockerd.stop();
 }

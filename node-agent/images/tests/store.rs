@@ -14,19 +14,8 @@ fn a_container_sees_its_layers_and_keeps_its_changes() {
         return;
     }
     let (dir, store) = store();
-    let base = Tar::new()
-        .dir("etc/", 0o755)
-        .file("etc/a", b"one")
-        .file("etc/b", b"two")
-        .dir("opt/", 0o700)
-        .end();
-    let top = gzip(
-        &Tar::new()
-            .dir("etc/", 0o755)
-            .file("etc/.wh.a", b"")
-            .file("etc/c", b"three")
-            .end(),
-    );
+    let base = Tar::new().dir("etc/", 0o755).file("etc/a", b"one").file("etc/b", b"two").dir("opt/", 0o700).end();
+    let top = gzip(&Tar::new().dir("etc/", 0o755).file("etc/.wh.a", b"").file("etc/c", b"three").end());
     let id = image(&store, &[base, top], "x");
     let rw = store
         .create_rw("c1", Some(&id), |root| {
@@ -36,10 +25,7 @@ fn a_container_sees_its_layers_and_keeps_its_changes() {
         .unwrap();
     let merged = store.mount_rw("c1").unwrap();
     assert_eq!(merged, rw.merged);
-    let mut names: Vec<_> = fs::read_dir(merged.join("etc"))
-        .unwrap()
-        .map(|e| e.unwrap().file_name())
-        .collect();
+    let mut names: Vec<_> = fs::read_dir(merged.join("etc")).unwrap().map(|e| e.unwrap().file_name()).collect();
     names.sort();
     assert_eq!(names, ["b", "c", "hosts"]);
     fs::write(merged.join("etc/d"), "12345").unwrap();
@@ -64,9 +50,7 @@ fn a_hundred_and_twenty_layers_can_be_mounted() {
         return;
     }
     let (_dir, store) = store();
-    let tars: Vec<_> = (0..120)
-        .map(|n| Tar::new().file(&format!("f{n}"), b"x").end())
-        .collect();
+    let tars: Vec<_> = (0..120).map(|n| Tar::new().file(&format!("f{n}"), b"x").end()).collect();
     let id = image(&store, &tars, "deep");
     store.create_rw("deep", Some(&id), |_| Ok(())).unwrap();
     let merged = store.mount_rw("deep").unwrap();
@@ -81,16 +65,8 @@ fn whiteouts_are_devices_and_the_layout_is_dockers() {
         return;
     }
     let (dir, store) = store();
-    let base = Tar::new()
-        .file("a", b"1")
-        .dir("d/", 0o755)
-        .file("d/x", b"1")
-        .end();
-    let top = Tar::new()
-        .file(".wh.a", b"")
-        .dir("d/", 0o755)
-        .file("d/.wh..wh..opq", b"")
-        .end();
+    let base = Tar::new().file("a", b"1").dir("d/", 0o755).file("d/x", b"1").end();
+    let top = Tar::new().file(".wh.a", b"").dir("d/", 0o755).file("d/.wh..wh..opq", b"").end();
     let id = image(&store, &[base, top], "w");
     let info = store.image(&id).unwrap();
     assert_eq!(info.size, 2);
@@ -101,24 +77,13 @@ fn whiteouts_are_devices_and_the_layout_is_dockers() {
     let cache = diff.parent().unwrap();
     let lower = fs::read_to_string(cache.join("lower")).unwrap();
     assert_eq!(lower.len(), 2 + 26);
-    assert_eq!(
-        fs::read_to_string(dir.path().join("overlay2").join(&lower).join("d/x")).unwrap(),
-        "1"
-    );
-    let db = dir
-        .path()
-        .join("image/overlay2/layerdb/sha256")
-        .join(layer.chain_id.hex());
-    assert_eq!(
-        fs::read_to_string(db.join("diff")).unwrap(),
-        layer.diff_id.to_string()
-    );
+    assert_eq!(fs::read_to_string(dir.path().join("overlay2").join(&lower).join("d/x")).unwrap(), "1");
+    let db = dir.path().join("image/overlay2/layerdb/sha256").join(layer.chain_id.hex());
+    assert_eq!(fs::read_to_string(db.join("diff")).unwrap(), layer.diff_id.to_string());
     assert_eq!(fs::read_to_string(db.join("size")).unwrap(), "0");
     store.create_rw("w", Some(&id), |_| Ok(())).unwrap();
     let merged = store.mount_rw("w").unwrap();
-    assert!(
-        !merged.join("a").exists() && !merged.join("d/x").exists() && merged.join("d").is_dir()
-    );
+    assert!(!merged.join("a").exists() && !merged.join("d/x").exists() && merged.join("d").is_dir());
     store.unmount_rw("w").unwrap();
 }
 
@@ -131,26 +96,15 @@ fn images_are_found_by_name_and_by_the_beginning_of_their_id() {
     let id = image(&store, &[Tar::new().file("a", b"1").end()], "x");
     let name = Reference::parse("ubuntu").unwrap();
     store.tag(&name, &id).unwrap();
-    for text in [
-        "ubuntu",
-        "ubuntu:latest",
-        "docker.io/library/ubuntu",
-        &id.to_string(),
-        &id.hex(),
-        &id.short(),
-    ] {
+    for text in ["ubuntu", "ubuntu:latest", "docker.io/library/ubuntu", &id.to_string(), &id.hex(), &id.short()] {
         assert_eq!(store.resolve(text), Ok(id), "{text}");
     }
-    assert_eq!(
-        store.resolve("debian"),
-        Err(ResolveError::NotFound("debian".into()))
-    );
+    assert_eq!(store.resolve("debian"), Err(ResolveError::NotFound("debian".into())));
     assert_eq!(store.references(&id), [name.clone().with_default_tag()]);
+    let invalid = ResolveError::Invalid("invalid reference format".into());
+    assert_eq!(store.resolve("not/a valid name"), Err(invalid));
     assert!(store.untag(&name).unwrap());
-    assert_eq!(
-        store.resolve("ubuntu"),
-        Err(ResolveError::NotFound("ubuntu".into()))
-    );
+    assert_eq!(store.resolve("ubuntu"), Err(ResolveError::NotFound("ubuntu".into())));
 }
 
 #[test]
@@ -163,12 +117,6 @@ fn a_store_has_one_owner() {
 fn a_configuration_without_its_layers_is_refused() {
     let (_dir, store) = store();
     let missing = slipway_images::DiffId::of(b"nothing");
-    assert!(matches!(
-        store.create_image(&config(&[missing], "x")),
-        Err(Error::NoSuchLayer(_))
-    ));
-    assert!(matches!(
-        store.create_image(b"[]"),
-        Err(Error::InvalidConfig(_))
-    ));
+    assert!(matches!(store.create_image(&config(&[missing], "x")), Err(Error::NoSuchLayer(_))));
+    assert!(matches!(store.create_image(b"[]"), Err(Error::InvalidConfig(_))));
 }

@@ -32,18 +32,11 @@ impl Store {
             ("config", options.config.clone()),
             ("created", json!(options.created)),
             ("docker_version", json!(options.docker_version)),
-            (
-                "history",
-                json!([{"created": options.created, "comment": options.message}]),
-            ),
+            ("history", json!([{"created": options.created, "comment": options.message}])),
             ("os", json!("linux")),
-            (
-                "rootfs",
-                json!({"type": "layers", "diff_ids": [layer.diff_id]}),
-            ),
+            ("rootfs", json!({"type": "layers", "diff_ids": [layer.diff_id]})),
         ]);
-        let raw =
-            serde_json::to_vec(&image).map_err(|error| Error::InvalidConfig(error.to_string()))?;
+        let raw = serde_json::to_vec(&image).map_err(|error| Error::InvalidConfig(error.to_string()))?;
         let made = self.create_image(&raw);
         let chain = layer.chain_id;
         drop(layer);

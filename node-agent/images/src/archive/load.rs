@@ -52,11 +52,7 @@ fn invalid(text: impl Into<String>) -> Error {
 impl Store {
     /// Loads all images of an archive (plain, gzip or zstd). `progress` gets Docker's messages. An image that fails
     /// leaves nothing; those before it stay.
-    pub fn load(
-        &self,
-        archive: impl Read,
-        progress: &mut dyn FnMut(Progress),
-    ) -> Result<Vec<Loaded>> {
+    pub fn load(&self, archive: impl Read, progress: &mut dyn FnMut(Progress)) -> Result<Vec<Loaded>> {
         let file = self.temporary_file()?;
         let spool = Spool::read(archive, file).map_err(|error| invalid(error.to_string()))?;
         let described = match spool.small("manifest.json").at("read", "manifest.json")? {
@@ -72,28 +68,20 @@ impl Store {
                 progress(Progress::stream(format!("Loaded image ID: {}\n", image.id)));
             }
             for name in &image.names {
-                progress(Progress::stream(format!(
-                    "Loaded image: {}\n",
-                    name.familiar_string()
-                )));
+                progress(Progress::stream(format!("Loaded image: {}\n", name.familiar_string())));
             }
         }
         Ok(loaded)
     }
 
-    fn load_one(
-        &self,
-        spool: &Spool,
-        image: Described,
-        progress: &mut dyn FnMut(Progress),
-    ) -> Result<Loaded> {
+    fn load_one(&self, spool: &Spool, image: Described, progress: &mut dyn FnMut(Progress)) -> Result<Loaded> {
         let names = image
             .names
             .iter()
             .map(|name| Ok(Reference::parse(name)?.with_default_tag()))
             .collect::<Result<Vec<_>>>()?;
-        let config: ImageConfig = serde_json::from_slice(&image.config)
-            .map_err(|error| Error::InvalidConfig(error.to_string()))?;
+        let config: ImageConfig =
+            serde_json::from_slice(&image.config).map_err(|error| Error::InvalidConfig(error.to_string()))?;
         let diffs = &config.rootfs.diff_ids;
         if diffs.len() != image.layers.len() {
             return Err(invalid(format!(
@@ -146,26 +134,15 @@ impl Store {
                 held.push(existing);
                 continue;
             }
-            let part = spool
-                .open(file)
-                .ok_or_else(|| invalid(format!("invalid archive: no file {file}")))?;
+            let part = spool.open(file).ok_or_else(|| invalid(format!("invalid archive: no file {file}")))?;
             let total = part.len();
-            let mut reader = Watched {
-                part,
-                hash: Sha256::new(),
-                total,
-                diff: *diff,
-                told: 0,
-                progress,
-            };
-            let layer = self
-                .register_layer(parent.as_ref(), &mut reader, Some(diff))
-                .map_err(|error| match error {
-                    Error::WrongDiffId { expected, found } => invalid(format!(
-                        "invalid diffID for layer {at}: expected \"{expected}\", got \"{found}\""
-                    )),
-                    other => other,
-                })?;
+            let mut reader = Watched { part, hash: Sha256::new(), total, diff: *diff, told: 0, progress };
+            let layer = self.register_layer(parent.as_ref(), &mut reader, Some(diff)).map_err(|error| match error {
+                Error::WrongDiffId { expected, found } => {
+                    invalid(format!("invalid diffID for layer {at}: expected \"{expected}\", got \"{found}\""))
+                }
+                other => other,
+            })?;
             held.push(layer);
             // What is behind the end of a compressed stream belongs to the blob, too.
             io::copy(&mut reader, &mut io::sink()).at("read", file)?;
@@ -181,20 +158,14 @@ impl Store {
 }
 
 fn docker_layout(spool: &Spool, manifest: &[u8]) -> Result<Vec<Described>> {
-    let items: Vec<ManifestItem> = serde_json::from_slice(manifest)
-        .map_err(|error| invalid(format!("invalid manifest.json: {error}")))?;
+    let items: Vec<ManifestItem> =
+        serde_json::from_slice(manifest).map_err(|error| invalid(format!("invalid manifest.json: {error}")))?;
     let describe = |item: ManifestItem| {
         let config = spool.small(&item.config).at("read", &item.config)?;
         Ok(Described {
-            config: config
-                .ok_or_else(|| invalid(format!("invalid archive: no file {}", item.config)))?,
+            config: config.ok_or_else(|| invalid(format!("invalid archive: no file {}", item.config)))?,
             names: item.repo_tags.unwrap_or_default(),
-            layers: item
-                .layers
-                .unwrap_or_default()
-                .into_iter()
-                .map(|file| (file, None))
-                .collect(),
+            layers: item.layers.unwrap_or_default().into_iter().map(|file| (file, None)).collect(),
             parent: item.parent.and_then(|parent| parent.parse().ok()),
         })
     };
@@ -207,63 +178,44 @@ fn blob(spool: &Spool, digest: &Digest) -> Result<Vec<u8>> {
     let content = content.ok_or_else(|| invalid(format!("invalid archive: no file {name}")))?;
     let found = Digest::of(&content);
     if found != *digest {
-        return Err(invalid(format!(
-            "invalid archive: {name} has digest {found}"
-        )));
+        return Err(invalid(format!("invalid archive: {name} has digest {found}")));
     }
     Ok(content)
 }
 
 fn oci_layout(spool: &Spool) -> Result<Vec<Described>> {
     let index = spool.small("index.json").at("read", "index.json")?;
-    let index =
-        index.ok_or_else(|| invalid("invalid archive: does not contain a manifest.json"))?;
-    let index: Value = serde_json::from_slice(&index)
-        .map_err(|error| invalid(format!("invalid index.json: {error}")))?;
+    let index = index.ok_or_else(|| invalid("invalid archive: does not contain a manifest.json"))?;
+    let index: Value =
+        serde_json::from_slice(&index).map_err(|error| invalid(format!("invalid index.json: {error}")))?;
     let mut images = Vec::new();
     for entry in index["manifests"].as_array().into_iter().flatten() {
         let platform = &entry["platform"];
-        if !platform.is_null() && (platform["os"] != "linux" || platform["architecture"] != "amd64")
-        {
+        if !platform.is_null() && (platform["os"] != "linux" || platform["architecture"] != "amd64") {
             continue;
         }
         let digest: Digest = serde_json::from_value(entry["digest"].clone())
             .map_err(|error| invalid(format!("invalid index.json: {error}")))?;
-        let mut document = understand(
-            entry["mediaType"].as_str().unwrap_or_default(),
-            &blob(spool, &digest)?,
-        );
+        let mut document = understand(entry["mediaType"].as_str().unwrap_or_default(), &blob(spool, &digest)?);
         if let Ok(Document::Index(chosen)) = &document {
             document = understand("", &blob(spool, &chosen.digest)?);
         }
         let Document::Image(manifest) = document.map_err(invalid)? else {
-            return Err(invalid(
-                "invalid archive: an index within an index is not supported",
-            ));
+            return Err(invalid("invalid archive: an index within an index is not supported"));
         };
         let annotation = |name: &str| entry["annotations"][name].as_str().map(str::to_owned);
         // The reference name may be a tag alone, which names nothing by itself.
-        let named = annotation("org.opencontainers.image.ref.name")
-            .filter(|name| name.contains([':', '/']));
+        let named = annotation("org.opencontainers.image.ref.name").filter(|name| name.contains([':', '/']));
         let file = |digest: &Digest| format!("blobs/sha256/{}", digest.hex());
         images.push(Described {
             config: blob(spool, &manifest.config.digest)?,
-            names: annotation("io.containerd.image.name")
-                .or(named)
-                .into_iter()
-                .collect(),
-            layers: manifest
-                .layers
-                .iter()
-                .map(|l| (file(&l.digest), Some(l.digest)))
-                .collect(),
+            names: annotation("io.containerd.image.name").or(named).into_iter().collect(),
+            layers: manifest.layers.iter().map(|l| (file(&l.digest), Some(l.digest))).collect(),
             parent: None,
         });
     }
     if images.is_empty() {
-        return Err(invalid(
-            "invalid archive: no image for linux/amd64 in index.json",
-        ));
+        return Err(invalid("invalid archive: no image for linux/amd64 in index.json"));
     }
     Ok(images)
 }
@@ -286,11 +238,7 @@ impl Read for Watched<'_> {
         // As often as Docker does: about every half megabyte, and at the end.
         if read > 0 && (done == self.total || done - self.told >= 512 * 1024) {
             self.told = done;
-            (self.progress)(Progress::layer(
-                self.diff.short(),
-                "Loading layer",
-                Some((done, self.total)),
-            ));
+            (self.progress)(Progress::layer(self.diff.short(), "Loading layer", Some((done, self.total))));
         }
         Ok(read)
     }

@@ -49,8 +49,7 @@ impl Store {
                 "layers": layers,
             }));
             let digest = Digest::of(&manifest);
-            let descriptor =
-                json!({"mediaType": MANIFEST_TYPE, "digest": digest, "size": manifest.len()});
+            let descriptor = json!({"mediaType": MANIFEST_TYPE, "digest": digest, "size": manifest.len()});
             blobs.insert(id.hex(), Blob::Bytes(image.raw.clone()));
             blobs.insert(digest.hex(), Blob::Bytes(manifest));
             for tag in tags {
@@ -62,10 +61,7 @@ impl Store {
                 index.push(named);
                 let top = image.layers.last().map(DiffId::hex).unwrap_or_default();
                 let tag_name = tag.tag().unwrap_or_default().to_owned();
-                repositories
-                    .entry(tag.familiar_name())
-                    .or_default()
-                    .insert(tag_name, top);
+                repositories.entry(tag.familiar_name()).or_default().insert(tag_name, top);
             }
             if tags.is_empty() {
                 index.push(descriptor);
@@ -80,10 +76,7 @@ impl Store {
                 })),
             ),
             ("manifest.json", to_bytes(&Value::Array(items))),
-            (
-                "oci-layout",
-                to_bytes(&json!({"imageLayoutVersion": "1.0.0"})),
-            ),
+            ("oci-layout", to_bytes(&json!({"imageLayoutVersion": "1.0.0"}))),
             ("repositories", to_bytes(&json!(repositories))),
         ];
         self.write_archive(&blobs, &files, output)
@@ -97,27 +90,19 @@ impl Store {
     ) -> Result<()> {
         let mut writer = TarWriter::new(output);
         for dir in ["blobs/", "blobs/sha256/"] {
-            writer
-                .entry(&TarEntry::new(dir, EntryType::Directory, 0o755))
-                .at("write", "the archive")?;
+            writer.entry(&TarEntry::new(dir, EntryType::Directory, 0o755)).at("write", "the archive")?;
         }
         for (name, blob) in blobs {
-            let mut entry =
-                TarEntry::new(format!("blobs/sha256/{name}"), EntryType::Regular, 0o644);
+            let mut entry = TarEntry::new(format!("blobs/sha256/{name}"), EntryType::Regular, 0o644);
             match blob {
                 Blob::Bytes(bytes) => {
                     entry.size = bytes.len() as u64;
-                    writer
-                        .file(&entry, &mut &bytes[..])
-                        .at("write", "the archive")?;
+                    writer.file(&entry, &mut &bytes[..]).at("write", "the archive")?;
                 }
                 Blob::Layer(chain, size) => {
                     entry.size = *size;
                     writer
-                        .stream(&entry, |output| {
-                            self.write_layer_tar(chain, output)
-                                .map_err(io::Error::other)
-                        })
+                        .stream(&entry, |output| self.write_layer_tar(chain, output).map_err(io::Error::other))
                         .at("write a layer to", "the archive")?;
                 }
             }
@@ -128,9 +113,7 @@ impl Store {
             }
             let mut entry = TarEntry::new(*name, EntryType::Regular, 0o644);
             entry.size = content.len() as u64;
-            writer
-                .file(&entry, &mut &content[..])
-                .at("write", "the archive")?;
+            writer.file(&entry, &mut &content[..]).at("write", "the archive")?;
         }
         writer.finish().at("write", "the archive")?;
         Ok(())
@@ -140,20 +123,15 @@ impl Store {
     fn select(&self, names: &[String]) -> Result<Vec<(ImageId, BTreeSet<NameOrder>)>> {
         let mut wanted: Vec<(ImageId, BTreeSet<NameOrder>)> = Vec::new();
         let mut add = |id: ImageId, name: Option<Reference>| {
-            let at = wanted
-                .iter()
-                .position(|(known, _)| *known == id)
-                .unwrap_or_else(|| {
-                    wanted.push((id, BTreeSet::new()));
-                    wanted.len() - 1
-                });
+            let at = wanted.iter().position(|(known, _)| *known == id).unwrap_or_else(|| {
+                wanted.push((id, BTreeSet::new()));
+                wanted.len() - 1
+            });
             wanted[at].1.extend(name.map(NameOrder));
         };
         for text in names {
             let parsed = Reference::parse(text).ok();
-            if let Some(name) =
-                parsed.filter(|name| name.tag().is_none() && name.digest().is_none())
-            {
+            if let Some(name) = parsed.filter(|name| name.tag().is_none() && name.digest().is_none()) {
                 let tags = self.tags_of(&name);
                 if !tags.is_empty() {
                     tags.into_iter().for_each(|(tag, id)| add(id, Some(tag)));
@@ -161,11 +139,8 @@ impl Store {
                 }
             }
             let id = self.resolve(text)?;
-            let by_id =
-                id.to_string().starts_with(text.as_str()) || id.hex().starts_with(text.as_str());
-            let name = Reference::parse(text)
-                .ok()
-                .filter(|name| !by_id && name.digest().is_none());
+            let by_id = id.to_string().starts_with(text.as_str()) || id.hex().starts_with(text.as_str());
+            let name = Reference::parse(text).ok().filter(|name| !by_id && name.digest().is_none());
             add(id, name);
         }
         if wanted.is_empty() {
@@ -203,15 +178,9 @@ fn to_bytes(value: &Value) -> Vec<u8> {
     serde_json::to_vec(value).expect("JSON values are valid JSON")
 }
 
-fn manifest_item(
-    id: &ImageId,
-    tags: &BTreeSet<NameOrder>,
-    diffs: &[DiffId],
-    layers: &[Value],
-) -> Value {
+fn manifest_item(id: &ImageId, tags: &BTreeSet<NameOrder>, diffs: &[DiffId], layers: &[Value]) -> Value {
     let names: Vec<String> = tags.iter().map(|tag| tag.familiar_string()).collect();
-    let sources: BTreeMap<String, &Value> =
-        diffs.iter().map(DiffId::to_string).zip(layers).collect();
+    let sources: BTreeMap<String, &Value> = diffs.iter().map(DiffId::to_string).zip(layers).collect();
     json!({
         "Config": format!("blobs/sha256/{}", id.hex()),
         "RepoTags": if names.is_empty() { Value::Null } else { json!(names) },

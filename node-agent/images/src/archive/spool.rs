@@ -36,23 +36,15 @@ impl Spool {
         let mut offset = 0;
         while let Some(entry) = reader.next_entry()? {
             let Some(name) = clean("", &entry.path) else {
-                return Err(io::Error::other(format!(
-                    "invalid archive: {:?} leads out of it",
-                    text(&entry.path)
-                )));
+                return Err(io::Error::other(format!("invalid archive: {:?} leads out of it", text(&entry.path))));
             };
             if places.len() >= MAX_ENTRIES {
-                return Err(io::Error::other(format!(
-                    "invalid archive: more than {MAX_ENTRIES} entries"
-                )));
+                return Err(io::Error::other(format!("invalid archive: more than {MAX_ENTRIES} entries")));
             }
             let place = match entry.kind {
                 Kind::File if entry.sparse.is_none() => {
                     reader.payload(&entry, |chunk| output.write_all(chunk))?;
-                    let place = Place::Data {
-                        offset,
-                        size: entry.stored,
-                    };
+                    let place = Place::Data { offset, size: entry.stored };
                     offset += entry.stored;
                     Some(place)
                 }
@@ -71,9 +63,7 @@ impl Spool {
                 places.insert(name, place);
             }
         }
-        let mut file = output
-            .into_inner()
-            .map_err(io::IntoInnerError::into_error)?;
+        let mut file = output.into_inner().map_err(io::IntoInnerError::into_error)?;
         file.rewind()?;
         Ok(Self { file, places })
     }
@@ -84,11 +74,7 @@ impl Spool {
         for _ in 0..MAX_LINKS {
             match self.places.get(&name)? {
                 Place::Data { offset, size } => {
-                    return Some(Part {
-                        file: &self.file,
-                        at: *offset,
-                        end: offset + size,
-                    });
+                    return Some(Part { file: &self.file, at: *offset, end: offset + size });
                 }
                 Place::Link(target) => name.clone_from(target),
             }
@@ -103,9 +89,7 @@ impl Spool {
             return Ok(None);
         };
         if part.len() > LIMIT {
-            return Err(io::Error::other(format!(
-                "invalid archive: {name} is longer than {LIMIT} bytes"
-            )));
+            return Err(io::Error::other(format!("invalid archive: {name} is longer than {LIMIT} bytes")));
         }
         let mut content = Vec::new();
         part.read_to_end(&mut content)?;
@@ -120,11 +104,7 @@ fn text(path: &[u8]) -> String {
 /// `path` as seen from `dir`, without `.` and `..`; `None` when it leads out.
 fn clean(dir: &str, path: &[u8]) -> Option<String> {
     let path = std::str::from_utf8(path).ok()?;
-    let mut parts: Vec<&str> = if path.starts_with('/') {
-        Vec::new()
-    } else {
-        dir.split('/').collect()
-    };
+    let mut parts: Vec<&str> = if path.starts_with('/') { Vec::new() } else { dir.split('/').collect() };
     parts.retain(|part| !part.is_empty());
     for part in path.split('/') {
         match part {
@@ -154,9 +134,7 @@ impl Part<'_> {
 
 impl Read for Part<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let length = buffer
-            .len()
-            .min(usize::try_from(self.len()).unwrap_or(usize::MAX));
+        let length = buffer.len().min(usize::try_from(self.len()).unwrap_or(usize::MAX));
         let read = self.file.read_at(&mut buffer[..length], self.at)?;
         self.at += read as u64;
         Ok(read)

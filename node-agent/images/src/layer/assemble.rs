@@ -16,15 +16,11 @@ use super::tar_split::{FILE, Record, SEGMENT};
 
 fn records(tar_split: File) -> impl Iterator<Item = io::Result<Record>> {
     let lines = BufReader::new(GzDecoder::new(BufReader::new(tar_split))).lines();
-    lines.map(|line| {
-        serde_json::from_str(&line?).map_err(|error| invalid(format!("tar-split.json.gz: {error}")))
-    })
+    lines.map(|line| serde_json::from_str(&line?).map_err(|error| invalid(format!("tar-split.json.gz: {error}"))))
 }
 
 fn decode(text: &str) -> io::Result<Vec<u8>> {
-    STANDARD
-        .decode(text)
-        .map_err(|error| invalid(format!("tar-split.json.gz: {error}")))
+    STANDARD.decode(text).map_err(|error| invalid(format!("tar-split.json.gz: {error}")))
 }
 
 /// The length of the stream.
@@ -43,12 +39,7 @@ pub(crate) fn size(tar_split: File) -> io::Result<u64> {
 
 /// Writes the stream; a file that is not what it was when the layer was unpacked is an error.
 pub(crate) fn write(tar_split: File, diff: &Path, output: &mut dyn Write) -> io::Result<()> {
-    let root = openat(
-        CWD,
-        diff,
-        OFlags::DIRECTORY | OFlags::CLOEXEC,
-        Mode::empty(),
-    )?;
+    let root = openat(CWD, diff, OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
     let mut buffer = vec![0; 128 * 1024];
     for record in records(tar_split) {
         let record = record?;
@@ -63,15 +54,7 @@ pub(crate) fn write(tar_split: File, diff: &Path, output: &mut dyn Write) -> io:
                         return Err(invalid("tar-split.json.gz: a file without a name"));
                     }
                 };
-                copy_file(
-                    &root,
-                    &name,
-                    record.size,
-                    payload.as_deref(),
-                    &mut buffer,
-                    output,
-                )
-                .map_err(|error| {
+                copy_file(&root, &name, record.size, payload.as_deref(), &mut buffer, output).map_err(|error| {
                     let name = String::from_utf8_lossy(&name).into_owned();
                     io::Error::new(error.kind(), format!("{name:?}: {error}"))
                 })?;
@@ -93,19 +76,11 @@ fn copy_file(
     let start = name.iter().position(|b| *b != b'/').unwrap_or(0);
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS;
-    let mut file = File::from(openat2(
-        root,
-        &name[start..],
-        flags,
-        Mode::empty(),
-        resolve,
-    )?);
+    let mut file = File::from(openat2(root, &name[start..], flags, Mode::empty(), resolve)?);
     let mut crc = Crc64::default();
     let mut rest = size;
     while rest > 0 {
-        let want = usize::try_from(rest)
-            .unwrap_or(usize::MAX)
-            .min(buffer.len());
+        let want = usize::try_from(rest).unwrap_or(usize::MAX).min(buffer.len());
         let read = file.read(&mut buffer[..want])?;
         if read == 0 {
             break;

@@ -35,12 +35,7 @@ pub struct Change {
 /// Compares the writable directory `upper` with the layers below it, the top one first.
 pub(crate) fn changes(upper: &Path, lower: Vec<PathBuf>) -> io::Result<Vec<Change>> {
     let mut changes = Vec::new();
-    walk(
-        &UpperDir::open(upper)?,
-        Path::new("/"),
-        &View::new(lower),
-        &mut changes,
-    )?;
+    walk(&UpperDir::open(upper)?, Path::new("/"), &View::new(lower), &mut changes)?;
     Ok(changes)
 }
 
@@ -60,15 +55,10 @@ fn walk(dir: &UpperDir, path: &Path, old: &View, changes: &mut Vec<Change>) -> i
         let start = changes.len();
         let kind = match &before {
             None => Some(ChangeKind::Added),
-            Some(before) => {
-                differ(before, &entry.path, &entry.metadata)?.then_some(ChangeKind::Modified)
-            }
+            Some(before) => differ(before, &entry.path, &entry.metadata)?.then_some(ChangeKind::Modified),
         };
         if let Some(kind) = kind {
-            changes.push(Change {
-                kind,
-                path: path.clone(),
-            });
+            changes.push(Change { kind, path: path.clone() });
         }
         if entry.metadata.is_dir()
             && let Some(child) = dir.child(&entry.name)?
@@ -77,40 +67,24 @@ fn walk(dir: &UpperDir, path: &Path, old: &View, changes: &mut Vec<Change>) -> i
             walk(&child, &path, &below, changes)?;
             if kind.is_none() && changes.len() > start {
                 // A directory counts as changed when something in it is.
-                changes.insert(
-                    start,
-                    Change {
-                        kind: ChangeKind::Modified,
-                        path,
-                    },
-                );
+                changes.insert(start, Change { kind: ChangeKind::Modified, path });
             }
         }
         present.insert(entry.name);
     }
     if dir.is_opaque()? {
-        let hidden = old
-            .names()?
-            .into_iter()
-            .filter(|name| !present.contains(name));
+        let hidden = old.names()?.into_iter().filter(|name| !present.contains(name));
         deleted.extend(hidden.map(|name| path.join(name)));
     }
     deleted.sort();
-    changes.extend(deleted.into_iter().map(|path| Change {
-        kind: ChangeKind::Deleted,
-        path,
-    }));
+    changes.extend(deleted.into_iter().map(|path| Change { kind: ChangeKind::Deleted, path }));
     Ok(())
 }
 
 /// Whether Docker takes two states of a path for different: never by the time or size of a directory.
 fn differ(before: &Found, path: &Path, now: &Metadata) -> io::Result<bool> {
     let old = &before.metadata;
-    if old.mode() != now.mode()
-        || old.uid() != now.uid()
-        || old.gid() != now.gid()
-        || old.rdev() != now.rdev()
-    {
+    if old.mode() != now.mode() || old.uid() != now.uid() || old.gid() != now.gid() || old.rdev() != now.rdev() {
         return Ok(true);
     }
     if !now.is_dir() && (old.len() != now.len() || !same_time(old, now)) {

@@ -11,11 +11,7 @@ const fn tables() -> [[u64; 256]; 8] {
         let mut crc = at as u64;
         let mut bit = 0;
         while bit < 8 {
-            crc = if crc & 1 == 1 {
-                (crc >> 1) ^ POLYNOMIAL
-            } else {
-                crc >> 1
-            };
+            crc = if crc & 1 == 1 { (crc >> 1) ^ POLYNOMIAL } else { crc >> 1 };
             bit += 1;
         }
         tables[0][at] = crc;
@@ -85,9 +81,7 @@ mod tests {
 
     #[test]
     fn the_sum_does_not_depend_on_how_the_bytes_arrive() {
-        let bytes: Vec<u8> = (0..1000u32)
-            .map(|n| n.wrapping_mul(2_654_435_761).to_le_bytes()[3])
-            .collect();
+        let bytes: Vec<u8> = (0..1000u32).map(|n| n.wrapping_mul(2_654_435_761).to_le_bytes()[3]).collect();
         let mut whole = Crc64::default();
         whole.update(&bytes);
         for step in [1, 3, 7, 8, 100] {

@@ -26,12 +26,7 @@ pub(crate) fn write_diff(upper: &Path, output: &mut dyn Write) -> io::Result<()>
 /// The first name of each inode that has several.
 type Linked = HashMap<u64, Vec<u8>>;
 
-fn walk<W: Write>(
-    dir: &UpperDir,
-    prefix: &[u8],
-    linked: &mut Linked,
-    writer: &mut TarWriter<W>,
-) -> io::Result<()> {
+fn walk<W: Write>(dir: &UpperDir, prefix: &[u8], linked: &mut Linked, writer: &mut TarWriter<W>) -> io::Result<()> {
     for entry in dir.entries()? {
         let name = entry.name.as_bytes();
         let metadata = &entry.metadata;
@@ -104,10 +99,7 @@ fn header(entry: &UpperEntry, path: Vec<u8>) -> io::Result<Option<TarEntry>> {
         header.size = metadata.len();
     }
     if file_type.is_symlink() {
-        header.link = std::fs::read_link(&entry.path)?
-            .as_os_str()
-            .as_bytes()
-            .to_vec();
+        header.link = std::fs::read_link(&entry.path)?.as_os_str().as_bytes().to_vec();
     }
     if file_type.is_char_device() || file_type.is_block_device() {
         header.device = (major(metadata.rdev()), minor(metadata.rdev()));

@@ -6,9 +6,8 @@ use std::os::fd::AsFd as _;
 use std::path::{Path, PathBuf};
 
 use rustix::mount::{
-    FsMountFlags, FsOpenFlags, MountAttrFlags, MountFlags, MoveMountFlags, UnmountFlags,
-    fsconfig_create, fsconfig_set_flag, fsconfig_set_string, fsmount, fsopen, mount, move_mount,
-    unmount,
+    FsMountFlags, FsOpenFlags, MountAttrFlags, MountFlags, MoveMountFlags, UnmountFlags, fsconfig_create,
+    fsconfig_set_flag, fsconfig_set_string, fsmount, fsopen, mount, move_mount, unmount,
 };
 
 /// mount(2) takes options of at most a page.
@@ -34,20 +33,10 @@ pub(crate) struct Stack {
 
 /// Mounts the stack on `target`.
 pub(crate) fn mount_stack(stack: &Stack, target: &Path) -> io::Result<()> {
-    let lower: Vec<String> = stack
-        .lower
-        .iter()
-        .map(|path| path.display().to_string())
-        .collect();
-    let plain = [&stack.upper, &stack.work]
-        .iter()
-        .all(|path| !path.display().to_string().contains([',', ':', '\\']));
-    let mut options = format!(
-        "lowerdir={},upperdir={},workdir={}",
-        lower.join(":"),
-        stack.upper.display(),
-        stack.work.display()
-    );
+    let lower: Vec<String> = stack.lower.iter().map(|path| path.display().to_string()).collect();
+    let plain = [&stack.upper, &stack.work].iter().all(|path| !path.display().to_string().contains([',', ':', '\\']));
+    let mut options =
+        format!("lowerdir={},upperdir={},workdir={}", lower.join(":"), stack.upper.display(), stack.work.display());
     for (key, value) in flags(stack.userns) {
         options.push(',');
         options.push_str(key);
@@ -56,18 +45,9 @@ pub(crate) fn mount_stack(stack: &Stack, target: &Path) -> io::Result<()> {
             options.push_str(value);
         }
     }
-    if plain
-        && options.len() <= OPTIONS_MAX
-        && lower.iter().all(|path| !path.contains([',', ':', '\\']))
-    {
+    if plain && options.len() <= OPTIONS_MAX && lower.iter().all(|path| !path.contains([',', ':', '\\'])) {
         let options = std::ffi::CString::new(options)?;
-        mount(
-            "overlay",
-            target,
-            "overlay",
-            MountFlags::empty(),
-            options.as_c_str(),
-        )?;
+        mount("overlay", target, "overlay", MountFlags::empty(), options.as_c_str())?;
         return Ok(());
     }
     mount_by_parts(stack, &lower, target)
@@ -75,15 +55,7 @@ pub(crate) fn mount_stack(stack: &Stack, target: &Path) -> io::Result<()> {
 
 /// Options that give Docker's behaviour: a changed file is copied whole, a renamed directory is not redirected.
 fn flags(userns: bool) -> &'static [(&'static str, &'static str)] {
-    if userns {
-        &[("userxattr", "")]
-    } else {
-        &[
-            ("index", "off"),
-            ("redirect_dir", "off"),
-            ("metacopy", "off"),
-        ]
-    }
+    if userns { &[("userxattr", "")] } else { &[("index", "off"), ("redirect_dir", "off"), ("metacopy", "off")] }
 }
 
 /// Linux 6.7's way, one lower layer at a time, for stacks whose description does not fit in a page.
@@ -103,11 +75,7 @@ fn mount_by_parts(stack: &Stack, lower: &[String], target: &Path) -> io::Result<
         }
     }
     fsconfig_create(fs.as_fd())?;
-    let mounted = fsmount(
-        fs.as_fd(),
-        FsMountFlags::FSMOUNT_CLOEXEC,
-        MountAttrFlags::empty(),
-    )?;
+    let mounted = fsmount(fs.as_fd(), FsMountFlags::FSMOUNT_CLOEXEC, MountAttrFlags::empty())?;
     let flags = MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH;
     move_mount(mounted.as_fd(), "", rustix::fs::CWD, target, flags)?;
     Ok(())

@@ -22,13 +22,9 @@ pub(crate) fn decompress<'a>(input: impl Read + 'a) -> io::Result<Box<dyn Read +
     if magic.starts_with(&[0x1f, 0x8b]) {
         Ok(Box::new(MultiGzDecoder::new(input)))
     } else if zstd {
-        Ok(Box::new(ZstdFrames {
-            state: Some(Zstd::Between(input)),
-        }))
+        Ok(Box::new(ZstdFrames { state: Some(Zstd::Between(input)) }))
     } else if magic.starts_with(b"BZh") || magic.starts_with(&[0xfd, b'7', b'z', b'X', b'Z', 0]) {
-        Err(invalid(
-            "bzip2 and xz compression are not supported: use gzip, zstd or none",
-        ))
+        Err(invalid("bzip2 and xz compression are not supported: use gzip, zstd or none"))
     } else {
         Ok(Box::new(input))
     }
@@ -56,16 +52,14 @@ impl<R: BufRead> Read for ZstdFrames<R> {
                     if input.fill_buf()?[0] & 0xf0 == 0x50 {
                         let mut head = [0; 8];
                         input.read_exact(&mut head)?;
-                        let length =
-                            u64::from(u32::from_le_bytes([head[4], head[5], head[6], head[7]]));
+                        let length = u64::from(u32::from_le_bytes([head[4], head[5], head[6], head[7]]));
                         if io::copy(&mut input.by_ref().take(length), &mut io::sink())? < length {
                             return Err(io::ErrorKind::UnexpectedEof.into());
                         }
                         self.state = Some(Zstd::Between(input));
                         continue;
                     }
-                    let decoder =
-                        StreamingDecoder::new(input).map_err(|e| invalid(format!("zstd: {e}")))?;
+                    let decoder = StreamingDecoder::new(input).map_err(|e| invalid(format!("zstd: {e}")))?;
                     self.state = Some(Zstd::Frame(Box::new(decoder)));
                 }
                 Some(Zstd::Frame(mut decoder)) => {
@@ -100,20 +94,8 @@ pub(crate) struct PipeWriter {
 pub(crate) fn pipe() -> (PipeWriter, PipeReader) {
     let (chunks, from_writer) = sync_channel(8);
     let (spare, from_reader) = sync_channel(16);
-    let reader = PipeReader {
-        chunks: from_writer,
-        spare,
-        current: Vec::new(),
-        at: 0,
-        done: false,
-    };
-    (
-        PipeWriter {
-            chunks,
-            spare: from_reader,
-        },
-        reader,
-    )
+    let reader = PipeReader { chunks: from_writer, spare, current: Vec::new(), at: 0, done: false };
+    (PipeWriter { chunks, spare: from_reader }, reader)
 }
 
 impl PipeWriter {
@@ -163,11 +145,7 @@ pub(crate) struct PipeSink<F> {
 
 impl<F: FnMut(&[u8])> PipeSink<F> {
     pub(crate) fn new(pipe: PipeWriter, look: F) -> Self {
-        Self {
-            pipe,
-            buffer: Vec::with_capacity(CHUNK),
-            look,
-        }
+        Self { pipe, buffer: Vec::with_capacity(CHUNK), look }
     }
 
     fn send(&mut self) -> io::Result<()> {
@@ -179,10 +157,7 @@ impl<F: FnMut(&[u8])> PipeSink<F> {
         next.reserve(CHUNK);
         let chunk = std::mem::replace(&mut self.buffer, next);
         (self.look)(&chunk);
-        self.pipe
-            .chunks
-            .send(Ok(chunk))
-            .map_err(|_| io::ErrorKind::BrokenPipe.into())
+        self.pipe.chunks.send(Ok(chunk)).map_err(|_| io::ErrorKind::BrokenPipe.into())
     }
 
     /// Ends the stream: well, or with an error that the reader will see.

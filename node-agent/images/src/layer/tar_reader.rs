@@ -76,21 +76,12 @@ pub(crate) fn invalid(text: impl Into<String>) -> io::Error {
 }
 
 fn truncated() -> io::Error {
-    io::Error::new(
-        io::ErrorKind::UnexpectedEof,
-        "unexpected EOF: the archive is truncated",
-    )
+    io::Error::new(io::ErrorKind::UnexpectedEof, "unexpected EOF: the archive is truncated")
 }
 
 impl<R: BufRead> TarReader<R> {
     pub(crate) fn new(input: R, splitter: Splitter) -> Self {
-        Self {
-            input,
-            splitter,
-            padding: 0,
-            name: Vec::new(),
-            global: Pax::default(),
-        }
+        Self { input, splitter, padding: 0, name: Vec::new(), global: Pax::default() }
     }
 
     /// The next entry, or `None` at the end of the archive; everything up to the end of the stream has been read then.
@@ -105,9 +96,7 @@ impl<R: BufRead> TarReader<R> {
                 }
                 return Ok(None);
             };
-            let size = header
-                .entry_size()
-                .map_err(|e| invalid(format!("archive/tar: invalid tar header: {e}")))?;
+            let size = header.entry_size().map_err(|e| invalid(format!("archive/tar: invalid tar header: {e}")))?;
             match header.entry_type() {
                 EntryType::GNULongName => long_path = Some(c_string(self.meta(size)?)),
                 EntryType::GNULongLink => long_link = Some(c_string(self.meta(size)?)),
@@ -123,9 +112,7 @@ impl<R: BufRead> TarReader<R> {
                     self.splitter.file(&name, 0, None)?;
                 }
                 _ => {
-                    return self
-                        .entry(&header, pax.unwrap_or_default(), long_path, long_link)
-                        .map(Some);
+                    return self.entry(&header, pax.unwrap_or_default(), long_path, long_link).map(Some);
                 }
             }
         }
@@ -140,13 +127,11 @@ impl<R: BufRead> TarReader<R> {
     ) -> io::Result<Entry> {
         let bad = |what: &str| invalid(format!("archive/tar: invalid tar header: {what}"));
         let global = &self.global;
-        let number =
-            |pax: Option<u64>, global: Option<u64>, header: io::Result<u64>| match pax.or(global) {
-                Some(number) => Ok(number),
-                None => header,
-            };
-        let mut stored =
-            number(pax.size, global.size, header.entry_size()).map_err(|_| bad("size"))?;
+        let number = |pax: Option<u64>, global: Option<u64>, header: io::Result<u64>| match pax.or(global) {
+            Some(number) => Ok(number),
+            None => header,
+        };
+        let mut stored = number(pax.size, global.size, header.entry_size()).map_err(|_| bad("size"))?;
         let uid = number(pax.uid, global.uid, header.uid()).map_err(|_| bad("uid"))?;
         let gid = number(pax.gid, global.gid, header.gid()).map_err(|_| bad("gid"))?;
         let mtime = match pax.mtime.or(global.mtime) {
@@ -156,9 +141,7 @@ impl<R: BufRead> TarReader<R> {
         let path = pax.path.or(long_path).or_else(|| global.path.clone());
         let mut path = path.unwrap_or_else(|| header.path_bytes().into_owned());
         let link = pax.link.or(long_link).or_else(|| global.link.clone());
-        let link = link
-            .or_else(|| header.link_name_bytes().map(std::borrow::Cow::into_owned))
-            .unwrap_or_default();
+        let link = link.or_else(|| header.link_name_bytes().map(std::borrow::Cow::into_owned)).unwrap_or_default();
         let mut kind = match header.entry_type() {
             EntryType::Regular | EntryType::Continuous | EntryType::GNUSparse => Kind::File,
             EntryType::Directory => Kind::Dir,
@@ -197,12 +180,9 @@ impl<R: BufRead> TarReader<R> {
             // POSIX lets a link carry a size without data; Go and GNU tar read none for these kinds.
             (stored, size) = (0, 0);
         }
-        self.padding = usize::try_from((BLOCK as u64 - stored % BLOCK as u64) % BLOCK as u64)
-            .expect("below 512");
-        let device = (
-            header.device_major().ok().flatten().unwrap_or(0),
-            header.device_minor().ok().flatten().unwrap_or(0),
-        );
+        self.padding = usize::try_from((BLOCK as u64 - stored % BLOCK as u64) % BLOCK as u64).expect("below 512");
+        let device =
+            (header.device_major().ok().flatten().unwrap_or(0), header.device_minor().ok().flatten().unwrap_or(0));
         self.name = name;
         let owner = |id: u64, what| u32::try_from(id).map_err(|_| bad(what));
         Ok(Entry {
@@ -222,11 +202,7 @@ impl<R: BufRead> TarReader<R> {
     }
 
     /// Reads all of a plain file's payload into `sink`; the record will say that it is in the layer's file.
-    pub(crate) fn payload(
-        &mut self,
-        entry: &Entry,
-        sink: impl FnMut(&[u8]) -> io::Result<()>,
-    ) -> io::Result<()> {
+    pub(crate) fn payload(&mut self, entry: &Entry, sink: impl FnMut(&[u8]) -> io::Result<()>) -> io::Result<()> {
         let name = std::mem::take(&mut self.name);
         self.splitter.begin(&name, entry.stored)?;
         self.read_payload(entry.stored, false, sink)?;
@@ -235,11 +211,7 @@ impl<R: BufRead> TarReader<R> {
 
     /// Reads `length` bytes of payload that stand in no file as they are: parts of a sparse file, or what is skipped.
     /// They are kept in the record.
-    pub(crate) fn payload_part(
-        &mut self,
-        length: u64,
-        sink: impl FnMut(&[u8]) -> io::Result<()>,
-    ) -> io::Result<()> {
+    pub(crate) fn payload_part(&mut self, length: u64, sink: impl FnMut(&[u8]) -> io::Result<()>) -> io::Result<()> {
         self.read_payload(length, true, sink)
     }
 
@@ -254,9 +226,7 @@ impl<R: BufRead> TarReader<R> {
             if chunk.is_empty() {
                 return Err(truncated());
             }
-            let take = usize::try_from(length)
-                .unwrap_or(usize::MAX)
-                .min(chunk.len());
+            let take = usize::try_from(length).unwrap_or(usize::MAX).min(chunk.len());
             sink(&chunk[..take])?;
             if record {
                 self.splitter.segment(&chunk[..take])?;
@@ -301,9 +271,7 @@ impl<R: BufRead> TarReader<R> {
         let header = Header::from_byte_slice(&block).clone();
         let sum = |as_byte: fn(u8) -> i64| -> i64 {
             let bytes = block.iter().enumerate();
-            bytes
-                .map(|(at, b)| as_byte(if (148..156).contains(&at) { b' ' } else { *b }))
-                .sum()
+            bytes.map(|(at, b)| as_byte(if (148..156).contains(&at) { b' ' } else { *b })).sum()
         };
         let stored = header.cksum().ok().map(i64::from);
         // Some old writers summed signed characters.
@@ -328,9 +296,7 @@ impl<R: BufRead> TarReader<R> {
 
     fn meta(&mut self, size: u64) -> io::Result<Vec<u8>> {
         if size > MAX_META {
-            return Err(invalid(format!(
-                "archive/tar: a header of {size} bytes is too long (at most {MAX_META})"
-            )));
+            return Err(invalid(format!("archive/tar: a header of {size} bytes is too long (at most {MAX_META})")));
         }
         let mut data = vec![0; usize::try_from(size).expect("checked above")];
         self.raw(&mut data)?;
@@ -341,9 +307,7 @@ impl<R: BufRead> TarReader<R> {
 
     fn gnu_sparse(&mut self, header: &Header) -> io::Result<(Vec<(u64, u64)>, u64)> {
         let bad = |_| invalid("archive/tar: invalid sparse map");
-        let gnu = header
-            .as_gnu()
-            .ok_or_else(|| invalid("archive/tar: sparse entry without a GNU header"))?;
+        let gnu = header.as_gnu().ok_or_else(|| invalid("archive/tar: sparse entry without a GNU header"))?;
         let mut map = Vec::new();
         let mut add = |parts: &[tar::GnuSparseHeader]| -> io::Result<()> {
             for part in parts.iter().filter(|part| !part.is_empty()) {
@@ -372,9 +336,7 @@ impl<R: BufRead> TarReader<R> {
         let mut digits = Vec::new();
         while numbers.len() < wanted {
             let mut block = [0; BLOCK];
-            *stored = stored
-                .checked_sub(BLOCK as u64)
-                .ok_or_else(|| invalid("archive/tar: sparse map too short"))?;
+            *stored = stored.checked_sub(BLOCK as u64).ok_or_else(|| invalid("archive/tar: sparse map too short"))?;
             self.raw(&mut block)?;
             for byte in block {
                 match byte {
@@ -406,9 +368,7 @@ fn c_string(mut bytes: Vec<u8>) -> Vec<u8> {
 }
 
 fn decimal(text: &[u8]) -> io::Result<u64> {
-    let number = std::str::from_utf8(text)
-        .ok()
-        .and_then(|t| t.trim().parse().ok());
+    let number = std::str::from_utf8(text).ok().and_then(|t| t.trim().parse().ok());
     number.ok_or_else(|| invalid("archive/tar: invalid number in a PAX record"))
 }
 
@@ -423,17 +383,11 @@ fn check_sparse(map: &[(u64, u64)], size: u64, stored: u64) -> io::Result<()> {
     let mut end = 0;
     let mut total = 0u64;
     for (offset, length) in map {
-        let past = offset
-            .checked_add(*length)
-            .filter(|past| *offset >= end && *past <= size);
+        let past = offset.checked_add(*length).filter(|past| *offset >= end && *past <= size);
         end = past.ok_or_else(|| invalid("archive/tar: invalid sparse map"))?;
         total = total.saturating_add(*length);
     }
-    if total == stored {
-        Ok(())
-    } else {
-        Err(invalid("archive/tar: sparse map and size disagree"))
-    }
+    if total == stored { Ok(()) } else { Err(invalid("archive/tar: sparse map and size disagree")) }
 }
 
 impl Pax {
@@ -465,15 +419,10 @@ impl Pax {
             b"GNU.sparse.size" | b"GNU.sparse.realsize" => self.sparse_size = Some(decimal(value)?),
             b"GNU.sparse.major" => self.sparse_major = Some(decimal(value)?),
             b"GNU.sparse.map" => {
-                let numbers = value
-                    .split(|b| *b == b',')
-                    .map(decimal)
-                    .collect::<io::Result<Vec<_>>>()?;
+                let numbers = value.split(|b| *b == b',').map(decimal).collect::<io::Result<Vec<_>>>()?;
                 self.sparse_map = Some(pair_up(&numbers)?);
             }
-            b"GNU.sparse.offset" | b"GNU.sparse.numbytes" => {
-                self.sparse_offsets.push(decimal(value)?)
-            }
+            b"GNU.sparse.offset" | b"GNU.sparse.numbytes" => self.sparse_offsets.push(decimal(value)?),
             _ => {
                 if let Some(name) = key.strip_prefix(b"SCHILY.xattr.") {
                     self.xattrs.push((name.to_vec(), value.to_vec()));

@@ -34,10 +34,7 @@ pub(crate) struct Record {
     pub(crate) position: u64,
 }
 
-#[expect(
-    clippy::trivially_copy_pass_by_ref,
-    reason = "serde's skip_serializing_if passes a reference"
-)]
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's skip_serializing_if passes a reference")]
 fn is_zero(number: &u64) -> bool {
     *number == 0
 }
@@ -54,21 +51,12 @@ pub(crate) struct Splitter {
 impl Splitter {
     /// A splitter that keeps the record.
     pub(crate) fn new() -> Self {
-        Self {
-            output: Some(GzEncoder::new(Vec::new(), Compression::fast())),
-            ..Self::none()
-        }
+        Self { output: Some(GzEncoder::new(Vec::new(), Compression::fast())), ..Self::none() }
     }
 
     /// A splitter that keeps nothing, for streams that nobody will ask for again.
     pub(crate) fn none() -> Self {
-        Self {
-            output: None,
-            segment: Vec::new(),
-            position: 0,
-            current: None,
-            crc: Crc64::default(),
-        }
+        Self { output: None, segment: Vec::new(), position: 0, current: None, crc: Crc64::default() }
     }
 
     pub(crate) fn segment(&mut self, bytes: &[u8]) -> io::Result<()> {
@@ -142,14 +130,7 @@ impl Splitter {
         let Some(output) = &mut self.output else {
             return Ok(());
         };
-        let record = Record {
-            kind,
-            name,
-            name_raw,
-            size,
-            payload,
-            position: self.position,
-        };
+        let record = Record { kind, name, name_raw, size, payload, position: self.position };
         self.position += 1;
         serde_json::to_writer(&mut *output, &record)?;
         output.write_all(b"\n")

@@ -121,10 +121,7 @@ impl<W: Write> TarWriter<W> {
             None => (&b""[..], trimmed),
         };
         let name = [dir, b"PaxHeaders.0/", name].concat();
-        put(
-            &mut header.as_mut_bytes()[..100],
-            &name[..name.len().min(100)],
-        );
+        put(&mut header.as_mut_bytes()[..100], &name[..name.len().min(100)]);
         header.set_cksum();
         self.output.write_all(header.as_bytes())?;
         self.output.write_all(&data)?;
@@ -136,10 +133,7 @@ impl<W: Write> TarWriter<W> {
         self.entry(entry)?;
         let copied = io::copy(&mut content.take(entry.size), &mut self.output)?;
         // A file that shrinks while it is read is filled up, so that the archive stays whole.
-        io::copy(
-            &mut io::repeat(0).take(entry.size - copied),
-            &mut self.output,
-        )?;
+        io::copy(&mut io::repeat(0).take(entry.size - copied), &mut self.output)?;
         self.pad(entry.size)
     }
 
@@ -150,17 +144,12 @@ impl<W: Write> TarWriter<W> {
         produce: impl FnOnce(&mut dyn Write) -> io::Result<()>,
     ) -> io::Result<()> {
         self.entry(entry)?;
-        let mut counted = Counted {
-            output: &mut self.output,
-            written: 0,
-        };
+        let mut counted = Counted { output: &mut self.output, written: 0 };
         produce(&mut counted)?;
         if counted.written != entry.size {
             let name = String::from_utf8_lossy(&entry.path).into_owned();
             let (size, written) = (entry.size, counted.written);
-            return Err(io::Error::other(format!(
-                "{name}: {written} bytes instead of {size}"
-            )));
+            return Err(io::Error::other(format!("{name}: {written} bytes instead of {size}")));
         }
         self.pad(entry.size)
     }
@@ -208,9 +197,7 @@ fn put_path(header: &mut Header, path: &[u8]) -> bool {
         return put(&mut header.as_mut_bytes()[..100], path) && ascii;
     }
     let inner = path.strip_suffix(b"/").unwrap_or(path);
-    let cut = inner[..inner.len().min(156)]
-        .iter()
-        .rposition(|b| *b == b'/');
+    let cut = inner[..inner.len().min(156)].iter().rposition(|b| *b == b'/');
     if let Some(at) = cut.filter(|at| *at > 0 && path.len() - at - 1 <= 100 && ascii) {
         let bytes = header.as_mut_bytes();
         return put(&mut bytes[345..500], &path[..at]) && put(&mut bytes[..100], &path[at + 1..]);

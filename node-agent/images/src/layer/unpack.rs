@@ -9,9 +9,9 @@ use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{
-    AtFlags, CWD, FileType, Gid, Mode, OFlags, ResolveFlags, Timespec, Timestamps, Uid, XattrFlags,
-    chownat, fchmod, fchown, fsetxattr, ftruncate, futimens, linkat, lsetxattr, makedev, mkdirat,
-    mknodat, openat, openat2, statat, symlinkat, unlinkat, utimensat,
+    AtFlags, CWD, FileType, Gid, Mode, OFlags, ResolveFlags, Timespec, Timestamps, Uid, XattrFlags, chownat, fchmod,
+    fchown, fsetxattr, ftruncate, futimens, linkat, lsetxattr, makedev, mkdirat, mknodat, openat, openat2, statat,
+    symlinkat, unlinkat, utimensat,
 };
 use rustix::io::Errno;
 
@@ -79,26 +79,10 @@ pub(crate) struct Unpacked {
 }
 
 /// Unpacks `input`, an uncompressed tar stream, into the directory `root`.
-pub(crate) fn unpack(
-    input: impl BufRead,
-    root: &Path,
-    rules: Rules,
-) -> Result<Unpacked, UnpackError> {
-    let fd = openat(
-        CWD,
-        root,
-        OFlags::DIRECTORY | OFlags::CLOEXEC | OFlags::RDONLY,
-        Mode::empty(),
-    )
-    .map_err(|source| UnpackError::Root {
-        path: root.to_owned(),
-        source: source.into(),
-    })?;
-    let splitter = if rules.record {
-        Splitter::new()
-    } else {
-        Splitter::none()
-    };
+pub(crate) fn unpack(input: impl BufRead, root: &Path, rules: Rules) -> Result<Unpacked, UnpackError> {
+    let fd = openat(CWD, root, OFlags::DIRECTORY | OFlags::CLOEXEC | OFlags::RDONLY, Mode::empty())
+        .map_err(|source| UnpackError::Root { path: root.to_owned(), source: source.into() })?;
+    let splitter = if rules.record { Splitter::new() } else { Splitter::none() };
     let mut reader = TarReader::new(input, splitter);
     let mut unpacker = Unpacker {
         path: root,
@@ -144,11 +128,7 @@ fn text(path: &[u8]) -> String {
 
 fn fail(action: &'static str, path: &[u8]) -> impl FnOnce(Errno) -> UnpackError {
     let path = text(path);
-    move |source| UnpackError::Entry {
-        action,
-        path,
-        source: source.into(),
-    }
+    move |source| UnpackError::Entry { action, path, source: source.into() }
 }
 
 /// Splits a clean path into directory and last name.
@@ -160,11 +140,7 @@ fn split(path: &[u8]) -> (&[u8], &[u8]) {
 }
 
 fn join(dir: &[u8], name: &[u8]) -> Vec<u8> {
-    if dir.is_empty() {
-        name.to_vec()
-    } else {
-        [dir, b"/", name].concat()
-    }
+    if dir.is_empty() { name.to_vec() } else { [dir, b"/", name].concat() }
 }
 
 /// The path without `.`, empty parts and a leading slash; `None` when `..` leads out.
@@ -184,21 +160,12 @@ fn clean(path: &[u8]) -> Option<Vec<u8>> {
 
 impl Unpacker<'_> {
     fn breakout(&self, path: &[u8]) -> UnpackError {
-        UnpackError::Breakout {
-            path: text(path),
-            root: self.path.to_owned(),
-        }
+        UnpackError::Breakout { path: text(path), root: self.path.to_owned() }
     }
 
-    fn entry<R: BufRead>(
-        &mut self,
-        reader: &mut TarReader<R>,
-        entry: &Entry,
-    ) -> Result<(), UnpackError> {
+    fn entry<R: BufRead>(&mut self, reader: &mut TarReader<R>, entry: &Entry) -> Result<(), UnpackError> {
         if entry.path.contains(&0) || entry.link.contains(&0) {
-            return Err(UnpackError::Stream(super::tar_reader::invalid(
-                "archive/tar: a name holds a zero byte",
-            )));
+            return Err(UnpackError::Stream(super::tar_reader::invalid("archive/tar: a name holds a zero byte")));
         }
         let path = clean(&entry.path).ok_or_else(|| self.breakout(&entry.path))?;
         let (dir, name) = split(&path);
@@ -215,9 +182,7 @@ impl Unpacker<'_> {
             }
             return skip(reader, entry);
         }
-        if entry.kind == Kind::Other
-            || (self.rules.userns && matches!(entry.kind, Kind::Char | Kind::Block))
-        {
+        if entry.kind == Kind::Other || (self.rules.userns && matches!(entry.kind, Kind::Char | Kind::Block)) {
             return skip(reader, entry);
         }
         if entry.kind == Kind::Char && entry.device == (0, 0) {
@@ -229,9 +194,7 @@ impl Unpacker<'_> {
             Kind::File => self.file(reader, parent.as_fd(), entry, &path),
             Kind::Dir => self.dir(parent.as_fd(), entry, &path),
             Kind::Hardlink => self.hardlink(parent.as_fd(), entry, &path),
-            Kind::Symlink | Kind::Char | Kind::Block | Kind::Fifo => {
-                self.special(parent.as_fd(), entry, &path)
-            }
+            Kind::Symlink | Kind::Char | Kind::Block | Kind::Fifo => self.special(parent.as_fd(), entry, &path),
             Kind::Other => Ok(()),
         };
         if self.parent.is_none() {
@@ -314,8 +277,7 @@ impl Unpacker<'_> {
         path: &[u8],
     ) -> Result<(), UnpackError> {
         let (_, name) = split(path);
-        let flags =
-            OFlags::CREATE | OFlags::EXCL | OFlags::WRONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let flags = OFlags::CREATE | OFlags::EXCL | OFlags::WRONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let mode = Mode::from_raw_mode(0o600);
         let opened = match openat(parent, name, flags, mode) {
             Err(Errno::EXIST) => {
@@ -330,9 +292,7 @@ impl Unpacker<'_> {
             None => UnpackError::Stream(error),
         };
         match &entry.sparse {
-            None => reader
-                .payload(entry, |chunk| file.write_all(chunk))
-                .map_err(stream)?,
+            None => reader.payload(entry, |chunk| file.write_all(chunk)).map_err(stream)?,
             Some(map) => {
                 ftruncate(&file, entry.size).map_err(fail("truncate", path))?;
                 for (offset, length) in map {
@@ -351,24 +311,17 @@ impl Unpacker<'_> {
         futimens(&file, &times(entry.mtime)).map_err(fail("utimensat", path))
     }
 
-    fn dir(
-        &mut self,
-        parent: BorrowedFd<'_>,
-        entry: &Entry,
-        path: &[u8],
-    ) -> Result<(), UnpackError> {
+    fn dir(&mut self, parent: BorrowedFd<'_>, entry: &Entry, path: &[u8]) -> Result<(), UnpackError> {
         let (_, name) = split(path);
         let mut opaque = false;
         match mkdirat(parent, name, Mode::from_raw_mode(0o700)) {
             Ok(()) => {}
             Err(Errno::EXIST) => {
-                let stat =
-                    statat(parent, name, AtFlags::SYMLINK_NOFOLLOW).map_err(fail("lstat", path))?;
+                let stat = statat(parent, name, AtFlags::SYMLINK_NOFOLLOW).map_err(fail("lstat", path))?;
                 if FileType::from_raw_mode(stat.st_mode) != FileType::Directory {
                     // A directory in place of what was removed below hides all of that.
                     opaque = self.clear(parent, path)?;
-                    mkdirat(parent, name, Mode::from_raw_mode(0o700))
-                        .map_err(fail("mkdir", path))?;
+                    mkdirat(parent, name, Mode::from_raw_mode(0o700)).map_err(fail("mkdir", path))?;
                 }
             }
             Err(error) => return Err(fail("mkdir", path)(error)),
@@ -383,12 +336,7 @@ impl Unpacker<'_> {
         Ok(())
     }
 
-    fn hardlink(
-        &mut self,
-        parent: BorrowedFd<'_>,
-        entry: &Entry,
-        path: &[u8],
-    ) -> Result<(), UnpackError> {
+    fn hardlink(&mut self, parent: BorrowedFd<'_>, entry: &Entry, path: &[u8]) -> Result<(), UnpackError> {
         let target = clean(&entry.link).ok_or_else(|| self.breakout(&entry.link))?;
         if target.is_empty() {
             return Err(self.breakout(&entry.link));
@@ -408,12 +356,7 @@ impl Unpacker<'_> {
         linkat(&from, target_name, parent, name, AtFlags::empty()).map_err(fail("link", path))
     }
 
-    fn special(
-        &mut self,
-        parent: BorrowedFd<'_>,
-        entry: &Entry,
-        path: &[u8],
-    ) -> Result<(), UnpackError> {
+    fn special(&mut self, parent: BorrowedFd<'_>, entry: &Entry, path: &[u8]) -> Result<(), UnpackError> {
         let (_, name) = split(path);
         self.clear(parent, path)?;
         let device = makedev(entry.device.0, entry.device.1);
@@ -423,14 +366,8 @@ impl Unpacker<'_> {
                 self.size += entry.link.len() as u64;
                 ("symlink", symlinkat(&entry.link[..], parent, name))
             }
-            Kind::Char => (
-                "mknod",
-                mknodat(parent, name, FileType::CharacterDevice, mode, device),
-            ),
-            Kind::Block => (
-                "mknod",
-                mknodat(parent, name, FileType::BlockDevice, mode, device),
-            ),
+            Kind::Char => ("mknod", mknodat(parent, name, FileType::CharacterDevice, mode, device)),
+            Kind::Block => ("mknod", mknodat(parent, name, FileType::BlockDevice, mode, device)),
             _ => ("mkfifo", mknodat(parent, name, FileType::Fifo, mode, 0)),
         };
         made.map_err(fail(action, path))?;
@@ -438,39 +375,22 @@ impl Unpacker<'_> {
         chownat(parent, name, uid, gid, AtFlags::SYMLINK_NOFOLLOW).map_err(fail("lchown", path))?;
         if entry.kind != Kind::Symlink {
             // Not a link: it was made just above, in a directory that nobody else writes to.
-            rustix::fs::chmodat(parent, name, mode, AtFlags::empty())
-                .map_err(fail("chmod", path))?;
+            rustix::fs::chmodat(parent, name, mode, AtFlags::empty()).map_err(fail("chmod", path))?;
         }
         let at = xattr::at_path(parent, name);
-        for (key, value) in entry
-            .xattrs
-            .iter()
-            .filter(|(key, _)| xattr::is_allowed(key))
-        {
-            xattr::tolerate(lsetxattr(&at, &key[..], value, XattrFlags::empty()))
-                .map_err(fail("setxattr", path))?;
+        for (key, value) in entry.xattrs.iter().filter(|(key, _)| xattr::is_allowed(key)) {
+            xattr::tolerate(lsetxattr(&at, &key[..], value, XattrFlags::empty())).map_err(fail("setxattr", path))?;
         }
-        utimensat(parent, name, &times(entry.mtime), AtFlags::SYMLINK_NOFOLLOW)
-            .map_err(fail("utimensat", path))
+        utimensat(parent, name, &times(entry.mtime), AtFlags::SYMLINK_NOFOLLOW).map_err(fail("utimensat", path))
     }
 
     /// Owner, then mode (a change of owner clears setuid), then extended attributes (it clears capabilities, too).
-    fn attributes(
-        &self,
-        fd: BorrowedFd<'_>,
-        entry: &Entry,
-        path: &[u8],
-    ) -> Result<(), UnpackError> {
+    fn attributes(&self, fd: BorrowedFd<'_>, entry: &Entry, path: &[u8]) -> Result<(), UnpackError> {
         let (uid, gid) = owner(entry);
         fchown(fd, uid, gid).map_err(fail("lchown", path))?;
         fchmod(fd, Mode::from_raw_mode(entry.mode)).map_err(fail("chmod", path))?;
-        for (key, value) in entry
-            .xattrs
-            .iter()
-            .filter(|(key, _)| xattr::is_allowed(key))
-        {
-            xattr::tolerate(fsetxattr(fd, &key[..], value, XattrFlags::empty()))
-                .map_err(fail("setxattr", path))?;
+        for (key, value) in entry.xattrs.iter().filter(|(key, _)| xattr::is_allowed(key)) {
+            xattr::tolerate(fsetxattr(fd, &key[..], value, XattrFlags::empty())).map_err(fail("setxattr", path))?;
         }
         Ok(())
     }
@@ -499,12 +419,10 @@ impl Unpacker<'_> {
                 }
                 // The layer has something of that name itself: the whiteout speaks of what lies below only.
                 Err(Errno::EXIST) => {
-                    let stat = statat(&parent, hidden, AtFlags::SYMLINK_NOFOLLOW)
-                        .map_err(fail("lstat", &path))?;
+                    let stat = statat(&parent, hidden, AtFlags::SYMLINK_NOFOLLOW).map_err(fail("lstat", &path))?;
                     if FileType::from_raw_mode(stat.st_mode) == FileType::Directory {
                         let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-                        let fd = openat(&parent, hidden, flags, Mode::empty())
-                            .map_err(fail("open", &path))?;
+                        let fd = openat(&parent, hidden, flags, Mode::empty()).map_err(fail("open", &path))?;
                         self.set_opaque(fd.as_fd(), &path)?;
                     }
                 }
@@ -517,11 +435,7 @@ impl Unpacker<'_> {
 
     fn set_opaque(&mut self, dir: BorrowedFd<'_>, path: &[u8]) -> Result<(), UnpackError> {
         if self.opaque.insert(path.to_vec()) {
-            let name = if self.rules.userns {
-                xattr::USER_OPAQUE
-            } else {
-                xattr::TRUSTED_OPAQUE
-            };
+            let name = if self.rules.userns { xattr::USER_OPAQUE } else { xattr::TRUSTED_OPAQUE };
             fsetxattr(dir, name, b"y", XattrFlags::empty()).map_err(fail("setxattr", path))?;
         }
         Ok(())
@@ -530,27 +444,16 @@ impl Unpacker<'_> {
 
 fn skip<R: BufRead>(reader: &mut TarReader<R>, entry: &Entry) -> Result<(), UnpackError> {
     // What is not kept on disk must be kept in the record to reproduce the stream.
-    reader
-        .payload_part(entry.stored, |_| Ok(()))
-        .map_err(UnpackError::Stream)
+    reader.payload_part(entry.stored, |_| Ok(())).map_err(UnpackError::Stream)
 }
 
 fn owner(entry: &Entry) -> (Option<Uid>, Option<Gid>) {
-    (
-        Some(Uid::from_raw(entry.uid)),
-        Some(Gid::from_raw(entry.gid)),
-    )
+    (Some(Uid::from_raw(entry.uid)), Some(Gid::from_raw(entry.gid)))
 }
 
 fn times((seconds, nanoseconds): (i64, u32)) -> Timestamps {
-    let time = Timespec {
-        tv_sec: seconds,
-        tv_nsec: nanoseconds.into(),
-    };
-    Timestamps {
-        last_access: time,
-        last_modification: time,
-    }
+    let time = Timespec { tv_sec: seconds, tv_nsec: nanoseconds.into() };
+    Timestamps { last_access: time, last_modification: time }
 }
 
 #[cfg(test)]

@@ -13,9 +13,7 @@ use rustix::fs::{CWD, Dir, Mode, OFlags, openat};
 use super::view::is_whiteout;
 use super::xattr;
 
-const FLAGS: OFlags = OFlags::DIRECTORY
-    .union(OFlags::NOFOLLOW)
-    .union(OFlags::CLOEXEC);
+const FLAGS: OFlags = OFlags::DIRECTORY.union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
 
 /// An open directory of the writable layer.
 #[derive(Debug)]
@@ -35,9 +33,7 @@ pub(crate) struct UpperEntry {
 
 impl UpperDir {
     pub(crate) fn open(path: &Path) -> io::Result<Self> {
-        Ok(Self {
-            fd: openat(CWD, path, FLAGS, Mode::empty())?,
-        })
+        Ok(Self { fd: openat(CWD, path, FLAGS, Mode::empty())? })
     }
 
     /// A directory in this one; `None` when it has gone or become something else.
@@ -55,8 +51,7 @@ impl UpperDir {
         use rustix::io::Errno;
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
         match openat(&self.fd, name, flags, Mode::empty()) {
-            Ok(fd) => Ok(Some(std::fs::File::from(fd))
-                .filter(|file| file.metadata().is_ok_and(|m| m.is_file()))),
+            Ok(fd) => Ok(Some(std::fs::File::from(fd)).filter(|file| file.metadata().is_ok_and(|m| m.is_file()))),
             Err(Errno::NOENT | Errno::LOOP | Errno::NXIO) => Ok(None),
             Err(error) => Err(error.into()),
         }
@@ -89,12 +84,7 @@ impl UpperDir {
                 Err(error) => return Err(error),
             };
             let whiteout = is_whiteout(&path, &metadata)?;
-            entries.push(UpperEntry {
-                name: OsString::from_vec(name),
-                path,
-                metadata,
-                whiteout,
-            });
+            entries.push(UpperEntry { name: OsString::from_vec(name), path, metadata, whiteout });
         }
         Ok(entries)
     }

@@ -47,11 +47,7 @@ impl View {
             }
             if !metadata.is_dir() {
                 if found.is_none() {
-                    return Ok(Some(Found {
-                        path,
-                        metadata,
-                        view: None,
-                    }));
+                    return Ok(Some(Found { path, metadata, view: None }));
                 }
                 break;
             }
@@ -64,11 +60,7 @@ impl View {
                 break;
             }
         }
-        Ok(found.map(|(path, metadata)| Found {
-            path,
-            metadata,
-            view: Some(View { dirs }),
-        }))
+        Ok(found.map(|(path, metadata)| Found { path, metadata, view: Some(View { dirs }) }))
     }
 
     /// The names in this directory, sorted.

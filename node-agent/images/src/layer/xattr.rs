@@ -13,9 +13,7 @@ const USER_WHITEOUT: &str = "user.overlay.whiteout";
 
 /// Whether an archive may set this attribute: overlayfs' own would change what the layers below look like.
 pub(crate) fn is_allowed(name: &[u8]) -> bool {
-    !name.contains(&0)
-        && !name.starts_with(b"trusted.overlay.")
-        && !name.starts_with(b"user.overlay.")
+    !name.contains(&0) && !name.starts_with(b"trusted.overlay.") && !name.starts_with(b"user.overlay.")
 }
 
 /// Whether an archive carries this attribute: capabilities as in Docker, and what users have set.
@@ -58,9 +56,7 @@ pub(crate) fn list(path: &Path) -> Result<Vec<Vec<u8>>, Errno> {
     loop {
         match rustix::fs::llistxattr(path, &mut buffer[..]) {
             Ok(length) => {
-                let names = buffer[..length]
-                    .split(|b| *b == 0)
-                    .filter(|name| !name.is_empty());
+                let names = buffer[..length].split(|b| *b == 0).filter(|name| !name.is_empty());
                 return Ok(names.map(<[u8]>::to_vec).collect());
             }
             Err(Errno::RANGE) if buffer.len() < 1 << 17 => buffer.resize(1 << 17, 0),

@@ -35,16 +35,9 @@ impl FromStr for Source {
     fn from_str(text: &str) -> Result<Self, ParseSourceError> {
         let error = || ParseSourceError(text.to_owned());
         if let Some(path) = text.strip_prefix("unix://") {
-            return if path.starts_with('/') {
-                Ok(Self::Unix(path.into()))
-            } else {
-                Err(error())
-            };
+            return if path.starts_with('/') { Ok(Self::Unix(path.into())) } else { Err(error()) };
         }
-        let authority = text
-            .strip_prefix("http://")
-            .ok_or_else(error)?
-            .trim_end_matches('/');
+        let authority = text.strip_prefix("http://").ok_or_else(error)?.trim_end_matches('/');
         let parsed: http::uri::Authority = authority.parse().map_err(|_| error())?;
         Ok(Self::Tcp(match parsed.port() {
             Some(_) => authority.to_owned(),
@@ -69,11 +62,7 @@ pub(crate) enum HttpError {
     Bad { path: String, why: String },
     /// The registry says no, with the error code of the distribution spec when it gave one.
     #[error("{message}")]
-    Refused {
-        status: StatusCode,
-        code: String,
-        message: String,
-    },
+    Refused { status: StatusCode, code: String, message: String },
 }
 
 /// A registry.
@@ -106,11 +95,7 @@ impl Client {
     }
 
     /// GETs, follows redirects, and turns a refusal into an error.
-    pub(crate) async fn get(
-        &self,
-        path: &str,
-        accept: &str,
-    ) -> Result<Response<Incoming>, HttpError> {
+    pub(crate) async fn get(&self, path: &str, accept: &str) -> Result<Response<Incoming>, HttpError> {
         let mut source = self.source.clone();
         let mut host = self.host.clone();
         let mut target = path.to_owned();
@@ -118,14 +103,8 @@ impl Client {
             let response = request(&source, &host, &target, accept).await?;
             let status = response.status();
             if status.is_redirection() {
-                let bad = |why: &str| HttpError::Bad {
-                    path: path.to_owned(),
-                    why: why.to_owned(),
-                };
-                let location = response
-                    .headers()
-                    .get(header::LOCATION)
-                    .and_then(|value| value.to_str().ok());
+                let bad = |why: &str| HttpError::Bad { path: path.to_owned(), why: why.to_owned() };
+                let location = response.headers().get(header::LOCATION).and_then(|value| value.to_str().ok());
                 let uri: Uri = location
                     .and_then(|text| text.parse().ok())
                     .ok_or_else(|| bad("a redirect without a usable Location"))?;
@@ -139,9 +118,7 @@ impl Client {
                         None => format!("{host}:80"),
                     });
                 }
-                target = uri
-                    .path_and_query()
-                    .map_or("/".to_owned(), ToString::to_string);
+                target = uri.path_and_query().map_or("/".to_owned(), ToString::to_string);
                 continue;
             }
             if status.is_success() {
@@ -149,31 +126,20 @@ impl Client {
             }
             return Err(refusal(path, response).await);
         }
-        Err(HttpError::Bad {
-            path: path.to_owned(),
-            why: format!("stopped after {MAX_REDIRECTS} redirects"),
-        })
+        Err(HttpError::Bad { path: path.to_owned(), why: format!("stopped after {MAX_REDIRECTS} redirects") })
     }
 }
 
 /// Awaits the next piece of a body, but not for ever.
-pub(crate) async fn next_chunk(
-    path: &str,
-    body: &mut Incoming,
-) -> Result<Option<Bytes>, HttpError> {
+pub(crate) async fn next_chunk(path: &str, body: &mut Incoming) -> Result<Option<Bytes>, HttpError> {
     loop {
         let frame = tokio::time::timeout(PATIENCE, body.frame())
             .await
-            .map_err(|_| HttpError::Timeout {
-                path: path.to_owned(),
-            })?;
+            .map_err(|_| HttpError::Timeout { path: path.to_owned() })?;
         match frame {
             None => return Ok(None),
             Some(Err(source)) => {
-                return Err(HttpError::Http {
-                    path: path.to_owned(),
-                    source,
-                });
+                return Err(HttpError::Http { path: path.to_owned(), source });
             }
             Some(Ok(frame)) => {
                 if let Ok(data) = frame.into_data() {
@@ -184,16 +150,8 @@ pub(crate) async fn next_chunk(
     }
 }
 
-async fn request(
-    source: &Source,
-    host: &str,
-    path: &str,
-    accept: &str,
-) -> Result<Response<Incoming>, HttpError> {
-    let bad = |why: String| HttpError::Bad {
-        path: path.to_owned(),
-        why,
-    };
+async fn request(source: &Source, host: &str, path: &str, accept: &str) -> Result<Response<Incoming>, HttpError> {
+    let bad = |why: String| HttpError::Bad { path: path.to_owned(), why };
     let request = Request::get(path)
         .header(header::HOST, host)
         .header(header::USER_AGENT, "slipway")
@@ -204,9 +162,7 @@ async fn request(
     let sending = async {
         match source {
             Source::Tcp(authority) => {
-                let stream = TcpStream::connect(authority)
-                    .await
-                    .map_err(unreachable(format!("http://{authority}")))?;
+                let stream = TcpStream::connect(authority).await.map_err(unreachable(format!("http://{authority}")))?;
                 // Only a matter of speed.
                 let _ = stream.set_nodelay(true);
                 send(TokioIo::new(stream), path, request).await
@@ -218,28 +174,15 @@ async fn request(
             }
         }
     };
-    tokio::time::timeout(PATIENCE, sending)
-        .await
-        .map_err(|_| HttpError::Timeout {
-            path: path.to_owned(),
-        })?
+    tokio::time::timeout(PATIENCE, sending).await.map_err(|_| HttpError::Timeout { path: path.to_owned() })?
 }
 
-async fn send<S>(
-    stream: S,
-    path: &str,
-    request: Request<Empty<Bytes>>,
-) -> Result<Response<Incoming>, HttpError>
+async fn send<S>(stream: S, path: &str, request: Request<Empty<Bytes>>) -> Result<Response<Incoming>, HttpError>
 where
     S: hyper::rt::Read + hyper::rt::Write + Unpin + Send + 'static,
 {
-    let failed = |source| HttpError::Http {
-        path: path.to_owned(),
-        source,
-    };
-    let (mut sender, connection) = hyper::client::conn::http1::handshake(stream)
-        .await
-        .map_err(failed)?;
+    let failed = |source| HttpError::Http { path: path.to_owned(), source };
+    let (mut sender, connection) = hyper::client::conn::http1::handshake(stream).await.map_err(failed)?;
     // The connection ends with the response's body; its error reaches the body, too.
     tokio::spawn(connection);
     sender.send_request(request).await.map_err(failed)
@@ -247,36 +190,21 @@ where
 
 async fn read_limited(path: &str, body: Incoming, limit: usize) -> Result<Bytes, HttpError> {
     let collecting = tokio::time::timeout(PATIENCE, Limited::new(body, limit).collect());
-    let collected = collecting.await.map_err(|_| HttpError::Timeout {
-        path: path.to_owned(),
-    })?;
+    let collected = collecting.await.map_err(|_| HttpError::Timeout { path: path.to_owned() })?;
     match collected {
         Ok(body) => Ok(body.to_bytes()),
         Err(error) => match error.downcast::<hyper::Error>() {
-            Ok(source) => Err(HttpError::Http {
-                path: path.to_owned(),
-                source: *source,
-            }),
-            Err(_) => Err(HttpError::TooLong {
-                path: path.to_owned(),
-                limit,
-            }),
+            Ok(source) => Err(HttpError::Http { path: path.to_owned(), source: *source }),
+            Err(_) => Err(HttpError::TooLong { path: path.to_owned(), limit }),
         },
     }
 }
 
 async fn refusal(path: &str, response: Response<Incoming>) -> HttpError {
     let status = response.status();
-    let body = read_limited(path, response.into_body(), 64 * 1024)
-        .await
-        .unwrap_or_default();
+    let body = read_limited(path, response.into_body(), 64 * 1024).await.unwrap_or_default();
     let answer: serde_json::Value = serde_json::from_slice(&body).unwrap_or_default();
-    let field = |name: &str| {
-        answer["errors"][0][name]
-            .as_str()
-            .unwrap_or_default()
-            .to_owned()
-    };
+    let field = |name: &str| answer["errors"][0][name].as_str().unwrap_or_default().to_owned();
     let (mut code, mut message) = (field("code"), field("message"));
     if code.is_empty() {
         code = match status {
@@ -289,11 +217,7 @@ async fn refusal(path: &str, response: Response<Incoming>) -> HttpError {
     if message.is_empty() {
         message = format!("received unexpected HTTP status: {status}");
     }
-    HttpError::Refused {
-        status,
-        code,
-        message,
-    }
+    HttpError::Refused { status, code, message }
 }
 
 #[cfg(test)]
@@ -302,15 +226,9 @@ mod tests {
 
     #[test]
     fn addresses_of_registries() {
-        assert_eq!(
-            "http://localhost:5000".parse(),
-            Ok(Source::Tcp("localhost:5000".into()))
-        );
+        assert_eq!("http://localhost:5000".parse(), Ok(Source::Tcp("localhost:5000".into())));
         assert_eq!("http://mirror".parse(), Ok(Source::Tcp("mirror:80".into())));
-        assert_eq!(
-            "unix:///run/l.sock".parse(),
-            Ok(Source::Unix("/run/l.sock".into()))
-        );
+        assert_eq!("unix:///run/l.sock".parse(), Ok(Source::Unix("/run/l.sock".into())));
         for text in ["https://x", "unix://x", "x", "http://"] {
             assert!(text.parse::<Source>().is_err(), "{text}");
         }

@@ -85,10 +85,7 @@ pub async fn pull(
     };
     let tell = Tell(progress);
     let client = Client::new(source, reference.domain());
-    let fetch = Fetch {
-        client,
-        reference: &reference,
-    };
+    let fetch = Fetch { client, reference: &reference };
     let (digest, manifest) = fetch.manifest(&wanted, &tell).await?;
     let id = ImageId::from_bytes(*manifest.config.digest.as_bytes());
     let mut newer = false;
@@ -120,9 +117,7 @@ pub async fn pull(
     Ok(Pulled { id, digest, newer })
 }
 
-async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> T + Send + 'static,
-) -> Result<T, PullError> {
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, PullError> {
     let done = tokio::task::spawn_blocking(work).await;
     done.map_err(|error| PullError::Registry(format!("the unpacking thread ended: {error}")))
 }
@@ -154,17 +149,12 @@ impl Fetch<'_> {
     /// The digest that the name stands for, and the manifest for this platform.
     async fn manifest(&self, wanted: &str, tell: &Tell) -> Result<(Digest, Manifest), PullError> {
         let (digest, document) = self.document(wanted).await?;
-        tell.say(Progress::headline(
-            wanted,
-            format!("Pulling from {}", self.reference.path()),
-        ));
+        tell.say(Progress::headline(wanted, format!("Pulling from {}", self.reference.path())));
         match document {
             Document::Image(manifest) => Ok((digest, manifest)),
             Document::Index(chosen) => match self.document(&chosen.digest.to_string()).await?.1 {
                 Document::Image(manifest) => Ok((digest, manifest)),
-                Document::Index(_) => Err(PullError::Invalid(
-                    "an index within an index is not supported".into(),
-                )),
+                Document::Index(_) => Err(PullError::Invalid("an index within an index is not supported".into())),
             },
         }
     }
@@ -176,18 +166,9 @@ impl Fetch<'_> {
             Ok(found) => found,
             Err(error) => return Err(self.translate(error)),
         };
-        let text = |name: &str| {
-            headers
-                .get(name)
-                .and_then(|value| value.to_str().ok())
-                .unwrap_or_default()
-        };
+        let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
         let digest = Digest::of(&body);
-        let stated = if which.starts_with("sha256:") {
-            which
-        } else {
-            text("docker-content-digest")
-        };
+        let stated = if which.starts_with("sha256:") { which } else { text("docker-content-digest") };
         if stated.starts_with("sha256:") && stated != digest.to_string() {
             return Err(PullError::Invalid(format!(
                 "manifest verification failed for digest {stated}: the registry sent {digest}"
@@ -200,24 +181,15 @@ impl Fetch<'_> {
     /// Docker's words for a registry's refusal of a manifest.
     fn translate(&self, error: HttpError) -> PullError {
         let name = || self.reference.familiar_name();
-        let HttpError::Refused {
-            status,
-            code,
-            message,
-        } = error
-        else {
+        let HttpError::Refused { status, code, message } = error else {
             return error.into();
         };
         match (code.as_str(), status.as_u16()) {
             ("UNAUTHORIZED" | "DENIED", _) | (_, 401 | 403) => PullError::Denied(name()),
             // Docker Hub does not tell a missing repository from a private one.
-            ("NAME_UNKNOWN", _) if self.reference.domain() == "docker.io" => {
-                PullError::Denied(name())
-            }
+            ("NAME_UNKNOWN", _) if self.reference.domain() == "docker.io" => PullError::Denied(name()),
             ("NAME_UNKNOWN", _) => PullError::NameUnknown(name()),
-            ("MANIFEST_UNKNOWN", _) | (_, 404) => {
-                PullError::ManifestUnknown(self.reference.familiar_string())
-            }
+            ("MANIFEST_UNKNOWN", _) | (_, 404) => PullError::ManifestUnknown(self.reference.familiar_string()),
             ("TOOMANYREQUESTS", _) => PullError::Registry(format!("toomanyrequests: {message}")),
             _ => PullError::Registry(message),
         }
@@ -246,9 +218,7 @@ impl Fetch<'_> {
             .map_err(|error| PullError::Invalid(format!("invalid image configuration: {error}")))?;
         let diffs = parsed.rootfs.diff_ids;
         if diffs.len() != manifest.layers.len() {
-            return Err(PullError::Invalid(
-                "invalid rootfs in image configuration".into(),
-            ));
+            return Err(PullError::Invalid("invalid rootfs in image configuration".into()));
         }
         if !parsed.os.is_empty() && parsed.os != "linux" {
             return Err(PullError::Invalid(format!(
@@ -272,11 +242,7 @@ impl Fetch<'_> {
         for (diff, layer) in diffs[held.len()..].iter().zip(missing) {
             tell.layer(&layer.digest, "Pulling fs layer", None);
             let (sender, receiver) = oneshot::channel();
-            incoming.push(Incoming {
-                diff: *diff,
-                digest: layer.digest,
-                file: receiver,
-            });
+            incoming.push(Incoming { diff: *diff, digest: layer.digest, file: receiver });
             outgoing.push((layer, sender));
         }
         for layer in missing.iter().skip(PARALLEL) {
@@ -286,15 +252,7 @@ impl Fetch<'_> {
         let unpacking = {
             let (store, tell, flag) = (Arc::clone(store), tell.clone(), Arc::clone(&cancel.0));
             let repository = self.reference.full_name();
-            blocking(move || {
-                Unpack {
-                    store,
-                    tell,
-                    flag,
-                    repository,
-                }
-                .run(held, incoming, &config)
-            })
+            blocking(move || Unpack { store, tell, flag, repository }.run(held, incoming, &config))
         };
         let slots = Semaphore::new(PARALLEL);
         let downloads = try_join_all(outgoing.into_iter().map(|(layer, sender)| {
@@ -315,24 +273,14 @@ impl Fetch<'_> {
         Ok(())
     }
 
-    async fn download(
-        &self,
-        store: &Store,
-        layer: &Descriptor,
-        tell: &Tell,
-    ) -> Result<File, PullError> {
+    async fn download(&self, store: &Store, layer: &Descriptor, tell: &Tell) -> Result<File, PullError> {
         let path = self.path("blobs", &layer.digest.to_string());
         let response = self.client.get(&path, "*/*").await?;
         let mut body = response.into_body();
         // Without a name from the start: a crash leaves nothing.
         let mut file = store.temporary_file()?;
-        let failed = |source| {
-            PullError::Store(Error::Io {
-                action: "write a download under",
-                path: "tmp".into(),
-                source,
-            })
-        };
+        let failed =
+            |source| PullError::Store(Error::Io { action: "write a download under", path: "tmp".into(), source });
         let mut hash = Sha256::new();
         let mut received = 0;
         let mut told: Option<Instant> = None;
@@ -387,12 +335,7 @@ struct Unpack {
 }
 
 impl Unpack {
-    fn run(
-        &self,
-        mut held: Vec<Layer>,
-        incoming: Vec<Incoming>,
-        config: &[u8],
-    ) -> Result<(), PullError> {
+    fn run(&self, mut held: Vec<Layer>, incoming: Vec<Incoming>, config: &[u8]) -> Result<(), PullError> {
         let outcome = self.unpack(&mut held, incoming, config);
         let tops: Vec<ChainId> = held.iter().rev().map(|layer| layer.chain_id).collect();
         drop(held);
@@ -402,31 +345,15 @@ impl Unpack {
         outcome
     }
 
-    fn unpack(
-        &self,
-        held: &mut Vec<Layer>,
-        incoming: Vec<Incoming>,
-        config: &[u8],
-    ) -> Result<(), PullError> {
+    fn unpack(&self, held: &mut Vec<Layer>, incoming: Vec<Incoming>, config: &[u8]) -> Result<(), PullError> {
         for layer in incoming {
             let file = layer.file.blocking_recv().map_err(|_| stopped())?;
             let total = file.metadata().map_or(0, |metadata| metadata.len());
-            let reader = Watched {
-                file,
-                flag: &self.flag,
-                tell: &self.tell,
-                digest: &layer.digest,
-                at: 0,
-                total,
-                told: None,
-            };
+            let reader =
+                Watched { file, flag: &self.flag, tell: &self.tell, digest: &layer.digest, at: 0, total, told: None };
             let parent = held.last().map(|layer| layer.chain_id);
-            held.push(
-                self.store
-                    .register_layer(parent.as_ref(), reader, Some(&layer.diff))?,
-            );
-            self.store
-                .note_blob(&layer.diff, &layer.digest, &self.repository)?;
+            held.push(self.store.register_layer(parent.as_ref(), reader, Some(&layer.diff))?);
+            self.store.note_blob(&layer.diff, &layer.digest, &self.repository)?;
             self.tell.layer(&layer.digest, "Pull complete", None);
         }
         if self.flag.load(Ordering::Acquire) {
@@ -459,12 +386,9 @@ impl Read for Watched<'_> {
         }
         let read = self.file.read(buffer)?;
         self.at += read as u64;
-        if read > 0
-            && (self.at == self.total || self.told.is_none_or(|at| at.elapsed() >= REPORT_EVERY))
-        {
+        if read > 0 && (self.at == self.total || self.told.is_none_or(|at| at.elapsed() >= REPORT_EVERY)) {
             self.told = Some(Instant::now());
-            self.tell
-                .layer(self.digest, "Extracting", Some((self.at, self.total)));
+            self.tell.layer(self.digest, "Extracting", Some((self.at, self.total)));
         }
         Ok(read)
     }

@@ -54,8 +54,7 @@ impl Store {
     pub fn commit(&self, container_id: &str, options: &CommitOptions) -> Result<ImageId> {
         let record = self.rw_record(container_id)?;
         let upper = self.paths.diff(&record.mount_id);
-        let layer =
-            self.register_written(record.parent.as_ref(), |output| write_diff(&upper, output))?;
+        let layer = self.register_written(record.parent.as_ref(), |output| write_diff(&upper, output))?;
         let base = options.base.as_ref().map(|id| self.image(id)).transpose()?;
         let mut diffs = self.diffs_below(record.parent.as_ref())?;
         let empty = layer.diff_id.to_string() == EMPTY_LAYER;
@@ -63,9 +62,7 @@ impl Store {
             diffs.push(layer.diff_id);
         }
         let base_config = base.as_ref().map(|image| &image.config);
-        let mut history = base_config
-            .map(|config| config.history.clone())
-            .unwrap_or_default();
+        let mut history = base_config.map(|config| config.history.clone()).unwrap_or_default();
         let text = |text: &String| Some(text.clone()).filter(|text| !text.is_empty());
         history.push(History {
             created: text(&options.created),
@@ -75,20 +72,12 @@ impl Store {
             empty_layer: empty,
         });
         let or = |value: Option<&String>, default: &str| {
-            value
-                .filter(|value| !value.is_empty())
-                .map_or_else(|| default.to_owned(), Clone::clone)
+            value.filter(|value| !value.is_empty()).map_or_else(|| default.to_owned(), Clone::clone)
         };
         // Docker writes the keys in alphabetical order.
         let mut image: BTreeMap<&str, Value> = BTreeMap::from([
-            (
-                "architecture",
-                json!(or(base_config.map(|config| &config.architecture), "amd64")),
-            ),
-            (
-                "os",
-                json!(or(base_config.map(|config| &config.os), "linux")),
-            ),
+            ("architecture", json!(or(base_config.map(|config| &config.architecture), "amd64"))),
+            ("os", json!(or(base_config.map(|config| &config.os), "linux"))),
             ("config", options.config.clone()),
             ("created", json!(options.created)),
             ("history", json!(history)),
@@ -109,8 +98,7 @@ impl Store {
         for (key, value) in texts.into_iter().filter(|(_, value)| !value.is_empty()) {
             image.insert(key, json!(value));
         }
-        let raw =
-            serde_json::to_vec(&image).map_err(|error| Error::InvalidConfig(error.to_string()))?;
+        let raw = serde_json::to_vec(&image).map_err(|error| Error::InvalidConfig(error.to_string()))?;
         let created = self.create_image(&raw);
         let (chain, id) = (layer.chain_id, created);
         drop(layer);

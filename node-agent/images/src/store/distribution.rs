@@ -18,18 +18,13 @@ impl Store {
         let by_diff = root.join("v2metadata-by-diffid/sha256").join(diff.hex());
         let entry = json!({"Digest": digest, "SourceRepository": repository, "HMAC": ""});
         let _one_at_a_time = self.state();
-        let mut entries: Vec<Value> = fs::read(&by_diff)
-            .ok()
-            .and_then(|text| serde_json::from_slice(&text).ok())
-            .unwrap_or_default();
+        let mut entries: Vec<Value> =
+            fs::read(&by_diff).ok().and_then(|text| serde_json::from_slice(&text).ok()).unwrap_or_default();
         if entries.contains(&entry) {
             return Ok(());
         }
         entries.push(entry);
-        write_atomic(
-            &by_diff,
-            &serde_json::to_vec(&entries).expect("JSON values are valid JSON"),
-        )?;
+        write_atomic(&by_diff, &serde_json::to_vec(&entries).expect("JSON values are valid JSON"))?;
         write_atomic(&by_digest, diff.to_string().as_bytes())
     }
 

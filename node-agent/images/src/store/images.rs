@@ -47,10 +47,7 @@ impl Store {
             }
         }
         mkdir_all(&self.paths.metadata(id), 0o700)?;
-        write_atomic(
-            &self.paths.metadata(id).join("parent"),
-            parent.to_string().as_bytes(),
-        )?;
+        write_atomic(&self.paths.metadata(id).join("parent"), parent.to_string().as_bytes())?;
         state.parents.insert(*id, *parent);
         Ok(())
     }
@@ -67,11 +64,7 @@ impl Store {
 
     /// An image by its id.
     pub fn image(&self, id: &ImageId) -> Result<Arc<Image>> {
-        self.state()
-            .images
-            .get(id)
-            .cloned()
-            .ok_or(Error::NoSuchImage(*id))
+        self.state().images.get(id).cloned().ok_or(Error::NoSuchImage(*id))
     }
 
     /// All images, the newest first.
@@ -81,23 +74,11 @@ impl Store {
             .images
             .iter()
             .map(|(id, image)| {
-                let (tags, digests) = references(&state, id)
-                    .into_iter()
-                    .partition(|name| name.digest().is_none());
-                ImageSummary {
-                    image: Arc::clone(image),
-                    tags,
-                    digests,
-                    parent: state.parents.get(id).copied(),
-                }
+                let (tags, digests) = references(&state, id).into_iter().partition(|name| name.digest().is_none());
+                ImageSummary { image: Arc::clone(image), tags, digests, parent: state.parents.get(id).copied() }
             })
             .collect();
-        list.sort_by(|a, b| {
-            b.image
-                .created
-                .cmp(&a.image.created)
-                .then_with(|| a.image.id.cmp(&b.image.id))
-        });
+        list.sort_by(|a, b| b.image.created.cmp(&a.image.created).then_with(|| a.image.id.cmp(&b.image.id)));
         list
     }
 
@@ -113,9 +94,7 @@ impl Store {
             return Err(Error::NoSuchImage(*id));
         }
         let name = name.clone().with_default_tag();
-        let before = state
-            .references
-            .set(&name.familiar_name(), &name.familiar_string(), id)?;
+        let before = state.references.set(&name.familiar_name(), &name.familiar_string(), id)?;
         Ok(before.filter(|before| before != id))
     }
 
@@ -133,10 +112,7 @@ impl Store {
     pub fn tags_of(&self, repository: &Reference) -> Vec<(Reference, ImageId)> {
         let state = self.state();
         let wanted = repository.familiar_name();
-        let names = state
-            .references
-            .all()
-            .filter(|(repository, _, _)| *repository == wanted);
+        let names = state.references.all().filter(|(repository, _, _)| *repository == wanted);
         names
             .filter_map(|(_, name, id)| Some((Reference::parse(name).ok()?, *id)))
             .filter(|(name, _)| name.digest().is_none())
@@ -150,48 +126,36 @@ impl Store {
 }
 
 pub(super) fn children(state: &State, id: &ImageId) -> Vec<ImageId> {
-    let mut children: Vec<ImageId> = state
-        .parents
-        .iter()
-        .filter(|(_, parent)| *parent == id)
-        .map(|(child, _)| *child)
-        .collect();
+    let mut children: Vec<ImageId> =
+        state.parents.iter().filter(|(_, parent)| *parent == id).map(|(child, _)| *child).collect();
     children.sort_unstable();
     children
 }
 
 pub(super) fn references(state: &State, id: &ImageId) -> Vec<Reference> {
     let names = state.references.all().filter(|(_, _, image)| *image == id);
-    names
-        .filter_map(|(_, name, _)| Reference::parse(name).ok())
-        .collect()
+    names.filter_map(|(_, name, _)| Reference::parse(name).ok()).collect()
 }
 
 pub(super) fn resolve(state: &State, text: &str) -> Result<ImageId, ResolveError> {
     let digits = text.strip_prefix("sha256:").unwrap_or(text);
-    let is_hex = !digits.is_empty()
-        && digits
-            .bytes()
-            .all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
+    let is_hex = !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
     if is_hex && digits.len() == 64 {
-        let id = format!("sha256:{digits}")
-            .parse()
-            .map_err(|_| ResolveError::Invalid(text.to_owned()))?;
+        let id = format!("sha256:{digits}").parse().map_err(|_| ResolveError::Invalid(text.to_owned()))?;
         return match state.images.contains_key(&id) {
             true => Ok(id),
             false => Err(ResolveError::NotFound(text.to_owned())),
         };
     }
-    if let Ok(name) = Reference::parse(text) {
-        let name = name.with_default_tag();
+    let parsed = Reference::parse(text);
+    if let Ok(name) = &parsed {
+        let name = name.clone().with_default_tag();
         // With tag and digest the digest decides, as in Docker.
         let lookup = match name.digest() {
             Some(digest) => name.with_digest(digest),
             None => name,
         };
-        if let Some(id) = state
-            .references
-            .get(&lookup.familiar_name(), &lookup.familiar_string())
+        if let Some(id) = state.references.get(&lookup.familiar_name(), &lookup.familiar_string())
             && state.images.contains_key(&id)
         {
             return Ok(id);
@@ -207,14 +171,9 @@ pub(super) fn resolve(state: &State, text: &str) -> Result<ImageId, ResolveError
                 return Ok(id);
             }
         }
-    } else if !is_hex {
-        return Err(ResolveError::Invalid(text.to_owned()));
     }
     if is_hex && digits.len() < 64 {
-        let mut found = state
-            .images
-            .keys()
-            .filter(|id| id.hex().starts_with(digits));
+        let mut found = state.images.keys().filter(|id| id.hex().starts_with(digits));
         if let Some(id) = found.next() {
             return match found.next() {
                 None => Ok(*id),
@@ -222,36 +181,26 @@ pub(super) fn resolve(state: &State, text: &str) -> Result<ImageId, ResolveError
             };
         }
     }
-    Err(ResolveError::NotFound(text.to_owned()))
+    match parsed {
+        Err(error) if !is_hex => Err(ResolveError::Invalid(error.to_string())),
+        _ => Err(ResolveError::NotFound(text.to_owned())),
+    }
 }
 
 fn understand(state: &State, raw: &[u8]) -> Result<Image> {
     let value: serde_json::Value =
         serde_json::from_slice(raw).map_err(|error| Error::InvalidConfig(error.to_string()))?;
-    if !value
-        .get("rootfs")
-        .is_some_and(serde_json::Value::is_object)
-    {
-        return Err(Error::InvalidConfig(
-            "invalid image JSON, no RootFS key".to_owned(),
-        ));
+    if !value.get("rootfs").is_some_and(serde_json::Value::is_object) {
+        return Err(Error::InvalidConfig("invalid image JSON, no RootFS key".to_owned()));
     }
-    let config: ImageConfig =
-        serde_json::from_value(value).map_err(|error| Error::InvalidConfig(error.to_string()))?;
+    let config: ImageConfig = serde_json::from_value(value).map_err(|error| Error::InvalidConfig(error.to_string()))?;
     let layers = config.rootfs.diff_ids.clone();
     let mut size = 0;
     for id in ChainId::stack(&layers) {
         size += state.layers.get(&id).ok_or(Error::NoSuchLayer(id))?.size;
     }
     let created = config.created.clone().unwrap_or_default();
-    Ok(Image {
-        id: ImageId::of(raw),
-        config,
-        raw: raw.to_vec(),
-        created,
-        size,
-        layers,
-    })
+    Ok(Image { id: ImageId::of(raw), config, raw: raw.to_vec(), created, size, layers })
 }
 
 /// Reads the images. One whose bytes do not fit its id or whose layers are missing is left out, as Docker does.
@@ -273,8 +222,7 @@ pub(super) fn load(paths: &Paths, state: &mut State) -> Result<()> {
         let Ok(id) = format!("sha256:{name}").parse::<ImageId>() else {
             continue;
         };
-        let parent = read_optional(&paths.metadata(&id).join("parent"))?
-            .and_then(|text| text.trim().parse().ok());
+        let parent = read_optional(&paths.metadata(&id).join("parent"))?.and_then(|text| text.trim().parse().ok());
         if let Some(parent) = parent
             && state.images.contains_key(&id)
         {

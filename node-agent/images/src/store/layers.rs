@@ -58,16 +58,9 @@ impl Store {
     ///
     /// With `expect`, content of another diff id is refused. A layer that is there already is returned as it is, after
     /// the stream has been verified. Nothing is left behind by a failure.
-    pub fn register_layer(
-        &self,
-        parent: Option<&ChainId>,
-        tar: impl Read,
-        expect: Option<&DiffId>,
-    ) -> Result<Layer> {
+    pub fn register_layer(&self, parent: Option<&ChainId>, tar: impl Read, expect: Option<&DiffId>) -> Result<Layer> {
         let mut input = stream::decompress(tar).map_err(UnpackError::Stream)?;
-        self.register_from(parent, expect, |pipe, hash| {
-            pipe.pump(&mut *input, |chunk| hash.update(chunk))
-        })
+        self.register_from(parent, expect, |pipe, hash| pipe.pump(&mut *input, |chunk| hash.update(chunk)))
     }
 
     /// As `register_layer`, for a stream that is written by `produce`.
@@ -90,31 +83,20 @@ impl Store {
         feed: impl FnOnce(PipeWriter, &mut Sha256),
     ) -> Result<Layer> {
         // The parent must not go while we build on it.
-        let parent_layer = parent
-            .map(|parent| self.layer(parent).ok_or(Error::NoSuchLayer(*parent)))
-            .transpose()?;
+        let parent_layer = parent.map(|parent| self.layer(parent).ok_or(Error::NoSuchLayer(*parent))).transpose()?;
         let staged = self.stage(parent)?;
-        let rules = Rules {
-            userns: self.userns,
-            has_parent: parent.is_some(),
-            record: true,
-        };
+        let rules = Rules { userns: self.userns, has_parent: parent.is_some(), record: true };
         let root = staged.dir.join("diff");
         let (writer, reader) = stream::pipe();
         let mut hash = Sha256::new();
         let unpacked = std::thread::scope(|scope| {
             let unpacking = scope.spawn(|| unpack(reader, &root, rules));
             feed(writer, &mut hash);
-            unpacking
-                .join()
-                .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+            unpacking.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
         })?;
         let diff = DiffId::from_bytes(hash.finalize().into());
         if let Some(expected) = expect.filter(|expected| **expected != diff) {
-            return Err(Error::WrongDiffId {
-                expected: *expected,
-                found: diff,
-            });
+            return Err(Error::WrongDiffId { expected: *expected, found: diff });
         }
         let layer = self.adopt(staged, parent, diff, unpacked)?;
         drop(parent_layer);
@@ -154,12 +136,7 @@ impl Store {
 
     fn lease(&self, state: &mut State, id: ChainId, record: &LayerRecord) -> Layer {
         *state.leases.entry(id).or_default() += 1;
-        Layer {
-            diff_id: record.diff,
-            chain_id: id,
-            size: record.size,
-            state: Arc::clone(&self.state),
-        }
+        Layer { diff_id: record.diff, chain_id: id, size: record.size, state: Arc::clone(&self.state) }
     }
 
     /// Makes an empty layer directory whose content is not yet known.
@@ -167,20 +144,12 @@ impl Store {
         let cache_id = random_hex::<32>();
         let lower = {
             let state = self.state();
-            parent
-                .map(|parent| lower_ids(&state, parent))
-                .transpose()?
-                .unwrap_or_default()
+            parent.map(|parent| lower_ids(&state, parent)).transpose()?.unwrap_or_default()
         };
         if lower.len() >= MAX_DEPTH {
             return Err(Error::TooManyLayers);
         }
-        let staged = Staged {
-            dir: self.paths.cache(&cache_id),
-            links: self.paths.links(),
-            cache_id,
-            keep: false,
-        };
+        let staged = Staged { dir: self.paths.cache(&cache_id), links: self.paths.links(), cache_id, keep: false };
         make_cache(&self.paths, &staged.cache_id, &lower)?;
         Ok(staged)
     }
@@ -194,24 +163,13 @@ impl Store {
         unpacked: Unpacked,
     ) -> Result<Layer> {
         let id = ChainId::new(parent, &diff);
-        let transaction = self
-            .paths
-            .layer_transactions()
-            .join(format!("write-set-{}", random_hex::<8>()));
-        let record = LayerRecord {
-            diff,
-            parent: parent.copied(),
-            cache_id: staged.cache_id.clone(),
-            size: unpacked.size,
-        };
+        let transaction = self.paths.layer_transactions().join(format!("write-set-{}", random_hex::<8>()));
+        let record =
+            LayerRecord { diff, parent: parent.copied(), cache_id: staged.cache_id.clone(), size: unpacked.size };
         let written = write_record(&transaction, &record, unpacked.tar_split.as_deref());
         let mut state = self.state();
         if written.is_err() || state.layers.contains_key(&id) {
-            let existing = state
-                .layers
-                .get(&id)
-                .cloned()
-                .map(|record| self.lease(&mut state, id, &record));
+            let existing = state.layers.get(&id).cloned().map(|record| self.lease(&mut state, id, &record));
             drop(state);
             remove_tree(&transaction)?;
             written?;
@@ -316,10 +274,8 @@ pub(super) fn make_cache(paths: &Paths, id: &str, lower: &[String]) -> Result<()
     // The mounted root shows the attributes of the topmost root, so each takes over those of the one below.
     let below = paths.diff(parent);
     let metadata = fs::metadata(&below).at("stat", &below)?;
-    std::os::unix::fs::chown(&diff, Some(metadata.uid()), Some(metadata.gid()))
-        .at("chown", &diff)?;
-    fs::set_permissions(&diff, fs::Permissions::from_mode(metadata.mode() & 0o7777))
-        .at("chmod", &diff)?;
+    std::os::unix::fs::chown(&diff, Some(metadata.uid()), Some(metadata.gid())).at("chown", &diff)?;
+    fs::set_permissions(&diff, fs::Permissions::from_mode(metadata.mode() & 0o7777)).at("chmod", &diff)?;
     mkdir(&dir.join("work"), 0o700)?;
     let mut text = String::new();
     for id in lower {
@@ -354,9 +310,7 @@ pub(super) fn remove_cache(links: &Path, dir: &Path) -> Result<()> {
 /// Takes a layer out of the database at one stroke; the directory returned is left to be removed.
 pub(super) fn retire(paths: &Paths, id: &ChainId) -> Result<PathBuf> {
     let layer = paths.layer(id);
-    let retired = paths
-        .layers()
-        .join(format!("{}-{}-removing", id.hex(), random_hex::<4>()));
+    let retired = paths.layers().join(format!("{}-{}-removing", id.hex(), random_hex::<4>()));
     fs::rename(&layer, &retired).at("rename", &layer)?;
     Ok(retired)
 }
@@ -398,9 +352,7 @@ pub(super) fn load(paths: &Paths, state: &mut State) -> Result<()> {
             .layers
             .iter()
             .filter(|(id, record)| {
-                record
-                    .parent
-                    .is_some_and(|parent| !state.layers.contains_key(&parent))
+                record.parent.is_some_and(|parent| !state.layers.contains_key(&parent))
                     || ChainId::new(record.parent.as_ref(), &record.diff) != **id
             })
             .map(|(id, _)| *id)
@@ -421,10 +373,7 @@ fn read_record(dir: &Path, paths: &Paths) -> Option<LayerRecord> {
         None => None,
     };
     let cache_id = read("cache-id")?.trim().to_owned();
-    let plain = !cache_id.is_empty()
-        && cache_id
-            .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || b == b'-');
+    let plain = !cache_id.is_empty() && cache_id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
     (plain && paths.diff(&cache_id).is_dir()).then_some(())?;
     Some(LayerRecord {
         diff: read("diff")?.trim().parse().ok()?,

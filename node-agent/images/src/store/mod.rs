@@ -62,8 +62,7 @@ impl Store {
         fs::create_dir_all(data_root).at("create", data_root)?;
         let data_root = &fs::canonicalize(data_root).at("resolve", data_root)?;
         let lock = File::open(data_root).at("open", data_root)?;
-        flock(&lock, FlockOperation::NonBlockingLockExclusive)
-            .map_err(|_| Error::InUse(data_root.clone()))?;
+        flock(&lock, FlockOperation::NonBlockingLockExclusive).map_err(|_| Error::InUse(data_root.clone()))?;
         let paths = Paths::new(data_root);
         paths.create()?;
         paths.mark_backing_device();
@@ -74,12 +73,7 @@ impl Store {
         images::load(&paths, &mut state)?;
         state.references = References::load(&paths.repositories())?;
         sweep::unused(&paths, &mut state)?;
-        Ok(Self {
-            paths,
-            userns: in_user_namespace(),
-            state: Arc::new(Mutex::new(state)),
-            _lock: lock,
-        })
+        Ok(Self { paths, userns: in_user_namespace(), state: Arc::new(Mutex::new(state)), _lock: lock })
     }
 
     /// The state; a panic elsewhere leaves it usable, since memory follows the disk step by step.

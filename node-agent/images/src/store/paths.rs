@@ -14,9 +14,7 @@ pub(crate) struct Paths {
 
 impl Paths {
     pub(crate) fn new(root: &Path) -> Self {
-        Self {
-            root: root.to_owned(),
-        }
+        Self { root: root.to_owned() }
     }
 
     pub(crate) fn create(&self) -> Result<()> {
@@ -43,13 +41,7 @@ impl Paths {
         if let Ok(metadata) = fs::metadata(self.overlay()) {
             let path = self.overlay().join("backingFsBlockDev");
             // There already, or not allowed: both are well.
-            let _ = mknodat(
-                CWD,
-                &path,
-                FileType::BlockDevice,
-                Mode::from_raw_mode(0o600),
-                metadata.dev(),
-            );
+            let _ = mknodat(CWD, &path, FileType::BlockDevice, Mode::from_raw_mode(0o600), metadata.dev());
         }
     }
 
@@ -126,17 +118,10 @@ impl Paths {
 
 /// Makes a directory and those above it.
 pub(crate) fn mkdir_all(path: &Path, mode: u32) -> Result<()> {
-    fs::DirBuilder::new()
-        .recursive(true)
-        .mode(mode)
-        .create(path)
-        .at("create", path)
+    fs::DirBuilder::new().recursive(true).mode(mode).create(path).at("create", path)
 }
 
 /// Makes one directory.
 pub(crate) fn mkdir(path: &Path, mode: u32) -> Result<()> {
-    fs::DirBuilder::new()
-        .mode(mode)
-        .create(path)
-        .at("create", path)
+    fs::DirBuilder::new().mode(mode).create(path).at("create", path)
 }

@@ -27,34 +27,20 @@ impl References {
         let content = match read_optional(file)? {
             None => Content::default(),
             Some(text) if text.trim().is_empty() => Content::default(),
-            Some(text) => serde_json::from_str(&text).map_err(|error| Error::Damaged {
-                path: file.to_owned(),
-                why: error.to_string(),
-            })?,
+            Some(text) => serde_json::from_str(&text)
+                .map_err(|error| Error::Damaged { path: file.to_owned(), why: error.to_string() })?,
         };
-        Ok(Self {
-            file: file.to_owned(),
-            content,
-        })
+        Ok(Self { file: file.to_owned(), content })
     }
 
     /// Makes `name` (of the repository `repository`) lead to `id`; returns what it led to before.
-    pub(super) fn set(
-        &mut self,
-        repository: &str,
-        name: &str,
-        id: &ImageId,
-    ) -> Result<Option<ImageId>> {
+    pub(super) fn set(&mut self, repository: &str, name: &str, id: &ImageId) -> Result<Option<ImageId>> {
         let before = self.get(repository, name);
         if before == Some(*id) {
             return Ok(before);
         }
         let mut content = self.content.clone();
-        content
-            .repositories
-            .entry(repository.to_owned())
-            .or_default()
-            .insert(name.to_owned(), *id);
+        content.repositories.entry(repository.to_owned()).or_default().insert(name.to_owned(), *id);
         self.replace(content)?;
         Ok(before)
     }
@@ -71,11 +57,7 @@ impl References {
                 }
             }
         }
-        if changed {
-            self.replace(content)
-        } else {
-            Ok(())
-        }
+        if changed { self.replace(content) } else { Ok(()) }
     }
 
     fn replace(&mut self, content: Content) -> Result<()> {
@@ -86,20 +68,14 @@ impl References {
     }
 
     pub(super) fn get(&self, repository: &str, name: &str) -> Option<ImageId> {
-        self.content
-            .repositories
-            .get(repository)?
-            .get(name)
-            .copied()
+        self.content.repositories.get(repository)?.get(name).copied()
     }
 
     /// All names with repository and image, sorted.
     pub(super) fn all(&self) -> impl Iterator<Item = (&str, &str, &ImageId)> {
         let repositories = self.content.repositories.iter();
         repositories.flat_map(|(repository, names)| {
-            names
-                .iter()
-                .map(move |(name, id)| (repository.as_str(), name.as_str(), id))
+            names.iter().map(move |(name, id)| (repository.as_str(), name.as_str(), id))
         })
     }
 }

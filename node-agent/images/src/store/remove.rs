@@ -68,13 +68,10 @@ impl Store {
             let name = Reference::parse(name_or_id)?.with_default_tag();
             self.forget(std::slice::from_ref(&name), &mut removed)?;
             let mut rest = self.references(&id);
-            let tagged = rest
-                .iter()
-                .any(|other| other.digest().is_none() && same_repository(other, &name));
+            let tagged = rest.iter().any(|other| other.digest().is_none() && same_repository(other, &name));
             if name.digest().is_none() && !tagged {
-                let (digests, others): (Vec<_>, Vec<_>) = rest
-                    .into_iter()
-                    .partition(|other| same_repository(other, &name));
+                let (digests, others): (Vec<_>, Vec<_>) =
+                    rest.into_iter().partition(|other| same_repository(other, &name));
                 self.forget(&digests, &mut removed)?;
                 rest = others;
             }
@@ -87,10 +84,7 @@ impl Store {
     }
 
     fn forget(&self, names: &[Reference], removed: &mut Vec<Removed>) -> Result<()> {
-        let keys: Vec<_> = names
-            .iter()
-            .map(|name| (name.familiar_name(), name.familiar_string()))
-            .collect();
+        let keys: Vec<_> = names.iter().map(|name| (name.familiar_name(), name.familiar_string())).collect();
         self.state().references.remove(&keys)?;
         removed.extend(keys.into_iter().map(|(_, name)| Removed::Untagged(name)));
         Ok(())
@@ -114,11 +108,7 @@ impl Store {
         self.forget(&self.references(id), removed)?;
         let layers = self.forget_image(id)?;
         removed.push(Removed::Deleted(id.to_string()));
-        removed.extend(
-            self.release_layers(&layers)?
-                .iter()
-                .map(|id| Removed::Deleted(id.to_string())),
-        );
+        removed.extend(self.release_layers(&layers)?.iter().map(|id| Removed::Deleted(id.to_string())));
         match parent {
             Some(parent) if prune => self.delete(&parent, false, true, true, in_use, removed),
             _ => Ok(()),
@@ -128,11 +118,7 @@ impl Store {
     /// Takes an image out of the store; returns its top layer.
     fn forget_image(&self, id: &ImageId) -> Result<Vec<crate::digest::ChainId>> {
         let mut state = self.state();
-        let image = state
-            .images
-            .get(id)
-            .cloned()
-            .ok_or(Error::NoSuchImage(*id))?;
+        let image = state.images.get(id).cloned().ok_or(Error::NoSuchImage(*id))?;
         let config = self.paths.config(id);
         fs::remove_file(&config).at("remove", &config)?;
         state.images.remove(id);
@@ -148,15 +134,8 @@ impl Store {
 
     fn check(&self, id: &ImageId, force: bool, names_count: bool, in_use: InUse<'_>) -> Result<()> {
         let conflict = |forcible: bool, why: String| {
-            let how = if forcible {
-                "must be forced"
-            } else {
-                "cannot be forced"
-            };
-            Err(Error::Conflict(format!(
-                "unable to delete {} ({how}) - {why}",
-                id.short()
-            )))
+            let how = if forcible { "must be forced" } else { "cannot be forced" };
+            Err(Error::Conflict(format!("unable to delete {} ({how}) - {why}", id.short())))
         };
         let users = in_use(id);
         let state = self.state();
@@ -165,26 +144,17 @@ impl Store {
         }
         if let Some(user) = users.iter().find(|user| user.running) {
             let container = short(&user.container_id);
-            return conflict(
-                false,
-                format!("image is being used by running container {container}"),
-            );
+            return conflict(false, format!("image is being used by running container {container}"));
         }
         if force {
             return Ok(());
         }
         if names_count && !references(&state, id).is_empty() {
-            return conflict(
-                true,
-                "image is referenced in multiple repositories".to_owned(),
-            );
+            return conflict(true, "image is referenced in multiple repositories".to_owned());
         }
         if let Some(user) = users.first() {
             let container = short(&user.container_id);
-            return conflict(
-                true,
-                format!("image is being used by stopped container {container}"),
-            );
+            return conflict(true, format!("image is being used by stopped container {container}"));
         }
         Ok(())
     }

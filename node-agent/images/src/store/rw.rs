@@ -57,25 +57,12 @@ impl Store {
             }
             let parent = match image {
                 None => None,
-                Some(id) => state
-                    .images
-                    .get(id)
-                    .ok_or(Error::NoSuchImage(*id))?
-                    .chain_id(),
+                Some(id) => state.images.get(id).ok_or(Error::NoSuchImage(*id))?.chain_id(),
             };
-            let lower = parent
-                .as_ref()
-                .map(|top| lower_ids(&state, top))
-                .transpose()?
-                .unwrap_or_default();
+            let lower = parent.as_ref().map(|top| lower_ids(&state, top)).transpose()?.unwrap_or_default();
             let mount_id = random_hex::<32>();
             let init_id = Some(format!("{mount_id}-init"));
-            let record = RwRecord {
-                mount_id,
-                init_id,
-                parent,
-                mounted: 0,
-            };
+            let record = RwRecord { mount_id, init_id, parent, mounted: 0 };
             // Taken from now on: the name is refused, the layers below are kept.
             state.rw.insert(container_id.to_owned(), record.clone());
             (record, lower)
@@ -110,14 +97,9 @@ impl Store {
         let mut above = vec![init_id.to_owned()];
         above.extend_from_slice(lower);
         make_cache(&self.paths, &record.mount_id, &above)?;
-        let temp = self
-            .paths
-            .mounts()
-            .join(format!("{TEMP_PREFIX}{}", random_hex::<8>()));
+        let temp = self.paths.mounts().join(format!("{TEMP_PREFIX}{}", random_hex::<8>()));
         fs::create_dir(&temp).at("create", &temp)?;
-        let write = |name: &str, content: &str| {
-            fs::write(temp.join(name), content).at("write", temp.join(name))
-        };
+        let write = |name: &str, content: &str| fs::write(temp.join(name), content).at("write", temp.join(name));
         write("init-id", init_id)?;
         write("mount-id", &record.mount_id)?;
         if let Some(parent) = &record.parent {
@@ -151,10 +133,7 @@ impl Store {
     /// engine has left is taken over.
     pub fn mount_rw(&self, container_id: &str) -> Result<PathBuf> {
         let mut state = self.state();
-        let record = state
-            .rw
-            .get_mut(container_id)
-            .ok_or_else(|| Error::NoSuchRwLayer(container_id.to_owned()))?;
+        let record = state.rw.get_mut(container_id).ok_or_else(|| Error::NoSuchRwLayer(container_id.to_owned()))?;
         let merged = self.paths.cache(&record.mount_id).join("merged");
         if record.mounted == 0 && !is_mounted(&merged) {
             self.mount(&record.mount_id)?;
@@ -166,16 +145,9 @@ impl Store {
     /// Undoes one `mount_rw`; the last one takes the mount away. Unmounting what is not mounted is no error.
     pub fn unmount_rw(&self, container_id: &str) -> Result<()> {
         let mut state = self.state();
-        let record = state
-            .rw
-            .get_mut(container_id)
-            .ok_or_else(|| Error::NoSuchRwLayer(container_id.to_owned()))?;
+        let record = state.rw.get_mut(container_id).ok_or_else(|| Error::NoSuchRwLayer(container_id.to_owned()))?;
         record.mounted = record.mounted.saturating_sub(1);
-        if record.mounted == 0 {
-            self.unmount(&record.mount_id)
-        } else {
-            Ok(())
-        }
+        if record.mounted == 0 { self.unmount(&record.mount_id) } else { Ok(()) }
     }
 
     /// Removes a container's writable layer with all it has changed. Removing what is not there is no error.
@@ -201,11 +173,7 @@ impl Store {
 
     pub(super) fn rw_record(&self, container_id: &str) -> Result<RwRecord> {
         let state = self.state();
-        state
-            .rw
-            .get(container_id)
-            .cloned()
-            .ok_or_else(|| Error::NoSuchRwLayer(container_id.to_owned()))
+        state.rw.get(container_id).cloned().ok_or_else(|| Error::NoSuchRwLayer(container_id.to_owned()))
     }
 
     /// The layers below a container's own, the top one first.
@@ -221,10 +189,7 @@ impl Store {
     fn discard_rw(&self, container_id: &str, record: &RwRecord) -> Result<()> {
         self.unmount(&record.mount_id)?;
         let named = self.paths.mounts().join(container_id);
-        let gone = self
-            .paths
-            .mounts()
-            .join(format!("{TEMP_PREFIX}{}", random_hex::<8>()));
+        let gone = self.paths.mounts().join(format!("{TEMP_PREFIX}{}", random_hex::<8>()));
         // From this rename on the container has no layer, whatever happens.
         match fs::rename(&named, &gone) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
@@ -250,16 +215,9 @@ impl Store {
             _ => {}
         }
         let lower = read_optional(&dir.join("lower"))?.unwrap_or_default();
-        let lower = lower
-            .split(':')
-            .filter(|part| !part.is_empty())
-            .map(|part| self.paths.overlay().join(part));
-        let stack = Stack {
-            lower: lower.collect(),
-            upper: dir.join("diff"),
-            work: dir.join("work"),
-            userns: self.userns,
-        };
+        let lower = lower.split(':').filter(|part| !part.is_empty()).map(|part| self.paths.overlay().join(part));
+        let stack =
+            Stack { lower: lower.collect(), upper: dir.join("diff"), work: dir.join("work"), userns: self.userns };
         if let Err(error) = mount_stack(&stack, &merged) {
             // The mount's error is the one to report.
             let _ = fs::remove_dir(&merged);
@@ -273,12 +231,7 @@ impl Store {
         unmount_stack(&merged).at("unmount", &merged)?;
         match fs::remove_dir(&merged) {
             // Busy: a mount of it lives on in some other mount namespace, which is that one's business.
-            Err(error)
-                if !matches!(
-                    error.kind(),
-                    std::io::ErrorKind::NotFound | std::io::ErrorKind::ResourceBusy
-                ) =>
-            {
+            Err(error) if !matches!(error.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::ResourceBusy) => {
                 Err(error).at("remove", &merged)
             }
             _ => Ok(()),
@@ -289,14 +242,8 @@ impl Store {
 fn check_name(container_id: &str) -> Result<()> {
     let plain = !container_id.is_empty()
         && !container_id.starts_with('.')
-        && container_id
-            .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b));
-    if plain {
-        Ok(())
-    } else {
-        Err(Error::NoSuchRwLayer(container_id.to_owned()))
-    }
+        && container_id.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b));
+    if plain { Ok(()) } else { Err(Error::NoSuchRwLayer(container_id.to_owned())) }
 }
 
 /// Reads the containers' layers. One that is incomplete is forgotten: its container was never finished.
@@ -311,15 +258,7 @@ pub(super) fn load(paths: &Paths, state: &mut State) -> Result<()> {
         let mount_id = read("mount-id")?.filter(|id| !id.is_empty() && paths.diff(id).is_dir());
         if let (Some(mount_id), Ok(parent)) = (mount_id, parent) {
             let init_id = read("init-id")?.filter(|id| !id.is_empty());
-            state.rw.insert(
-                name,
-                RwRecord {
-                    mount_id,
-                    init_id,
-                    parent,
-                    mounted: 0,
-                },
-            );
+            state.rw.insert(name, RwRecord { mount_id, init_id, parent, mounted: 0 });
         } else {
             remove_tree(&dir)?;
         }

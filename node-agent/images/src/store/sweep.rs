@@ -47,28 +47,18 @@ pub(super) fn temporaries(paths: &Paths) -> Result<()> {
 /// Layers that no image or container needs, and directories that no layer or container names.
 pub(super) fn unused(paths: &Paths, state: &mut State) -> Result<()> {
     let needed = needed_layers(state);
-    let idle: Vec<_> = state
-        .layers
-        .keys()
-        .filter(|id| !needed.contains(*id))
-        .copied()
-        .collect();
+    let idle: Vec<_> = state.layers.keys().filter(|id| !needed.contains(*id)).copied().collect();
     for id in idle {
         remove_tree(&retire(paths, &id)?)?;
         state.layers.remove(&id);
     }
-    let mut named: HashSet<String> = state
-        .layers
-        .values()
-        .map(|record| record.cache_id.clone())
-        .collect();
+    let mut named: HashSet<String> = state.layers.values().map(|record| record.cache_id.clone()).collect();
     for rw in state.rw.values() {
         named.insert(rw.mount_id.clone());
         named.extend(rw.init_id.clone());
     }
     for name in names(&paths.overlay())? {
-        let looks_like_ours =
-            name.len() >= 64 && name.as_bytes()[..64].iter().all(u8::is_ascii_hexdigit);
+        let looks_like_ours = name.len() >= 64 && name.as_bytes()[..64].iter().all(u8::is_ascii_hexdigit);
         if looks_like_ours && !named.contains(&name) {
             let dir = paths.cache(&name);
             unmount_stack(&dir.join("merged")).at("unmount", dir.join("merged"))?;

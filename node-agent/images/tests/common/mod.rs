@@ -17,10 +17,7 @@ pub(crate) fn root_or_skip() -> bool {
 
 /// Says that a test is skipped; a failure when `SLIPWAY_REQUIRE_ROOT_TESTS=1`.
 pub(crate) fn skip(why: &str) {
-    assert!(
-        std::env::var("SLIPWAY_REQUIRE_ROOT_TESTS").as_deref() != Ok("1"),
-        "skipping is not allowed: {why}"
-    );
+    assert!(std::env::var("SLIPWAY_REQUIRE_ROOT_TESTS").as_deref() != Ok("1"), "skipping is not allowed: {why}");
     eprintln!("SKIP: {why}");
 }
 
@@ -33,12 +30,9 @@ pub(crate) fn store() -> (tempfile::TempDir, Store) {
 
 /// Alpine's root file system, if this checkout has it.
 pub(crate) fn alpine() -> Option<PathBuf> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../../../shared/images/alpine-minirootfs-3.20.3-x86_64.tar.gz");
-    let fixed = [
-        path,
-        PathBuf::from(std::env::var_os("SLIPWAY_ALPINE_ROOT").unwrap_or_default()),
-    ];
+    let path =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/images/alpine-minirootfs-3.20.3-x86_64.tar.gz");
+    let fixed = [path, PathBuf::from(std::env::var_os("SLIPWAY_ALPINE_ROOT").unwrap_or_default())];
     let found = fixed.into_iter().find(|path| path.is_file());
     if found.is_none() {
         skip("no Alpine root file system at ../shared/images");
@@ -66,14 +60,7 @@ impl Tar {
     }
 
     /// An entry under exactly this name, also one that no honest tool would write.
-    pub(crate) fn raw(
-        mut self,
-        name: &str,
-        link: &str,
-        kind: tar::EntryType,
-        mode: u32,
-        data: &[u8],
-    ) -> Self {
+    pub(crate) fn raw(mut self, name: &str, link: &str, kind: tar::EntryType, mode: u32, data: &[u8]) -> Self {
         let mut header = Self::header(kind, mode, data.len() as u64);
         let bytes = header.as_mut_bytes();
         bytes[..name.len()].copy_from_slice(name.as_bytes());
@@ -99,13 +86,7 @@ impl Tar {
         self.raw(name, target, tar::EntryType::Link, 0o644, b"")
     }
 
-    pub(crate) fn device(
-        mut self,
-        name: &str,
-        kind: tar::EntryType,
-        major: u32,
-        minor: u32,
-    ) -> Self {
+    pub(crate) fn device(mut self, name: &str, kind: tar::EntryType, major: u32, minor: u32) -> Self {
         let mut header = Self::header(kind, 0o600, 0);
         header.set_path(name).expect("short name");
         header.set_device_major(major).expect("ustar");
@@ -116,9 +97,7 @@ impl Tar {
     }
 
     pub(crate) fn pax(mut self, records: &[(&str, &[u8])]) -> Self {
-        self.0
-            .append_pax_extensions(records.iter().copied())
-            .expect("writing to memory");
+        self.0.append_pax_extensions(records.iter().copied()).expect("writing to memory");
         self
     }
 
@@ -150,15 +129,11 @@ pub(crate) fn image(store: &Store, tars: &[Vec<u8>], label: &str) -> ImageId {
     let mut parent = None;
     let mut layers = Vec::new();
     for tar in tars {
-        let layer = store
-            .register_layer(parent.as_ref(), &tar[..], None)
-            .expect("a good layer");
+        let layer = store.register_layer(parent.as_ref(), &tar[..], None).expect("a good layer");
         parent = Some(layer.chain_id);
         layers.push(layer.diff_id);
     }
-    store
-        .create_image(&config(&layers, label))
-        .expect("a good configuration")
+    store.create_image(&config(&layers, label)).expect("a good configuration")
 }
 
 /// Every path under a directory, for comparing what a failure leaves.
@@ -166,10 +141,7 @@ pub(crate) fn tree(root: &Path) -> Vec<PathBuf> {
     let mut paths = Vec::new();
     let mut pending = vec![root.to_owned()];
     while let Some(dir) = pending.pop() {
-        for entry in std::fs::read_dir(&dir)
-            .expect("a readable directory")
-            .flatten()
-        {
+        for entry in std::fs::read_dir(&dir).expect("a readable directory").flatten() {
             let path = entry.path();
             if path.is_dir() && !path.is_symlink() {
                 pending.push(path.clone());
