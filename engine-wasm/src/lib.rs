@@ -3,4 +3,5 @@
 mod golang;
 pub mod reference;
 pub mod tabwriter;
+pub mod template;
 pub mod units;
