@@ -242,7 +242,7 @@ pub(crate) fn go_duration(text: &str) -> Result<i64, String> {
         total += number * scale;
         rest = &rest[end..];
     }
-    if total >= 9.223_372_036_854_775_8e18 {
+    if total >= 9.223_372_036_854_776e18 {
         return Err(invalid());
     }
     #[allow(clippy::cast_possible_truncation)] // bounded above

@@ -17,6 +17,8 @@ pub trait Machine {
     fn absolute(&self, path: &str) -> String;
     /// An environment variable.
     fn env(&self, name: &str) -> Option<String>;
+    /// The path of the engine's socket.
+    fn socket(&self) -> String;
     /// Rows and columns of standard output, `[0, 0]` where it is no terminal.
     fn console(&self) -> [u16; 2];
 }
@@ -163,7 +165,7 @@ pub fn create(parsed: &Parsed, machine: &dyn Machine) -> Result<Create, String> 
         }
     }
     if parsed.switch("use-api-socket") {
-        let socket = json!({ "Type": "bind", "Source": "/var/run/docker.sock", "Target": "/var/run/docker.sock", "BindOptions": {} });
+        let socket = json!({ "Type": "bind", "Source": machine.socket(), "Target": "/var/run/docker.sock", "BindOptions": {} });
         mounts.extend(socket.as_object().cloned());
     }
     if detach {
@@ -403,7 +405,15 @@ fn volumes(parsed: &Parsed, machine: &dyn Machine) -> (Vec<String>, Map<String, 
             continue;
         }
         seen.push(spec);
-        let Some((source, target)) = spec.split_once(':') else {
+        // One letter before `:/` is a Windows drive, even here.
+        let bytes = spec.as_bytes();
+        let drive = bytes.len() > 2
+            && bytes[0].is_ascii_alphabetic()
+            && bytes[1] == b':'
+            && matches!(bytes[2], b'/' | b'\\');
+        let from = if drive { 2 } else { 0 };
+        let cut = spec[from..].find(':').map(|at| spec.split_at(from + at));
+        let Some((source, target)) = cut.map(|(s, t)| (s, &t[1..])) else {
             volumes.insert(spec.to_owned(), json!({}));
             continue;
         };

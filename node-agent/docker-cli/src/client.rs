@@ -74,6 +74,14 @@ impl Client {
         })
     }
 
+    /// The path of the engine's socket; the usual one where the engine is reached by TCP.
+    pub(crate) fn socket(&self) -> String {
+        match &self.endpoint {
+            Endpoint::Unix(path) => path.to_string_lossy().into_owned(),
+            Endpoint::Tcp(..) => "/var/run/docker.sock".into(),
+        }
+    }
+
     /// The API version in use, negotiated at the first call.
     pub(crate) async fn version(&self) -> (u16, u16) {
         if let Some(version) = self.version.get() {

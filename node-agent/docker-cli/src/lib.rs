@@ -53,15 +53,15 @@ fn run(args: &[String]) -> Result<u8, Failure> {
         message: r.message,
         code: r.code,
     })?;
-    if let Some(level) = &global.log_level {
-        if !matches!(
+    if let Some(level) = &global.log_level
+        && !matches!(
             level.as_str(),
             "debug" | "info" | "warn" | "warning" | "error" | "fatal" | "panic" | "trace"
-        ) {
-            return Err(Failure::new(format!(
-                "Unable to parse logging level: {level}"
-            )));
-        }
+        )
+    {
+        return Err(Failure::new(format!(
+            "Unable to parse logging level: {level}"
+        )));
     }
     match invocation {
         Invocation::Help(text) => {

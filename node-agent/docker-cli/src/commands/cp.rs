@@ -93,23 +93,21 @@ async fn from_container(
 ) -> Result<u8, Failure> {
     let client = &context.client;
     let mut path = absolute(path);
-    if context.args.switch("follow-link") {
-        if let Ok(answer) = client
+    if context.args.switch("follow-link")
+        && let Ok(answer) = client
             .open(Method::HEAD, &archive_path(container, &path), None)
             .await
-        {
-            if let Some(found) = stat(answer.headers()).filter(|s| is(s, SYMLINK)) {
-                let link = found["linkTarget"].as_str().unwrap_or_default();
-                path = if link.starts_with('/') {
-                    link.to_owned()
-                } else {
-                    Path::new(&path)
-                        .with_file_name(link)
-                        .to_string_lossy()
-                        .into_owned()
-                };
-            }
-        }
+        && let Some(found) = stat(answer.headers()).filter(|s| is(s, SYMLINK))
+    {
+        let link = found["linkTarget"].as_str().unwrap_or_default();
+        path = if link.starts_with('/') {
+            link.to_owned()
+        } else {
+            Path::new(&path)
+                .with_file_name(link)
+                .to_string_lossy()
+                .into_owned()
+        };
     }
     let answer = client
         .open(Method::GET, &archive_path(container, &path), None)
@@ -258,10 +256,10 @@ fn unpack(
         if entry.header().entry_type().is_dir() {
             std::fs::create_dir_all(&target)?;
         } else {
-            if let Ok(old) = std::fs::symlink_metadata(&target) {
-                if !old.is_dir() {
-                    std::fs::remove_file(&target)?;
-                }
+            if let Ok(old) = std::fs::symlink_metadata(&target)
+                && !old.is_dir()
+            {
+                std::fs::remove_file(&target)?;
             }
             entry.unpack(&target)?;
         }

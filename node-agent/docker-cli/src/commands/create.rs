@@ -1,16 +1,17 @@
 //! `docker create`, and the creation that `docker run` begins with: body, missing image, warnings, cid file.
 
 use super::Context;
-use crate::client::query;
+use crate::client::{Client, query};
 use crate::error::{CallError, Failure, go_io};
 use crate::{output, pull, terminal};
 use engine_wasm::cli::create::{Create, Machine, create};
 use engine_wasm::cli::spec::Cmd;
 use std::io::Write;
 use std::path::Path;
+use std::rc::Rc;
 
 /// The machine that this process runs on.
-pub(crate) struct Local;
+pub(crate) struct Local(pub(crate) Rc<Client>);
 
 impl Machine for Local {
     fn read(&self, path: &str) -> Result<String, String> {
@@ -34,6 +35,10 @@ impl Machine for Local {
 
     fn env(&self, name: &str) -> Option<String> {
         std::env::var(name).ok()
+    }
+
+    fn socket(&self) -> String {
+        self.0.socket()
     }
 
     fn console(&self) -> [u16; 2] {
@@ -68,7 +73,7 @@ pub(crate) fn plan(context: &Context) -> Result<Create, Failure> {
             )));
         }
     }
-    create(&context.args, &Local).map_err(wrong)
+    create(&context.args, &Local(Rc::clone(&context.client))).map_err(wrong)
 }
 
 /// The file of `--cidfile`, removed again if no container was made.
@@ -122,6 +127,13 @@ pub(crate) async fn container(context: &Context, plan: &Create) -> Result<String
     let wrong = |e: &dyn std::fmt::Display| with_help(context, &e.to_string(), 125);
     let args = &context.args;
     let platform = args.text_or_empty("platform");
+    let mut body = plan.body.clone();
+    if context.client.version().await >= (1, 44) {
+        // Since then the address belongs to the endpoint only.
+        if let Some(body) = body.as_object_mut() {
+            body.remove("MacAddress");
+        }
+    }
     let cid = CidFile::new(args.text_or_empty("cidfile")).map_err(|e| wrong(&e))?;
     let reference = pull::normalize(&plan.image).map_err(|e| wrong(&e))?;
     const SYSTEMS: [&str; 16] = [
@@ -149,7 +161,7 @@ pub(crate) async fn container(context: &Context, plan: &Create) -> Result<String
         "/containers/create{}",
         query(&[("name", args.text_or_empty("name")), ("platform", platform)])
     );
-    let answer = match context.client.post(&path, Some(&plan.body)).await {
+    let answer = match context.client.post(&path, Some(&body)).await {
         Err(e) if e.is_not_found() && mode == "missing" && reference.named => {
             if !quiet {
                 output::error(&format!(
@@ -160,7 +172,7 @@ pub(crate) async fn container(context: &Context, plan: &Create) -> Result<String
             pull::for_create(context, &reference, platform, quiet)
                 .await
                 .map_err(|e| wrong(&e))?;
-            context.client.post(&path, Some(&plan.body)).await
+            context.client.post(&path, Some(&body)).await
         }
         other => other,
     }

@@ -16,7 +16,8 @@ pub(crate) async fn exec(context: &Context) -> Result<u8, Failure> {
     let args = &context.args;
     let client = &context.client;
     let container = encode_path(context.first());
-    let env = key_values(args, "env-file", "env", &Local, true).map_err(Failure::new)?;
+    let env = key_values(args, "env-file", "env", &Local(Rc::clone(client)), true)
+        .map_err(Failure::new)?;
     let keys = args
         .text("detach-keys")
         .filter(|k| !k.is_empty())

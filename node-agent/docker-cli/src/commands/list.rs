@@ -217,7 +217,7 @@ async fn images(context: &Context) -> Result<u8, Failure> {
         wanted.filter(|w| COMMANDS.contains(w) && answer.as_array().is_some_and(Vec::is_empty))
     {
         output::error(&format!(
-            "No images found matching {wanted:?}: did you mean \"docker image {wanted}\"?"
+            "\nNo images found matching {wanted:?}: did you mean \"docker image {wanted}\"?"
         ));
     }
     Ok(0)

@@ -98,7 +98,7 @@ async fn follow(
     loop {
         tokio::time::sleep(Duration::from_millis(500)).await;
         ticks += 1;
-        if show_all && ticks % 4 == 0 {
+        if show_all && ticks.is_multiple_of(4) {
             let current = list(context, true).await?;
             samples
                 .borrow_mut()
