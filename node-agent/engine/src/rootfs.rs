@@ -37,6 +37,23 @@ impl Inside {
         Ok(Self { fd })
     }
 
+    /// What it is; a link that was not followed is a link.
+    ///
+    /// # Errors
+    /// As `fstat`.
+    pub fn metadata(&self) -> io::Result<std::fs::Metadata> {
+        File::from(self.fd.try_clone()?).metadata()
+    }
+
+    /// Where a link that was not followed leads.
+    ///
+    /// # Errors
+    /// When it is no link.
+    pub fn link_target(&self) -> io::Result<String> {
+        let target = rustix::fs::readlinkat(&self.fd, "", Vec::new())?;
+        Ok(target.to_string_lossy().into_owned())
+    }
+
     /// A path by which this process reaches the object.
     #[must_use]
     pub fn path(&self) -> PathBuf {
