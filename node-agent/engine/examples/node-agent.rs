@@ -1,4 +1,4 @@
-//! A `node-agent` of this floor alone: `engine` and `shim`, for tests before the whole binary is built.
+//! A `node-agent` of this floor alone: `engine`, `shim` and `runtime`, for tests before the whole binary is built.
 
 use std::process::ExitCode;
 
@@ -9,8 +9,9 @@ fn main() -> ExitCode {
     match command.to_str() {
         Some("engine") => slipway_engine::cli::main(rest),
         Some("shim") => slipway_engine::shim::main(rest),
+        Some("runtime") => slipway_runtime::cli::main(rest),
         _ => {
-            eprintln!("usage: node-agent engine|shim …");
+            eprintln!("usage: node-agent engine|shim|runtime …");
             ExitCode::from(2)
         }
     }

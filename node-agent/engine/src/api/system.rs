@@ -68,7 +68,7 @@ async fn version() -> Json<Value> {
 
 async fn info(State(engine): Engined) -> Json<Value> {
     let (mut running, mut paused, mut stopped) = (0, 0, 0);
-    let all = engine.containers().all();
+    let all = engine.all_containers();
     for container in &all {
         match container.data().record.state.status() {
             "running" | "restarting" => running += 1,

@@ -259,8 +259,13 @@ fn seccomp(host: &HostConfig) -> Result<Option<Value>> {
     }
 }
 
-fn default_seccomp(_host: &HostConfig) -> Result<Option<Value>> {
-    Ok(None)
+/// Docker's own profile, which depends on the capabilities.
+fn default_seccomp(host: &HostConfig) -> Result<Option<Value>> {
+    let none = Vec::new();
+    let names = spec::caps::effective(host.cap_add.as_ref().unwrap_or(&none), host.cap_drop.as_ref().unwrap_or(&none), false)?;
+    let names = serde_json::to_value(names).map_err(Error::internal)?;
+    let caps: Vec<oci_spec::runtime::Capability> = serde_json::from_value(names).map_err(Error::internal)?;
+    serde_json::to_value(slipway_runtime::seccomp::docker_default(&caps)).map(Some).map_err(Error::internal)
 }
 
 /// OCI devices for `--device` and, privileged, everything under `/dev`.

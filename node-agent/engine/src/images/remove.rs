@@ -12,7 +12,7 @@ use crate::filters::{Filters, label_matches};
 
 fn in_use(engine: &Engine, id: &ImageId) -> Vec<ImageUser> {
     let wanted = id.to_string();
-    let all = engine.containers().all();
+    let all = engine.all_containers();
     let users = all.iter().filter_map(|container| {
         let data = container.data();
         (data.record.image == wanted).then(|| ImageUser { container_id: container.id.clone(), running: data.record.state.running })
