@@ -21,7 +21,5 @@ pub mod spec;
 pub mod types;
 pub mod volumes;
 
-pub use api::serve;
-
 /// The engine's version, as `docker version` shows it.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");

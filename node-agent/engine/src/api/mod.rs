@@ -22,7 +22,7 @@ use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, Uri};
 use serde_json::json;
 
-pub use listen::{Address, Listener, serve};
+pub(crate) use listen::{Address, Listener, serve};
 
 use crate::engine::Engine;
 use crate::error::Error;
