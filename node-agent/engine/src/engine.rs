@@ -91,6 +91,11 @@ impl Engine {
         lock(&self.containers)
     }
 
+    /// A copy of the list of all containers, so that no lock is held while they are looked at.
+    pub fn all_containers(&self) -> Vec<Arc<Container>> {
+        self.containers().all()
+    }
+
     /// All execs. Held only for look-ups.
     pub fn execs(&self) -> MutexGuard<'_, HashMap<String, Arc<Exec>>> {
         lock(&self.execs)

@@ -179,7 +179,7 @@ impl Volumes {
 /// Ids of the containers that use a volume.
 #[must_use]
 pub fn users(engine: &Engine, name: &str) -> Vec<String> {
-    let all = engine.containers().all();
+    let all = engine.all_containers();
     let uses = |c: &crate::containers::Container| c.data().record.mount_points.values().any(|m| m.name == name);
     all.iter().filter(|c| uses(c)).map(|c| c.id.clone()).collect()
 }

@@ -45,7 +45,7 @@ pub fn list(engine: &Arc<Engine>, query: &Query) -> Result<Vec<Value>> {
         code.parse::<i32>().map_err(|_| Error::bad(format!("invalid filter 'exited={code}'")))?;
     }
     let mut all: Vec<(String, Arc<Container>)> =
-        engine.containers().all().into_iter().map(|c| (c.data().record.created.clone(), c)).collect();
+        engine.all_containers().into_iter().map(with_creation).collect();
     all.sort_by(|a, b| clock::parse(&b.0).cmp(&clock::parse(&a.0)));
     let created_of = |key: &str| -> Result<Option<String>> {
         let first = filters.get(key).first();
@@ -73,6 +73,11 @@ pub fn list(engine: &Arc<Engine>, query: &Query) -> Result<Vec<Value>> {
         out.push(summary(engine, &container, record, query.size)?);
     }
     Ok(out)
+}
+
+fn with_creation(container: Arc<Container>) -> (String, Arc<Container>) {
+    let created = container.data().record.created.clone();
+    (created, container)
 }
 
 fn is_descendant(engine: &Engine, record: &Record, names: &[String], ids: &[Option<String>]) -> bool {

@@ -109,7 +109,7 @@ pub async fn prune(engine: &Arc<Engine>, filters: &Filters) -> Result<Value> {
     let until = filters.get("until").first().map(|t| crate::clock::parse_api(t).ok_or_else(|| Error::bad(format!("invalid until filter: {t}"))));
     let until = until.transpose()?;
     let (mut deleted, mut space) = (Vec::new(), 0);
-    for container in engine.containers().all() {
+    for container in engine.all_containers() {
         let fits = {
             let data = container.data();
             let created = crate::clock::parse(&data.record.created);

@@ -56,6 +56,8 @@ pub async fn start(engine: &Arc<Engine>, container: &Arc<Container>) -> Result<(
 pub(super) async fn launch(engine: &Arc<Engine>, container: &Arc<Container>) -> Result<()> {
     let outcome = try_launch(engine, container).await;
     let Err(error) = outcome else { return Ok(()) };
+    // Clients that attached in advance have nothing to wait for any more.
+    drop(container.take_waiting());
     let (code, message) = translate(&error.message);
     {
         let mut data = container.data();
@@ -79,6 +81,7 @@ async fn try_launch(engine: &Arc<Engine>, container: &Arc<Container>) -> Result<
     };
     let pid = client::spawn(&container.run_dir, &shim).await.map_err(create_failed)?;
     let mut watch = Watch::open(&container.socket).await.map_err(Error::internal)?;
+    join_waiting(container).await;
     let started = connect_and_go(engine, container, pid).await;
     if let Err(error) = started {
         // The init still waits to be started: end it, and let the shim tidy up.
@@ -101,6 +104,25 @@ async fn try_launch(engine: &Arc<Engine>, container: &Arc<Container>) -> Result<
     container.event(engine, "start", &[]);
     monitor::spawn(engine.clone(), container.clone(), watch);
     Ok(())
+}
+
+/// Joins clients that attached before the start to the shim, before the process can write anything.
+async fn join_waiting(container: &Arc<Container>) {
+    for waiting in container.take_waiting() {
+        let super::Waiting { stdin, stdout, stderr, stream } = waiting;
+        let request = Request::Attach { exec: None, stdin, stdout, stderr };
+        let Ok((_, shim)) = client::request(&container.socket, &request).await else { continue };
+        tokio::spawn(async move {
+            let (mut from_client, mut to_client) = stream.into_split();
+            let (mut from_shim, mut to_shim) = shim.into_split();
+            let input = tokio::spawn(async move {
+                let _ = tokio::io::copy(&mut from_client, &mut to_shim).await;
+                // Dropping the write half passes the client's half-close on.
+            });
+            let _ = tokio::io::copy(&mut from_shim, &mut to_client).await;
+            input.abort();
+        });
+    }
 }
 
 async fn connect_and_go(engine: &Arc<Engine>, container: &Arc<Container>, pid: u32) -> Result<()> {
@@ -237,8 +259,13 @@ fn seccomp(host: &HostConfig) -> Result<Option<Value>> {
     }
 }
 
-fn default_seccomp(_host: &HostConfig) -> Result<Option<Value>> {
-    Ok(None)
+/// Docker's own profile, which depends on the capabilities.
+fn default_seccomp(host: &HostConfig) -> Result<Option<Value>> {
+    let none = Vec::new();
+    let names = spec::caps::effective(host.cap_add.as_ref().unwrap_or(&none), host.cap_drop.as_ref().unwrap_or(&none), false)?;
+    let names = serde_json::to_value(names).map_err(Error::internal)?;
+    let caps: Vec<oci_spec::runtime::Capability> = serde_json::from_value(names).map_err(Error::internal)?;
+    serde_json::to_value(slipway_runtime::seccomp::docker_default(&caps)).map(Some).map_err(Error::internal)
 }
 
 /// OCI devices for `--device` and, privileged, everything under `/dev`.

@@ -58,7 +58,7 @@ pub fn list(engine: &Engine, all: bool, filters: &Filters) -> Result<Vec<Value>>
     let (before, since) = (created_of("before")?, created_of("since")?);
     let dangling = filters.flag("dangling");
     let mut users: BTreeMap<String, i64> = BTreeMap::new();
-    for container in engine.containers().all() {
+    for container in engine.all_containers() {
         *users.entry(container.data().record.image.clone()).or_default() += 1;
     }
     let mut list: Vec<(Option<time::OffsetDateTime>, Value)> = Vec::new();

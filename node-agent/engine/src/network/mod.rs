@@ -223,7 +223,7 @@ fn container_network_event(engine: &Engine, container: &Container, action: &str)
 pub(crate) async fn restore(engine: &Arc<Engine>) {
     let mut any = false;
     let mut kept = Vec::new();
-    for container in engine.containers().all() {
+    for container in engine.all_containers() {
         let data = container.data();
         let running = data.record.state.running && !data.record.state.restarting;
         if let (true, "bridge", Ok(address)) = (running, data.host.network_mode.as_str(), data.record.network_settings.ip_address.parse::<Ipv4Addr>()) {
@@ -284,7 +284,7 @@ pub fn find(engine: &Engine, name: &str) -> Result<Value> {
 fn inspect(engine: &Engine, name: &str) -> Value {
     let network = &engine.network;
     let mut containers = serde_json::Map::new();
-    for container in engine.containers().all() {
+    for container in engine.all_containers() {
         let data = container.data();
         if !data.record.state.running || data.host.network_mode != name {
             continue;

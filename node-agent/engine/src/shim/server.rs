@@ -22,7 +22,7 @@ const DRAIN: Duration = Duration::from_secs(2);
 const LINGER: Duration = Duration::from_secs(60);
 
 /// The shim's state.
-pub struct Server {
+pub(crate) struct Server {
     config: ShimConfig,
     runtime: Runtime,
     listener: UnixListener,
@@ -45,7 +45,7 @@ enum Slot {
 
 impl Server {
     /// Binds the socket and creates the container.
-    pub fn create(config: ShimConfig) -> Result<Self, String> {
+    pub(crate) fn create(config: ShimConfig) -> Result<Self, String> {
         let _ = std::fs::remove_file(&config.socket);
         let listener = UnixListener::bind(&config.socket)
             .map_err(|e| format!("listening on {}: {e}", config.socket.display()))?;
@@ -68,12 +68,12 @@ impl Server {
     }
 
     /// The container's init.
-    pub fn pid(&self) -> u32 {
+    pub(crate) fn pid(&self) -> u32 {
         self.tasks[0].pid
     }
 
     /// Serves until the container has ended and everything is delivered.
-    pub fn serve(&mut self) {
+    pub(crate) fn serve(&mut self) {
         loop {
             let ready = self.wait();
             // Outputs first, so that what a process wrote before its end is read before the end is acted on.
