@@ -12,7 +12,7 @@ use crate::sandbox::Settings;
 const KERNEL: (u32, u32) = (5, 19);
 
 /// Everything that is missing, each as one sentence with its remedy.
-pub fn check(settings: &Settings) -> Vec<String> {
+pub(crate) fn check(settings: &Settings) -> Vec<String> {
     let mut missing = Vec::new();
     let mut need = |there: bool, text: String| {
         if !there {

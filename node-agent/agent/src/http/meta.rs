@@ -7,7 +7,7 @@ use axum::{extract::State, http::header, response::IntoResponse};
 use super::App;
 
 /// The API's description, kept by hand; a test holds it to the routes.
-pub const OPENAPI: &str = include_str!("openapi.json");
+pub(super) const OPENAPI: &str = include_str!("openapi.json");
 
 pub(super) async fn healthz() -> &'static str {
     "ok\n"

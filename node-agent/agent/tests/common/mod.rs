@@ -1,6 +1,10 @@
 //! What tests with real nodes share: whether they can run at all, namespaces of their own, a node image, and a census of what a
 //! host can leak.
 
+#![allow(dead_code, reason = "each test program uses a part")]
+
+pub mod client;
+
 use std::{
     collections::BTreeSet,
     fs,
@@ -48,6 +52,7 @@ pub fn isolated(test: impl FnOnce(&sandbox::Settings) + Send) {
         let thread = scope.spawn(move || {
             sandbox::isolate().expect("a mount namespace");
             nix::sched::unshare(nix::sched::CloneFlags::CLONE_NEWNET).expect("a network namespace");
+            slipway_runtime::net::run_in(None, async |links| links.set_up("lo").await).expect("a loopback device");
             let dir = tempfile::Builder::new().prefix("slipway-test-").tempdir().expect("a data directory");
             use std::os::unix::fs::PermissionsExt;
             fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o711)).expect("nodes can pass through");
@@ -63,13 +68,20 @@ pub fn isolated(test: impl FnOnce(&sandbox::Settings) + Send) {
 }
 
 /// Everything of ours that a host can leak.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Census {
     mounts: BTreeSet<String>,
     cgroups: BTreeSet<PathBuf>,
     devices: BTreeSet<String>,
     loops: BTreeSet<String>,
     processes: BTreeSet<String>,
+}
+
+impl Census {
+    /// Expects a device.
+    pub fn add_device(&mut self, name: &str) {
+        self.devices.insert(name.to_owned());
+    }
 }
 
 /// Counts what is there now.
@@ -116,13 +128,7 @@ pub fn census() -> Census {
 /// Waits (the kernel frees some things a moment after their last user has gone) until nothing is there that was not `before`.
 pub fn same(before: &Census, after: &Census) {
     let start = Instant::now();
-    let mut after = Census {
-        mounts: after.mounts.clone(),
-        cgroups: after.cgroups.clone(),
-        devices: after.devices.clone(),
-        loops: after.loops.clone(),
-        processes: after.processes.clone(),
-    };
+    let mut after = after.clone();
     while *before != after && start.elapsed() < Duration::from_secs(10) {
         std::thread::sleep(Duration::from_millis(50));
         after = census();

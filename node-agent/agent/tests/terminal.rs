@@ -1,0 +1,290 @@
+//! Sessions, commands, files and terminals on real nodes, over HTTP and WebSockets, as root.
+
+mod common;
+
+use std::{
+    net::SocketAddr,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use common::client::{Answer, request};
+use futures_util::{SinkExt, StreamExt};
+use node_agent::{
+    http::{App, router},
+    labs::Shelf,
+    sandbox::{Host, Settings},
+    sessions::{Manager, core::EndReason},
+};
+use tokio::net::TcpStream;
+use tokio_tungstenite::{
+    WebSocketStream, client_async,
+    tungstenite::{Message, client::IntoClientRequest},
+};
+
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A page's end of a terminal.
+struct Page {
+    socket: WebSocketStream<TcpStream>,
+    client: [u8; 16],
+    /// Number of the next output byte.
+    next: u64,
+    accepted: u64,
+    screen: Vec<u8>,
+    errors: Vec<String>,
+    acknowledge: bool,
+}
+
+impl Page {
+    async fn open(to: SocketAddr, id: &str, token: &str, client: [u8; 16], next: u64) -> Self {
+        let mut asked =
+            format!("ws://{to}/api/v1/sessions/{id}/nodes/node1/terminals/1").into_client_request().expect("a request");
+        let headers = asked.headers_mut();
+        headers.insert("authorization", format!("Bearer {token}").parse().expect("a header"));
+        headers.insert("sec-websocket-protocol", "slipway.v1".parse().expect("a header"));
+        let stream = TcpStream::connect(to).await.expect("a connection");
+        let (socket, _) = client_async(asked, stream).await.expect("an upgrade");
+        let mut page =
+            Self { socket, client, next, accepted: 0, screen: Vec::new(), errors: Vec::new(), acknowledge: true };
+        page.hello(next).await;
+        page
+    }
+
+    async fn hello(&mut self, next: u64) {
+        let frame = [&[0][..], &next.to_be_bytes(), &self.client, &[0, 80, 0, 24]].concat();
+        self.send(frame).await;
+        while !self.step().await.is_some_and(|opcode| opcode == 0x80) {}
+    }
+
+    async fn send(&mut self, frame: Vec<u8>) {
+        self.socket.send(Message::Binary(frame.into())).await.expect("sent");
+    }
+
+    async fn input(&mut self, number: u64, text: &str) {
+        self.send([&[1][..], &number.to_be_bytes(), text.as_bytes()].concat()).await;
+    }
+
+    /// Types what comes next.
+    async fn type_in(&mut self, text: &str) {
+        let number = self.accepted;
+        self.accepted += text.len() as u64;
+        self.input(number, text).await;
+    }
+
+    /// Takes one frame; its opcode.
+    async fn step(&mut self) -> Option<u8> {
+        let message = tokio::time::timeout(PATIENCE, self.socket.next()).await;
+        let message =
+            message.unwrap_or_else(|_| panic!("silence; the screen: {}", self.text())).expect("open").expect("a frame");
+        let Message::Binary(frame) = message else { return None };
+        let number = |from: usize| u64::from_be_bytes(frame[from..from + 8].try_into().expect("8 bytes"));
+        match frame[0] {
+            0x80 => (self.next, self.accepted) = (number(1), number(9)),
+            0x81 => {
+                assert_eq!(number(1), self.next, "output follows without gap or overlap");
+                self.screen.extend_from_slice(&frame[9..]);
+                self.next += frame.len() as u64 - 9;
+                if self.acknowledge {
+                    self.send([&[3][..], &self.next.to_be_bytes()].concat()).await;
+                }
+            }
+            0x84 => self.errors.push(String::from_utf8_lossy(&frame[1..]).into_owned()),
+            _ => {}
+        }
+        Some(frame[0])
+    }
+
+    async fn until(&mut self, text: &str) {
+        while !self.screen.windows(text.len()).any(|window| window == text.as_bytes()) {
+            self.step().await;
+        }
+    }
+
+    async fn error(&mut self) -> String {
+        while self.errors.is_empty() {
+            self.step().await;
+        }
+        self.errors.remove(0)
+    }
+
+    fn text(&self) -> String {
+        String::from_utf8_lossy(&self.screen[self.screen.len().saturating_sub(2000)..]).into_owned()
+    }
+}
+
+fn with_server(settings: &Settings, test: impl AsyncFnOnce(SocketAddr)) {
+    let before = common::census();
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime");
+    runtime.block_on(async {
+        let host = Arc::new(Host::open(settings.clone()).expect("the host opens"));
+        let manager = Arc::new(Manager::new(settings.config.sessions, Some(Arc::clone(&host))));
+        let app = App { manager: Arc::clone(&manager), shelf: Arc::new(Shelf::default()) };
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("an address");
+        let server = tokio::spawn(axum::serve(listener, router(app)).into_future());
+        test(address).await;
+        manager.end_all(EndReason::Shutdown).await;
+        server.abort();
+        host.close().expect("the bridge goes");
+    });
+    drop(runtime);
+    common::same(&before, &common::census());
+}
+
+fn open(to: SocketAddr) -> (String, String) {
+    let opened: Answer = request(to, "POST", "/api/v1/sessions", &[], b"");
+    assert_eq!(opened.status, 201, "{}", String::from_utf8_lossy(&opened.body));
+    let json = opened.json();
+    assert_eq!(json["nodes"][0]["status"], "running");
+    (json["id"].as_str().expect("an id").into(), json["token"].as_str().expect("a token").into())
+}
+
+#[test]
+fn commands_and_files_work_and_links_lead_nowhere_outside_the_node() {
+    common::isolated(|settings| {
+        with_server(settings, async |to| {
+            let (id, token) = open(to);
+            let bearer = format!("authorization: Bearer {token}");
+            let node = format!("/api/v1/sessions/{id}/nodes/node1");
+            let exec = |body: &str| request(to, "POST", &format!("{node}/exec"), &[&bearer], body.as_bytes());
+            let done = exec(r#"{"cmd":["sh","-c","echo out; echo err >&2; exit 3"]}"#).json();
+            assert_eq!(
+                (done["exit_code"].as_i64(), done["stdout"].as_str(), done["stderr"].as_str()),
+                (Some(3), Some("out\n"), Some("err\n"))
+            );
+            assert_eq!(exec(r#"{"cmd":[]}"#).code(), "empty_command");
+            assert_eq!(exec(r#"{"cmd":"ls"}"#).code(), "bad_json");
+            assert_eq!(exec(r#"{"cmd":["sleep","100"],"timeout":1}"#).code(), "command_timeout");
+            let left = exec(r#"{"cmd":["sh","-c","cat /proc/[0-9]*/comm | grep -c sleep"]}"#).json();
+            assert_eq!(left["stdout"], "0\n", "the command that took too long is gone");
+
+            let file = |path: &str| format!("{node}/files?path={path}");
+            let bytes: Vec<u8> = (0..300_000u32).map(|n| (n % 256) as u8).collect();
+            assert_eq!(request(to, "PUT", &file("/tmp/a/b.bin"), &[&bearer], &bytes).status, 204);
+            assert!(request(to, "GET", &file("/tmp/a/b.bin"), &[&bearer], b"").body == bytes);
+            assert_eq!(request(to, "GET", &file("/nothing"), &[&bearer], b"").code(), "no_such_file");
+            assert_eq!(request(to, "GET", &file("/etc"), &[&bearer], b"").code(), "no_file");
+            assert_eq!(request(to, "GET", &file(""), &[&bearer], b"").code(), "bad_path");
+            let secret = settings.data_dir.join("lock");
+            std::fs::write(&secret, "secret of the host").expect("written");
+            exec(&format!(r#"{{"cmd":["ln","-s","{}","/tmp/link"]}}"#, secret.display()));
+            assert_eq!(request(to, "GET", &file("/tmp/link"), &[&bearer], b"").code(), "no_such_file");
+            assert_eq!(
+                request(to, "GET", &format!("{node}/docker/containers/x/export"), &[&bearer], b"").code(),
+                "not_reading"
+            );
+
+            let second = request(to, "POST", &format!("/api/v1/sessions/{id}/nodes"), &[&bearer], b"");
+            assert_eq!((second.status, second.json()["name"].as_str()), (201, Some("node2")));
+            let address = second.json()["address"].as_str().expect("an address").to_owned();
+            let (stranger, stranger_token) = open(to);
+            let ping = format!(r#"{{"cmd":["ping","-c1","-W1","{address}"]}}"#);
+            assert_eq!(exec(&ping).json()["exit_code"], 0, "nodes of one session reach each other");
+            let path = format!("/api/v1/sessions/{stranger}/nodes/node1/exec");
+            let pinged =
+                request(to, "POST", &path, &[&format!("authorization: Bearer {stranger_token}")], ping.as_bytes());
+            assert_ne!(pinged.json()["exit_code"], 0, "nodes of another session do not");
+            assert_eq!(
+                request(to, "DELETE", &format!("/api/v1/sessions/{id}/nodes/node2"), &[&bearer], b"").status,
+                204
+            );
+        });
+    });
+}
+
+#[test]
+fn a_terminal_replays_takes_input_once_and_refuses_nonsense() {
+    common::isolated(|settings| {
+        with_server(settings, async |to| {
+            let start = Instant::now();
+            let (id, token) = open(to);
+            let mut page = Page::open(to, &id, &token, [1; 16], u64::MAX).await;
+            page.until("# ").await;
+            eprintln!("POST session to first prompt: {:?}", start.elapsed());
+
+            page.type_in("stty size; printf '\\303\\274\\342\\202\\254|'; echo mark-$((6*7))\n").await;
+            page.until("mark-42").await;
+            assert!(page.text().contains("24 80") && page.text().contains("ü€|"), "{}", page.text());
+
+            page.send(vec![0x55, 1, 2]).await;
+            assert!(page.error().await.contains("unknown opcode 0x55"));
+            page.send(vec![2, 0, 0, 0, 0]).await;
+            assert!(page.error().await.contains("0 columns"));
+            let number = page.accepted;
+            page.input(number + 5, "x").await;
+            assert!(page.error().await.contains("input byte"));
+            page.send(vec![2, 0, 100, 0, 30]).await;
+            page.type_in("stty size\n").await;
+            page.until("30 100").await;
+
+            // The answer to this is lost with the connection, and the page sends it again.
+            let (number, seen) = (page.accepted, page.next);
+            page.input(number, "echo once-$((1+1))\n").await;
+            drop(page);
+            let mut page = Page::open(to, &id, &token, [1; 16], seen).await;
+            page.input(number, "echo once-$((1+1))\n").await;
+            page.accepted = number + 19;
+            page.type_in("echo end-$((2+2))\n").await;
+            page.until("end-4").await;
+            assert_eq!(page.text().matches("\nonce-2").count(), 1, "{}", page.text());
+
+            let all = Page::open(to, &id, &token, [2; 16], u64::MAX).await;
+            let mut all = all;
+            all.until("end-4").await;
+            assert!(all.text().contains("mark-42"), "a second viewer gets what was before: {}", all.text());
+
+            page.type_in("exit 7\n").await;
+            while page.step().await != Some(0x83) {}
+            page.hello(page.next).await;
+            page.type_in("echo again-$((3+3))\n").await;
+            page.until("again-6").await;
+        });
+    });
+}
+
+#[test]
+fn a_flood_stops_at_the_window_and_ctrl_c_goes_through_at_once() {
+    common::isolated(|settings| {
+        with_server(settings, async |to| {
+            let (id, token) = open(to);
+            let mut page = Page::open(to, &id, &token, [1; 16], u64::MAX).await;
+            page.until("# ").await;
+            page.acknowledge = false;
+            let before = page.next;
+            page.type_in("yes 'a line of a flood that nobody can read'\n").await;
+            while page.next - before < 200 << 10 {
+                page.step().await;
+            }
+            // Nothing is acknowledged: what can still come is less than a window and then no more.
+            while let Ok(Some(Ok(Message::Binary(frame)))) =
+                tokio::time::timeout(Duration::from_millis(300), page.socket.next()).await
+            {
+                if frame[0] == 0x81 {
+                    page.next += frame.len() as u64 - 9;
+                }
+            }
+            assert!(page.next - before <= 257 << 10, "{} bytes came without acknowledgement", page.next - before);
+            let start = Instant::now();
+            page.type_in("\u{3}").await;
+            page.acknowledge = true;
+            page.send([&[3][..], &page.next.to_be_bytes()].concat()).await;
+            page.screen.clear();
+            page.until("# ").await;
+            assert!(start.elapsed() < Duration::from_secs(2), "the prompt came back after {:?}", start.elapsed());
+            assert!(page.screen.len() < 600 << 10, "{} bytes came after Ctrl-C", page.screen.len());
+
+            page.screen.clear();
+            let (start, before) = (Instant::now(), page.next);
+            page.type_in("head -c 100000000 /dev/zero | tr '\\0' x; echo; echo flood-$((5+5))\n").await;
+            while !page.screen.ends_with(b"# ") || page.next - before < 100_000_000 {
+                page.step().await;
+                let keep = page.screen.len().saturating_sub(64);
+                page.screen.drain(..keep);
+            }
+            let speed = (page.next - before) as f64 / 1e6 / start.elapsed().as_secs_f64();
+            eprintln!("pseudo-terminal to page: {speed:.0} MB/s");
+        });
+    });
+}
