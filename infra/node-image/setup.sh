@@ -25,7 +25,8 @@ HOSTS
 printf '#!/bin/sh\nexit 101\n' > /usr/sbin/policy-rc.d
 chmod 0755 /usr/sbin/policy-rc.d
 
-# Nothing of the build stays.
+# Nothing of the build stays. (The overlay has the same settings as 99mmdebstrap, under a name of ours.)
+rm -f /etc/dpkg/dpkg.cfg.d/99mmdebstrap
 find /var/lib/apt/lists -mindepth 1 -delete
 find /var/cache/apt /var/cache/debconf -type f -delete
 find /var/log -type f -delete

@@ -8,4 +8,5 @@ pub mod progress;
 pub mod serve;
 pub mod server;
 pub mod setup;
+pub mod test;
 pub mod web;

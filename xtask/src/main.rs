@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use xtask::layout::Layout;
 use xtask::setup::{self, Purpose};
-use xtask::{build, clean, serve};
+use xtask::{build, clean, serve, test};
 
 #[derive(Parser)]
 #[command(name = "cargo xtask", about = "Builds, serves and tests Slipway.")]
@@ -34,6 +34,8 @@ enum Command {
         #[arg(long)]
         test: bool,
     },
+    /// Set everything up and run every test.
+    Test,
     /// Remove what xtask made: node image, library, binary, data (not cargo's own output).
     Clean,
 }
@@ -48,6 +50,7 @@ fn main() -> ExitCode {
             let purpose = if test { Purpose::Test } else { Purpose::Serve };
             setup::run(&layout, purpose)
         }
+        Command::Test => test::run(&layout),
         Command::Clean => clean::run(&layout),
     };
     match result {

@@ -7,7 +7,10 @@ use std::{ffi::OsString, path::Path, process::ExitCode};
 type Program = fn(Vec<OsString>) -> ExitCode;
 
 /// Every program: name, one line for the help text, entry point.
-const PROGRAMS: &[(&str, &str, Program)] = &[("init", "process 1 of a node", crate::init::main)];
+const PROGRAMS: &[(&str, &str, Program)] = &[
+    ("init", "process 1 of a node", crate::init::main),
+    ("library", "the starter images for nodes", crate::library::main),
+];
 
 /// Runs the program that `args` (with the name this was called by in front) asks for.
 pub fn main(args: Vec<OsString>) -> ExitCode {

@@ -80,6 +80,8 @@ fn mmdebstrap(recipe: &Path, into: &Path, packages: &[&str], mirrors: &Mirrors) 
         .args(["--mount", "--propagation", "private", "mmdebstrap"])
         .args(["--mode=root", "--format=directory", "--variant=minbase"])
         .arg(format!("--include={}", packages.join(",")))
+        // As an option too, since the first packages are unpacked without reading dpkg's own configuration.
+        .arg(format!("--dpkgopt={}", recipe.join("overlay/etc/dpkg/dpkg.cfg.d/slipway-slim").display()))
         // First the overlay, since it holds dpkg's and apt's configuration; setup.sh at the end sees every package.
         .arg(r#"--setup-hook=cp -a --no-preserve=ownership "$SLIPWAY_RECIPE/overlay/." "$1"/"#)
         .arg(r#"--customize-hook=install -m 0755 "$SLIPWAY_RECIPE/setup.sh" "$1/tmp/setup.sh""#)

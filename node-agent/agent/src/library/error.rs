@@ -1,0 +1,76 @@
+//! What can go wrong with a library, said with the place and what to do about it.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// Why a library could not be made or read.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A file or directory did not do what was asked.
+    #[error("{action} {}: {source}", path.display())]
+    Io {
+        /// What was tried, as a verb: "reading".
+        action: &'static str,
+        /// On what.
+        path: PathBuf,
+        /// The system's answer.
+        source: io::Error,
+    },
+    /// The directory is no OCI layout.
+    #[error("{0} is no OCI layout ({what}); `node-agent library build --output {0}` makes one", path.display())]
+    NoLayout {
+        /// The directory.
+        path: PathBuf,
+        /// What was missing or wrong.
+        what: String,
+    },
+    /// `--only` names an image that there is no recipe for.
+    #[error("there is no recipe for an image {name:?}; there are: {known}")]
+    UnknownImage {
+        /// As it was given.
+        name: String,
+        /// The names that would have been right.
+        known: String,
+    },
+    /// A tool is missing.
+    #[error("cannot start {tool}: {source}; on Debian: apt-get install {package}")]
+    Tool {
+        /// The program.
+        tool: &'static str,
+        /// The Debian package it is in.
+        package: &'static str,
+        /// The system's answer.
+        source: io::Error,
+    },
+    /// mmdebstrap ended with an error; its own words went to stderr.
+    #[error(
+        "mmdebstrap ended with {status} while making {base}; its own words are above (is the network there? is the disk full?)"
+    )]
+    Mmdebstrap {
+        /// The base image.
+        base: &'static str,
+        /// How it ended.
+        status: String,
+    },
+    /// A file that should hold certificates holds none.
+    #[error("{} holds no PEM certificate (no line -----BEGIN CERTIFICATE-----)", path.display())]
+    NoCertificate {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Another process is building in the same layout.
+    #[error("another `library build` is at work in {}; wait for it to end", path.display())]
+    Busy {
+        /// The layout.
+        path: PathBuf,
+    },
+}
+
+impl Error {
+    /// For `map_err`: an I/O error with what was tried on which path.
+    pub(super) fn io(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
+        let path = path.to_owned();
+        move |source| Self::Io { action, path, source }
+    }
+}

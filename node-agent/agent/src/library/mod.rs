@@ -1,0 +1,110 @@
+//! The image library: an OCI layout directory of starter images. `build` makes it from Debian's packages, `list` shows it, and
+//! [`router`] serves it to the nodes as a read-only registry. It never writes anywhere but into the layout it was given.
+
+mod base;
+mod build;
+mod error;
+mod layout;
+mod range;
+mod recipe;
+mod serve;
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+pub use error::Error;
+pub use serve::router;
+
+/// Where a server that was installed, not run from a checkout, looks for its library.
+const DEFAULT_DIR: &str = "/var/lib/slipway/library";
+
+#[derive(Parser)]
+#[command(name = "node-agent library", about = "The starter images that nodes can pull without the internet.")]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Make the images that are missing or whose recipe has changed.
+    Build {
+        /// The OCI layout to make them in.
+        #[arg(long, value_name = "DIR", default_value = DEFAULT_DIR)]
+        output: PathBuf,
+        /// Only these images, by name.
+        #[arg(long, value_name = "NAME", value_delimiter = ',')]
+        only: Vec<String>,
+        /// Certificates (PEM) of a proxy that opens TLS; put into every image. May be given several times.
+        #[arg(long, value_name = "FILE")]
+        extra_ca: Vec<PathBuf>,
+        /// Make the images anew even if they are there, with today's packages.
+        #[arg(long)]
+        refresh: bool,
+    },
+    /// Show what the library holds.
+    List {
+        /// The OCI layout.
+        #[arg(long, value_name = "DIR", default_value = DEFAULT_DIR)]
+        output: PathBuf,
+        /// Print JSON, one object an image name.
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// `node-agent library …`: the arguments after the word `library` in, the exit code out.
+pub fn main(args: Vec<OsString>) -> ExitCode {
+    let args = std::iter::once(OsString::from("node-agent library")).chain(args);
+    let cli = match Cli::try_parse_from(args) {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Only a closed stdout or stderr can make this fail, and then there is nobody to tell.
+            let _ = error.print();
+            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
+        }
+    };
+    let result = match cli.command {
+        Command::Build { output, only, extra_ca, refresh } => {
+            build::run(&output, &build::Options { only, extra_ca, refresh })
+        }
+        Command::List { output, json } => list(&output, json),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("node-agent library: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn list(dir: &Path, json: bool) -> Result<(), Error> {
+    let images = layout::Layout::open(dir)?.images()?;
+    if json {
+        let images: Vec<_> = images
+            .iter()
+            .map(|image| {
+                serde_json::json!({
+                    "name": image.name,
+                    "digest": image.digest,
+                    "size": image.size,
+                    "created": image.created,
+                    "standIn": image.stand_in,
+                })
+            })
+            .collect();
+        println!("{:#}", serde_json::Value::Array(images));
+        return Ok(());
+    }
+    println!("{:<34} {:<14} {:>8}  NOTE", "NAME", "DIGEST", "SIZE");
+    for image in images {
+        let short = image.digest.strip_prefix("sha256:").unwrap_or(&image.digest).get(..12).unwrap_or_default();
+        let size = format!("{:.1}MB", image.size as f64 / 1e6);
+        println!("{:<34} {short:<14} {size:>8}  {}", image.name, image.stand_in.unwrap_or_default());
+    }
+    Ok(())
+}

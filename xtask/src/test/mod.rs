@@ -1,0 +1,205 @@
+//! `cargo xtask test`: everything that can be tested on this machine, with one line at the end that adds all runners up.
+
+mod leaks;
+mod tally;
+
+use std::io::{BufRead, BufReader};
+use std::net::TcpListener;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result, bail};
+
+use crate::layout::Layout;
+use crate::process::cargo;
+use crate::server::Server;
+use crate::setup::{self, Purpose, checks};
+use leaks::Snapshot;
+use tally::{Reader, Tally};
+
+const WASM: &str = "wasm32-unknown-unknown";
+
+/// Sets up, runs every test, and fails if one failed, or, with `CI=true`, if one could not run.
+pub fn run(layout: &Layout) -> Result<()> {
+    let ci = std::env::var("CI").is_ok_and(|value| value == "true" || value == "1");
+    setup::run(layout, Purpose::Test)?;
+    let nodes = checks::problems(&checks::Host::probe()).is_empty();
+    let before = Snapshot::take(&layout.target());
+
+    let tests = Tests { layout, ci, nodes };
+    let mut total = Tally::default();
+    total += tests.check("formatting", &["fmt", "--all", "--check"])?;
+    total += tests.check("lints", &["clippy", "--locked", "--all-targets", "--", "-D", "warnings"])?;
+    total += tests.check(
+        "lints for the browser",
+        &[
+            "clippy",
+            "--locked",
+            "--package",
+            "slipway-web",
+            "--package",
+            "engine-wasm",
+            "--target",
+            WASM,
+            "--",
+            "-D",
+            "warnings",
+        ],
+    )?;
+    total += tests.rust()?;
+    total += tests.browser()?;
+    total += tests.leaks(&before);
+
+    println!("\n{total}");
+    if total.failed > 0 {
+        bail!("{} failed; look for FAILED and `not ok` above", total.failed);
+    }
+    if ci && total.skipped > 0 {
+        bail!("{} could not run on this machine, and CI=true asks for all; look for SKIP above", total.skipped);
+    }
+    Ok(())
+}
+
+struct Tests<'a> {
+    layout: &'a Layout,
+    ci: bool,
+    nodes: bool,
+}
+
+impl Tests<'_> {
+    /// A cargo command that either succeeds or not.
+    fn check(&self, title: &str, args: &[&str]) -> Result<Tally> {
+        heading(title);
+        let status =
+            cargo().args(args).current_dir(&self.layout.root).stdin(Stdio::null()).status().context("cargo")?;
+        if !status.success() {
+            println!("FAILED: {title}: cargo {}", args.join(" "));
+        }
+        Ok(Tally::of(status.success()))
+    }
+
+    /// Unit tests and tests as root. What a passing test printed is shown as well, since a skip is told that way.
+    fn rust(&self) -> Result<Tally> {
+        heading("Rust tests");
+        let mut command = cargo();
+        command.args(["test", "--locked", "--no-fail-fast", "--", "--show-output"]);
+        self.counted(&mut command)
+    }
+
+    /// The browser tests, against a server of their own.
+    fn browser(&self) -> Result<Tally> {
+        heading("browser tests");
+        let dir = self.layout.root.join("web/tests");
+        let mut files: Vec<PathBuf> = std::fs::read_dir(&dir)
+            .with_context(|| format!("listing {}", dir.display()))?
+            .flatten()
+            .map(|entry| entry.path())
+            .filter(|path| path.to_string_lossy().ends_with(".test.mjs"))
+            .collect();
+        files.sort();
+        if !self.nodes {
+            println!("SKIP: the browser tests need a server, and this machine cannot run nodes");
+            return Ok(Tally::skip());
+        }
+        let listen =
+            TcpListener::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).context("finding a free port")?;
+        let data = self.layout.out().join("test-data");
+        let mut server = match Server::start(self.layout, listen, &data, None) {
+            Ok(server) => server,
+            Err(error) => return Ok(failed("starting the server for the browser tests", &error)),
+        };
+        if let Err(error) = server.wait_until_ready() {
+            return Ok(failed("the server for the browser tests", &error));
+        }
+        let mut command = Command::new("node");
+        // One file at a time: two browsers and a node on two cores only make each other slow.
+        command.args(["--test", "--test-concurrency=1", "--test-reporter=spec"]).args(files);
+        command.env("SLIPWAY_URL", format!("http://{listen}"));
+        let mut tally = self.counted(&mut command)?;
+        match server.end() {
+            Ok(status) if status.success() => {}
+            Ok(status) => tally += failed("the server's end", &anyhow::anyhow!("it ended with {status}")),
+            Err(error) => tally += failed("the server's end", &error),
+        }
+        drop(server);
+        if let Err(error) = std::fs::remove_dir_all(&data) {
+            tally +=
+                failed("removing the server's data", &anyhow::Error::new(error).context(data.display().to_string()));
+        }
+        Ok(tally)
+    }
+
+    /// Nothing may be on the machine that was not there before.
+    fn leaks(&self, before: &Snapshot) -> Tally {
+        heading("leaks");
+        let leaks = before.leaks(&self.layout.target());
+        for leak in &leaks {
+            println!("FAILED: left behind: {leak}");
+        }
+        Tally::of(leaks.is_empty())
+    }
+
+    /// Runs a test runner with the machine's facts in its environment, passes its output on and counts in it.
+    fn counted(&self, command: &mut Command) -> Result<Tally> {
+        let program = command.get_program().display().to_string();
+        command
+            .env("SLIPWAY_NODE_AGENT", self.layout.node_agent())
+            .env("SLIPWAY_NODE_IMAGE", self.layout.node_image())
+            .env("SLIPWAY_LIBRARY", self.layout.library())
+            .current_dir(if program == "node" { self.layout.root.join("web") } else { self.layout.root.clone() })
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped());
+        if self.ci && self.nodes {
+            command.env("SLIPWAY_REQUIRE_ROOT_TESTS", "1");
+        }
+        let mut child = command.spawn().with_context(|| format!("starting {program}"))?;
+        let mut reader = Reader::default();
+        // Stdio::piped() was asked for above.
+        let output = child.stdout.take().expect("stdout is a pipe");
+        for line in BufReader::new(output).split(b'\n') {
+            let line = line.with_context(|| format!("reading what {program} prints"))?;
+            let line = String::from_utf8_lossy(&line);
+            println!("{line}");
+            reader.read_line(&line);
+        }
+        let mut tally = reader.tally();
+        let status = child.wait().with_context(|| format!("waiting for {program}"))?;
+        if !status.success() && tally.failed == 0 {
+            // It did not come so far as to count: a test that does not compile, or a runner that crashed.
+            println!("FAILED: {program} ended with {status}");
+            tally += Tally::of(false);
+        }
+        Ok(tally)
+    }
+}
+
+fn failed(what: &str, error: &anyhow::Error) -> Tally {
+    println!("FAILED: {what}: {error:#}");
+    Tally::of(false)
+}
+
+fn heading(title: &str) {
+    println!("\n== {title}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn counted(script: &str) -> Tally {
+        let layout = Layout { root: PathBuf::from(env!("CARGO_MANIFEST_DIR")) };
+        let tests = Tests { layout: &layout, ci: false, nodes: false };
+        tests.counted(Command::new("sh").args(["-c", script])).expect("sh runs")
+    }
+
+    #[test]
+    fn a_runner_that_dies_before_it_counts_is_a_failure() {
+        assert_eq!(counted("exit 101"), Tally { passed: 0, failed: 1, skipped: 0 });
+    }
+
+    #[test]
+    fn a_failure_that_the_runner_counted_is_counted_once() {
+        let script = "echo 'test result: FAILED. 2 passed; 1 failed; 0 ignored'; exit 101";
+        assert_eq!(counted(script), Tally { passed: 2, failed: 1, skipped: 0 });
+    }
+}
