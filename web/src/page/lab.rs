@@ -99,15 +99,15 @@ pub(crate) fn LabPage(
             </Show>
             <ThemeButton />
         </header>
-        <div class="lab" class:only-text=only_text>
-            <main class="lab-text" id="lab-text" tabindex="-1">
+        <main class="lab" class:only-text=only_text>
+            <section class="lab-text" id="lab-text" tabindex="-1" aria-label="The lab's text">
                 {text}
-            </main>
+            </section>
             <Splitter />
             <section class="lab-machine" aria-label="Your node">
                 {machine}
             </section>
-        </div>
+        </main>
     }
 }
 

@@ -126,7 +126,7 @@ pub(crate) fn TerminalPane(
             <button
                 type="button"
                 class="tool"
-                aria-label="Smaller text in the terminal"
+                aria-label="A−: smaller text in the terminal"
                 title="Smaller text (Ctrl −)"
                 on:click=move |_| terminals.set_font((terminals.font.get_untracked() - 1).max(9))
             >
@@ -135,7 +135,7 @@ pub(crate) fn TerminalPane(
             <button
                 type="button"
                 class="tool"
-                aria-label="Larger text in the terminal"
+                aria-label="A+: larger text in the terminal"
                 title="Larger text (Ctrl +)"
                 on:click=move |_| terminals.set_font((terminals.font.get_untracked() + 1).min(28))
             >
