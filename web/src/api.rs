@@ -55,6 +55,13 @@ pub(crate) struct Lab {
     #[serde(default)]
     pub(crate) description: String,
     pub(crate) html: String,
+    /// Number of terminals beside the text.
+    #[serde(default = "one")]
+    pub(crate) terms: u8,
+}
+
+fn one() -> u8 {
+    1
 }
 
 /// A session: some nodes for some time.

@@ -2,7 +2,7 @@
 
 use leptos::prelude::*;
 
-use crate::dom::{document, remember, window};
+use crate::dom::{Listener, document, recall, remember, window};
 
 /// Whether the page is dark, for everything that draws its own colours.
 #[derive(Clone, Copy)]
@@ -12,13 +12,23 @@ impl Dark {
     /// Reads what holds now, and makes it known to all components.
     pub(crate) fn provide() {
         let chosen = document().document_element().and_then(|root| root.get_attribute("data-theme"));
-        let dark = match chosen.as_deref() {
+        let system = window().match_media("(prefers-color-scheme: dark)").ok().flatten();
+        let dark = RwSignal::new(match chosen.as_deref() {
             Some(theme) => theme == "dark",
-            None => {
-                window().match_media("(prefers-color-scheme: dark)").ok().flatten().is_some_and(|query| query.matches())
-            }
-        };
-        provide_context(Dark(RwSignal::new(dark)));
+            None => system.as_ref().is_some_and(|query| query.matches()),
+        });
+        if let Some(query) = system {
+            let system = query.clone();
+            let listener = Listener::new(&query, "change", move |_| {
+                if recall("theme").is_none() {
+                    dark.set(system.matches());
+                }
+            });
+            // As long as the page.
+            let listener = StoredValue::new_local(Some(listener));
+            on_cleanup(move || listener.update_value(|listener| drop(listener.take())));
+        }
+        provide_context(Dark(dark));
     }
 }
 

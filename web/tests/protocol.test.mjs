@@ -96,6 +96,14 @@ test("a server that is full says so in its own words, and a second try works", a
   await shows(page, /root@node1/);
 });
 
+test("a lab without terminals is text alone, and costs no node", async () => {
+  server.labs.set("to-read", { slug: "to-read", title: "To read", description: "", terms: 0, html: "<p>Just words.</p>" });
+  await page.goto(`${server.url}/labs/to-read`);
+  await page.getByText("Just words.").waitFor();
+  assert.equal(await page.getByRole("separator").count(), 0);
+  assert.equal(server.sessions.size, 0);
+});
+
 test("keys arrive as the bytes they are", async () => {
   const terminal = await open();
   await page.locator(".xterm").click();
@@ -235,7 +243,7 @@ test("a flood is held to the window, the page stays alive, and Ctrl-C stops it a
   const chunk = Buffer.from(line.repeat(800));
   for (let written = 0; written < 100e6; written += chunk.length) terminal.write(chunk);
   await page.locator(".xterm").click();
-  await until(() => terminal.end_ > 2e6, "two megabytes to arrive");
+  await until(() => terminal.written > 2e6, "two megabytes to arrive");
   // A page that is frozen does not draw; this one draws while the flood comes in.
   const frames = await page.evaluate(
     () =>
@@ -255,8 +263,8 @@ test("a flood is held to the window, the page stays alive, and Ctrl-C stops it a
   await page.keyboard.press("Control+c");
   await shows(page, /stopped/, { timeout: 5000 });
   const took = Date.now() - started;
-  console.log(`flood: ${frames} frames/s, Ctrl-C took ${took} ms, ${(terminal.end_ / 1e6).toFixed(1)} MB shown`);
-  assert.ok(terminal.end_ < 100e6, "the flood was cut short");
+  console.log(`flood: ${frames} frames/s, Ctrl-C took ${took} ms, ${(terminal.written / 1e6).toFixed(1)} MB shown`);
+  assert.ok(terminal.written < 100e6, "the flood was cut short");
   assert.ok(terminal.widest <= 256 * 1024, `${terminal.widest} bytes were under way`);
 });
 

@@ -1,9 +1,9 @@
 //! Checks of single flag values, made while the command line is read, with docker's error texts; and Go's notions of a number, a switch, a quoted string and
 //! a CSV line that those texts depend on.
 
-use super::size;
 use super::spec::Kind;
 use super::{mount, netopt};
+use crate::units;
 use std::net::IpAddr;
 
 /// Checks `value` for a flag of `kind` and returns it as docker keeps it.
@@ -29,7 +29,7 @@ pub(super) fn check(
         Kind::Uint16 => go_uint(value, u64::from(u16::MAX)).map(|n| n.to_string()),
         Kind::Duration => go_duration(value).map(|n| n.to_string()),
         Kind::SwapBytes if value == "-1" => ok(),
-        Kind::Bytes | Kind::SwapBytes => size::ram_in_bytes(value)
+        Kind::Bytes | Kind::SwapBytes => units::ram_in_bytes(value)
             .map(|n| n.to_string())
             .map_err(|e| e.to_string()),
         Kind::Cpus => nano_cpus(value).map(|n| n.to_string()),
@@ -81,7 +81,7 @@ pub(super) fn check(
         ),
         Kind::ThrottleBps => device(
             value,
-            |v| size::ram_in_bytes(v).is_ok(),
+            |v| units::ram_in_bytes(v).is_ok(),
             "invalid rate for device: ",
             ". The correct format is <device-path>:<number>[<unit>]. Number must be a positive integer. Unit is optional and can be kb, mb, or gb",
         ),

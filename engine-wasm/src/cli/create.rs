@@ -89,7 +89,7 @@ pub fn create(parsed: &Parsed, machine: &dyn Machine) -> Result<Create, String> 
             "invalid value: {swappiness}. Valid memory swappiness range is 0-100"
         ));
     }
-    let (binds, volumes) = volumes(parsed, machine)?;
+    let (binds, volumes) = volumes(parsed, machine);
     let tmpfs: Map<_, _> = parsed
         .list("tmpfs")
         .iter()
@@ -293,7 +293,7 @@ fn resources(parsed: &Parsed) -> Result<Map<String, Value>, String> {
             .map(|text| {
                 let (path, amount) = text.split_once(':').unwrap_or((text, ""));
                 let amount = if bytes {
-                    super::size::ram_in_bytes(amount).map_err(|e| e.to_string())?
+                    crate::units::ram_in_bytes(amount).map_err(|e| e.to_string())?
                 } else {
                     check::go_int(amount)?
                 };
@@ -395,10 +395,7 @@ fn is_mac(text: &str) -> bool {
 }
 
 /// `--volume`: binds for those with a source, anonymous volumes for the others.
-fn volumes(
-    parsed: &Parsed,
-    machine: &dyn Machine,
-) -> Result<(Vec<String>, Map<String, Value>), String> {
+fn volumes(parsed: &Parsed, machine: &dyn Machine) -> (Vec<String>, Map<String, Value>) {
     let (mut binds, mut volumes) = (Vec::new(), Map::new());
     let mut seen: Vec<&str> = Vec::new();
     for spec in parsed.list("volume") {
@@ -406,29 +403,17 @@ fn volumes(
             continue;
         }
         seen.push(spec);
-        if spec.is_empty() {
-            return Err("invalid empty volume spec".into());
-        }
-        let parts: Vec<_> = spec.split(':').collect();
-        if parts.len() == 1 {
+        let Some((source, target)) = spec.split_once(':') else {
             volumes.insert(spec.to_owned(), json!({}));
             continue;
-        }
-        if parts.iter().any(|p| p.is_empty()) {
-            return Err(format!(
-                "invalid spec: {spec}: empty section between colons"
-            ));
-        }
-        if parts.len() > 3 {
-            return Err(format!("invalid spec: {spec}: too many colons"));
-        }
-        binds.push(if parts[0].starts_with('.') {
-            format!("{}:{}", machine.absolute(parts[0]), parts[1..].join(":"))
+        };
+        binds.push(if source.starts_with('.') {
+            format!("{}:{target}", machine.absolute(source))
         } else {
             spec.to_owned()
         });
     }
-    Ok((binds, volumes))
+    (binds, volumes)
 }
 
 fn device_mode(mode: &str) -> bool {

@@ -3,16 +3,17 @@
 
 mod check;
 pub mod create;
+pub mod format;
 mod gpus;
 mod mount;
 mod netopt;
 pub mod parse;
 mod ports;
 pub mod progress;
-mod size;
 pub mod spec;
 pub mod table;
 pub mod usage;
+pub mod when;
 
 #[cfg(test)]
 mod recorded;

@@ -1,7 +1,7 @@
 //! `--mount`: one mount in docker's comma-separated notation, as the `Mounts` entry of the API.
 
 use super::check::{csv, go_bool};
-use super::size;
+use crate::units;
 use serde_json::{Map, Value, json};
 
 /// Parses one `--mount` value. A relative source (`./x`) is kept; the caller makes it absolute.
@@ -82,7 +82,7 @@ fn apply(mount: &mut Map<String, Value>, field: &str) -> Result<(), String> {
         ),
         "image-subpath" => put(part(mount, "ImageOptions"), "Subpath", value),
         "tmpfs-size" => {
-            let bytes = size::ram_in_bytes(value)
+            let bytes = units::ram_in_bytes(value)
                 .map_err(|_| format!("invalid value for {key}: {value}"))?;
             put(part(mount, "TmpfsOptions"), "SizeBytes", bytes);
         }

@@ -1,6 +1,6 @@
 //! The engine's progress messages (pull, load, import) as docker shows them: one line a layer that is rewritten in place on a terminal, plain lines elsewhere.
 
-use super::size;
+use crate::units;
 use serde_json::Value;
 
 /// Turns messages into text, one at a time.
@@ -111,7 +111,7 @@ fn bar(detail: &Value, width: u16, now: i64) -> String {
         .and_then(Value::as_str)
         .unwrap_or_default();
     #[allow(clippy::cast_precision_loss)] // sizes for people
-    let human = |n: i64| size::human_size(n as f64);
+    let human = |n: i64| units::human_size(n as f64);
     if current <= 0 && total <= 0 {
         return String::new();
     }

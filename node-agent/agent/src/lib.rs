@@ -3,11 +3,14 @@
 
 pub mod config;
 pub mod dispatch;
+pub mod http;
 pub mod init;
 pub mod labs;
 pub mod library;
+mod preflight;
 mod random;
 pub mod relay;
 pub mod sandbox;
+pub mod serve;
 pub mod sessions;
 pub mod terminals;

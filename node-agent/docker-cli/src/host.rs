@@ -54,10 +54,10 @@ pub(crate) fn parse(text: &str) -> Result<(Endpoint, String), Failure> {
             ))
         }
         "ssh" | "npipe" | "fd" => Err(Failure::new(format!(
-            "unable to resolve docker endpoint: {protocol}:// is not supported by this client; use unix:// or tcp://"
+            "Failed to initialize: unable to resolve docker endpoint: {protocol}:// is not supported by this client; use unix:// or tcp://"
         ))),
         _ => Err(Failure::new(format!(
-            "unable to resolve docker endpoint: invalid bind address format: {text}"
+            "Failed to initialize: unable to resolve docker endpoint: invalid bind address format: {text}"
         ))),
     }
 }

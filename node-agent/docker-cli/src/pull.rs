@@ -5,6 +5,7 @@ use crate::commands::Context;
 use crate::error::CallError;
 use crate::{output, terminal};
 use engine_wasm::cli::progress::Progress;
+use engine_wasm::reference::{self, AnyReference};
 use http::{HeaderMap, HeaderValue, Method};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
@@ -143,76 +144,30 @@ pub(crate) async fn show(mut body: Incoming, target: Target) -> Result<(), CallE
 /// # Errors
 /// The reference grammar's text.
 pub(crate) fn normalize(text: &str) -> Result<Image, String> {
-    let hex = |s: &str, n: usize| {
-        s.len() == n
-            && s.bytes()
-                .all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
-    };
-    if hex(text, 64) || text.strip_prefix("sha256:").is_some_and(|d| hex(d, 64)) {
-        return Ok(Image {
-            named: false,
-            name: text.to_owned(),
-            tag: String::new(),
-            default_tag: false,
-            familiar: text.to_owned(),
-        });
-    }
-    let (rest, digest) = match text.split_once('@') {
-        Some((rest, digest)) => (rest, Some(digest)),
-        None => (text, None),
-    };
-    let (name, tag) = match rest.rsplit_once(':') {
-        Some((name, tag)) if !tag.contains('/') => (name, Some(tag)),
-        _ => (rest, None),
-    };
-    let (domain, path) = match name.split_once('/') {
-        Some((domain, path)) if domain.contains(['.', ':']) || domain == "localhost" => {
-            (domain, path.to_owned())
+    let reference = match reference::parse_any(text).map_err(|e| e.to_string())? {
+        AnyReference::Named(reference) => reference,
+        AnyReference::Digest(id) => {
+            return Ok(Image {
+                named: false,
+                name: id,
+                tag: String::new(),
+                default_tag: false,
+                familiar: text.to_owned(),
+            });
         }
-        _ => ("docker.io", name.to_owned()),
     };
-    let path = if domain == "docker.io" && !path.contains('/') {
-        format!("library/{path}")
-    } else {
-        path
-    };
-    if path.bytes().any(|b| b.is_ascii_uppercase()) {
-        return Err(format!(
-            "invalid reference format: repository name ({path}) must be lowercase"
-        ));
-    }
-    let part = |p: &str| {
-        !p.is_empty()
-            && p.bytes()
-                .all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b))
-            && !p.starts_with(['.', '_', '-'])
-            && !p.ends_with(['.', '_', '-'])
-    };
-    let good_tag = |t: &str| {
-        !t.is_empty()
-            && t.len() <= 128
-            && !t.starts_with(['.', '-'])
-            && t.bytes()
-                .all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b))
-    };
-    let good_digest = |d: &str| d.strip_prefix("sha256:").is_some_and(|d| hex(d, 64));
-    if !path.split('/').all(part)
-        || tag.is_some_and(|t| !good_tag(t))
-        || digest.is_some_and(|d| !good_digest(d))
-    {
-        return Err("invalid reference format".into());
-    }
-    let familiar_name = match domain {
-        "docker.io" => path.strip_prefix("library/").unwrap_or(&path).to_owned(),
-        _ => format!("{domain}/{path}"),
-    };
-    let chosen = digest.or(tag).unwrap_or("latest").to_owned();
-    let separator = if digest.is_some() { '@' } else { ':' };
+    let default_tag = reference.is_name_only();
+    let reference = reference.with_default_tag();
+    let tag = reference
+        .digest()
+        .or(reference.tag())
+        .unwrap_or_default()
+        .to_owned();
     Ok(Image {
         named: true,
-        name: format!("{domain}/{path}"),
-        default_tag: digest.is_none() && tag.is_none(),
-        familiar: format!("{familiar_name}{separator}{chosen}"),
-        tag: chosen,
+        name: reference.name(),
+        tag,
+        default_tag,
+        familiar: reference.familiar_string(),
     })
 }

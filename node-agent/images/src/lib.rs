@@ -1,5 +1,6 @@
 //! Images on disk: content store, overlay2 layers, archives and the registry client. Never runs a process.
 
+mod archive;
 mod digest;
 mod error;
 mod fsutil;
@@ -10,10 +11,11 @@ mod reference;
 pub mod registry;
 mod store;
 
+pub use archive::{ImportOptions, Loaded};
 pub use digest::{ChainId, DiffId, Digest, ImageId, ParseDigestError};
 pub use error::{Error, ResolveError, Result};
 pub use image::{ContainerConfig, Healthcheck, History, Image, ImageConfig, RootFs};
 pub use layer::{Change, ChangeKind, UnpackError, in_user_namespace};
 pub use progress::{Progress, Text};
 pub use reference::Reference;
-pub use store::{CommitOptions, ImageSummary, Layer, RwLayer, Store};
+pub use store::{CommitOptions, ImageSummary, ImageUser, Layer, Removed, RwLayer, Store};

@@ -29,7 +29,7 @@ pub(crate) fn LabPage(
     slug: String,
 ) -> impl IntoView {
     let lab = RwSignal::new(None::<Result<Lab, Failure>>);
-    let live = Live::open(slug.clone());
+    let live = Live::new(slug.clone());
     let terminals = Terminals::new();
     let slug = StoredValue::new(slug);
     let load = move || {
@@ -39,6 +39,9 @@ pub(crate) fn LabPage(
             let answer = api::get::<Lab>(&path).await;
             if let Ok(lab) = &answer {
                 set_title(&lab.title);
+                if lab.terms > 0 {
+                    live.start();
+                }
             }
             lab.set(Some(answer));
         });
@@ -85,15 +88,18 @@ pub(crate) fn LabPage(
         }
         .into_any(),
     };
+    let only_text = move || matches!(lab.get(), Some(Ok(lab)) if lab.terms == 0);
     view! {
         <a class="skip" href="#lab-text">"Skip to the text"</a>
         <header class="bar">
             <Brand />
             <span class="spacer"></span>
-            <SessionBar live=live terminals=terminals />
+            <Show when=move || !only_text()>
+                <SessionBar live=live terminals=terminals />
+            </Show>
             <ThemeButton />
         </header>
-        <div class="lab">
+        <div class="lab" class:only-text=only_text>
             <main class="lab-text" id="lab-text" tabindex="-1">
                 {text}
             </main>
@@ -245,8 +251,8 @@ fn StateChip(live: Live, terminals: Terminals, nodes: Vec<Node>) -> impl IntoVie
         })
     };
     view! {
-        <div class="chip">
-            <span class="dot" data-state=move || state().0 aria-hidden="true"></span>
+        <div class="chip" data-state=move || state().0>
+            <span class="dot" aria-hidden="true"></span>
             {node}
             <span class="chip-state" role="status">{move || state().1}</span>
         </div>

@@ -34,8 +34,8 @@ pub(crate) struct Live {
 }
 
 impl Live {
-    /// Finds this browser's session for the lab, or makes one.
-    pub(crate) fn open(slug: String) -> Live {
+    /// None yet: `start` it.
+    pub(crate) fn new(slug: String) -> Live {
         let live = Live {
             slug: StoredValue::new(slug),
             state: RwSignal::new(State::Starting),
@@ -45,11 +45,10 @@ impl Live {
         };
         let clock = StoredValue::new_local(Some(Timer::every(1000, move || live.tick())));
         on_cleanup(move || clock.update_value(|clock| drop(clock.take())));
-        live.start();
         live
     }
 
-    /// Finds or makes.
+    /// Finds this browser's session for the lab, or makes one.
     pub(crate) fn start(self) {
         self.state.set(State::Starting);
         self.trouble.set(None);
@@ -148,7 +147,7 @@ impl Live {
         self.now.set(now);
         let over = now - self.ends.get_untracked();
         // Once when the time is up, and again in case another page has extended it meanwhile.
-        if over > 0.0 && (over as u64 / 1000) % 5 == 0 {
+        if over > 0.0 && (over as u64 / 1000).is_multiple_of(5) {
             self.check();
         }
     }

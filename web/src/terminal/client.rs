@@ -118,6 +118,8 @@ pub struct Client {
     /// Number of the first byte in `unacked`.
     input_base: u64,
     unacked: VecDeque<u8>,
+    /// The server has refused something: HELLO asks how far input has come, and what was sent before it is not sent again.
+    refused: Option<u64>,
     /// Until when a frame must come.
     deadline: Option<f64>,
 }
@@ -140,6 +142,7 @@ impl Client {
             replaying: true,
             input_base: 0,
             unacked: VecDeque::new(),
+            refused: None,
             deadline: None,
         }
     }
@@ -166,6 +169,7 @@ impl Client {
     pub fn closed(&mut self) -> Vec<Action> {
         self.deadline = None;
         self.open = false;
+        self.refused = None;
         if self.phase == Phase::Exited {
             // No reason to come back before Enter is pressed.
             return Vec::new();
@@ -193,7 +197,9 @@ impl Client {
         match self.phase {
             Phase::Live => {
                 self.deadline = Some(now + PROBE_MS);
-                vec![Action::Send(Request::Resize(self.size).encode())]
+                // Input of no bytes changes nothing and is acknowledged all the same.
+                let first = self.input_base + self.unacked.len() as u64;
+                vec![Action::Send(Request::Input { first, bytes: &[] }.encode())]
             }
             Phase::Down => self.online(),
             Phase::Greeting | Phase::Exited => Vec::new(),
@@ -300,7 +306,7 @@ impl Client {
                 self.unacked.clear();
                 vec![Action::Notice(Notice::Exit(code)), Action::Status(Status::Exited)]
             }
-            Event::Error(sentence) => vec![Action::Notice(Notice::Error(sentence))],
+            Event::Error(sentence) => self.refusal(sentence),
             Event::Size(size) if size.cols > 0 && size.rows > 0 => vec![Action::Resize(size)],
             Event::Size(_) => Vec::new(),
         };
@@ -324,12 +330,17 @@ impl Client {
             self.acked = first;
         } else {
             self.accept(accepted);
+            if let Some(end) = self.refused {
+                let refused = usize::try_from(end.saturating_sub(self.input_base)).unwrap_or(usize::MAX);
+                self.unacked.drain(..refused.min(self.unacked.len()));
+            }
             let missing = first - wanted.unwrap_or(0);
             if missing > 0 {
                 actions.push(Action::Notice(Notice::Gap(missing)));
             }
         }
         self.renewing = false;
+        self.refused = None;
         self.next = Some(first);
         self.acked = self.acked.max(first);
         self.phase = Phase::Live;
@@ -337,6 +348,17 @@ impl Client {
         actions.push(Action::Status(Status::Connected));
         let waiting: Vec<u8> = self.unacked.iter().copied().collect();
         actions.extend(input_frames(self.input_base, &waiting));
+        actions
+    }
+
+    /// Whatever was refused, input that is under way may have been; without knowing, all later input would come after a gap.
+    fn refusal(&mut self, sentence: String) -> Vec<Action> {
+        let mut actions = vec![Action::Notice(Notice::Error(sentence))];
+        if self.phase == Phase::Live && !self.unacked.is_empty() {
+            self.phase = Phase::Greeting;
+            self.refused = Some(self.input_base + self.unacked.len() as u64);
+            actions.push(self.hello());
+        }
         actions
     }
 

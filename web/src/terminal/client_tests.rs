@@ -215,8 +215,8 @@ fn silence_after_input_means_a_dead_connection() {
 #[test]
 fn a_probe_without_an_answer_reconnects_and_with_one_does_not() {
     let mut client = live();
-    assert_eq!(client.probe(0.0), [Action::Send(Request::Resize(SIZE).encode())]);
-    client.frame(&[0x85, 0, 80, 0, 24], 10.0);
+    assert_eq!(client.probe(0.0), [input(0, b"")]);
+    client.frame(&input_ack(0), 10.0);
     assert_eq!(client.tick(PROBE_MS), []);
     client.probe(10_000.0);
     assert!(client.tick(10_000.0 + PROBE_MS).contains(&Action::Disconnect));
@@ -238,6 +238,23 @@ fn a_huge_paste_is_cut_into_frames_and_an_endless_one_refused() {
     assert_eq!(frames.len(), 2);
     assert_eq!(frames[1], input(INPUT_CHUNK as u64, b"p"));
     assert_eq!(client.input(&vec![b'p'; MAX_UNACKED], 0.0), [Action::Notice(Notice::InputRefused(MAX_UNACKED))]);
+}
+
+#[test]
+fn refused_input_is_dropped_and_what_is_typed_later_is_not() {
+    let mut client = live();
+    client.input(b"taken", 0.0);
+    client.input(b"refused", 0.0);
+    let actions = client.frame(b"\x84too much waits", 0.0);
+    assert_eq!(actions, [Action::Notice(Notice::Error("too much waits".into())), hello(0)]);
+    assert_eq!(client.input(b"later", 0.0), []);
+    assert_eq!(client.frame(&welcome(0, 5), 0.0), [Action::Status(Status::Connected), input(5, b"later")]);
+}
+
+#[test]
+fn an_error_without_input_under_way_is_only_told() {
+    let mut client = live();
+    assert_eq!(client.frame(b"\x84no", 0.0), [Action::Notice(Notice::Error("no".into()))]);
 }
 
 #[test]

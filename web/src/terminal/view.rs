@@ -191,6 +191,11 @@ impl View {
         self.0.tick.take();
     }
 
+    fn weak(&self) -> impl Fn() -> Option<View> + Clone + 'static {
+        let weak = Rc::downgrade(&self.0);
+        move || weak.upgrade().map(View)
+    }
+
     fn options(&self) -> TerminalOptions {
         xterm::modern(&self.0.terminal).options()
     }
@@ -263,24 +268,28 @@ impl View {
     }
 
     fn listen(&self) {
-        let view = self.clone();
+        // What xterm keeps holds the terminal weakly, or the two would keep each other forever.
+        let view = self.weak();
         let on_data = Closure::<dyn Fn(String)>::new(move |data: String| {
+            let Some(view) = view() else { return };
             view.step(|client| client.input(data.as_bytes(), now()));
         });
         let terminal = &self.0.terminal;
         terminal.on_data(on_data.into_js_value().unchecked_ref());
         // Mouse reports beyond column 95 are bytes, one a character.
-        let view = self.clone();
+        let view = self.weak();
         let on_binary = Closure::<dyn Fn(String)>::new(move |data: String| {
+            let Some(view) = view() else { return };
             let bytes: Vec<u8> = data.chars().map(|c| c as u8).collect();
             view.step(|client| client.input(&bytes, now()));
         });
         terminal.on_binary(on_binary.into_js_value().unchecked_ref());
-        let view = self.clone();
-        let on_key = Closure::<dyn Fn(KeyboardEvent) -> bool>::new(move |event| view.key(&event));
+        let view = self.weak();
+        let on_key =
+            Closure::<dyn Fn(KeyboardEvent) -> bool>::new(move |event| view().is_none_or(|view| view.key(&event)));
         terminal.attach_custom_key_event_handler(on_key.into_js_value().unchecked_ref());
-        let view = self.clone();
-        xterm::swallow_questions(terminal, move || view.0.replaying.get());
+        let view = self.weak();
+        xterm::swallow_questions(terminal, move || view().is_some_and(|view| view.0.replaying.get()));
 
         let (view, online, shown) = (self.clone(), self.clone(), self.clone());
         let listeners = vec![
@@ -297,8 +306,9 @@ impl View {
         let tick = Timer::every(1000, move || view.step(|client| client.tick(now())));
         self.0.tick.replace(Some(tick));
 
-        let view = self.clone();
+        let view = self.weak();
         let resized = Closure::<dyn Fn()>::new(move || {
+            let Some(view) = view() else { return };
             let later = view.clone();
             let timer = Timer::once(SETTLE_MS, move || later.fit());
             view.0.settle.replace(Some(timer));

@@ -54,7 +54,7 @@ export class Terminal {
   }
 
   /** Number of the next output byte. */
-  get end_() {
+  get written() {
     return this.#end;
   }
 
@@ -117,9 +117,10 @@ export class Terminal {
       }
       case 0x02: {
         const size = [payload.readUInt16BE(0), payload.readUInt16BE(2)];
+        const changed = String(size) !== String(this.sizes.at(-1));
         this.sizes.push(size);
         this.onResize(...size);
-        this.#send(viewer, 0x85, payload);
+        if (changed) this.#send(viewer, 0x85, payload);
         break;
       }
       case 0x03:

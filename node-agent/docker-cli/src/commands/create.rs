@@ -124,6 +124,17 @@ pub(crate) async fn container(context: &Context, plan: &Create) -> Result<String
     let platform = args.text_or_empty("platform");
     let cid = CidFile::new(args.text_or_empty("cidfile")).map_err(|e| wrong(&e))?;
     let reference = pull::normalize(&plan.image).map_err(|e| wrong(&e))?;
+    const SYSTEMS: [&str; 16] = [
+        "linux", "windows", "darwin", "freebsd", "amd64", "x86_64", "arm64", "aarch64", "arm",
+        "386", "ppc64le", "s390x", "riscv64", "mips64le", "loong64", "wasm",
+    ];
+    let first = platform.split('/').next().unwrap_or_default();
+    if !platform.is_empty() && !platform.contains('/') && !SYSTEMS.contains(&first) {
+        let text = format!(
+            "error parsing specified platform: {platform:?}: unknown operating system or architecture: invalid argument"
+        );
+        return Err(wrong(&text));
+    }
     let quiet = args.switch("quiet");
     let mode = args
         .text("pull")

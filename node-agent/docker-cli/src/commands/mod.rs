@@ -1,10 +1,19 @@
 //! The commands: each turns its flags into calls and the answers into text. One file a subject; `dispatch` sends a command line to its own.
 
+mod archive;
 mod attach;
+mod cp;
 mod create;
 mod exec;
+mod image;
+mod inspect;
 mod lifecycle;
+mod list;
+mod logs;
 mod run;
+mod stats;
+mod system;
+mod volume;
 mod wait;
 
 use crate::client::Client;
@@ -19,7 +28,6 @@ use std::rc::Rc;
 pub(crate) struct Context {
     pub(crate) client: Rc<Client>,
     pub(crate) config: Config,
-    pub(crate) config_dir: String,
     pub(crate) args: Parsed,
 }
 
@@ -64,7 +72,7 @@ impl Context {
         Ok(Self {
             client: Rc::new(client),
             config,
-            config_dir,
+
             args,
         })
     }
@@ -151,6 +159,44 @@ pub(crate) async fn dispatch(context: &Context) -> Result<u8, Failure> {
         | Cmd::Wait
         | Cmd::Rename
         | Cmd::Update => lifecycle::command(context).await,
-        _ => Err(Failure::new("not connected yet")),
+        Cmd::Ps
+        | Cmd::Images
+        | Cmd::History
+        | Cmd::Diff
+        | Cmd::VolumeLs
+        | Cmd::NetworkLs
+        | Cmd::Search
+        | Cmd::Top
+        | Cmd::Port => list::command(context).await,
+        Cmd::Pull => list::pull_command(context).await,
+        Cmd::Tag => image::tag(context).await,
+        Cmd::Rmi => image::rmi(context).await,
+        Cmd::Commit => image::commit(context).await,
+        Cmd::ContainerPrune | Cmd::ImagePrune | Cmd::VolumePrune | Cmd::NetworkPrune => {
+            image::prune(context).await
+        }
+        Cmd::Inspect
+        | Cmd::ContainerInspect
+        | Cmd::ImageInspect
+        | Cmd::NetworkInspect
+        | Cmd::VolumeInspect => inspect::command(context).await,
+        Cmd::Logs => logs::logs(context).await,
+        Cmd::Events => logs::events(context).await,
+        Cmd::Save => archive::save(context).await,
+        Cmd::Load => archive::load(context).await,
+        Cmd::Import => archive::import(context).await,
+        Cmd::Export => archive::export(context).await,
+        Cmd::Version => system::version(context).await,
+        Cmd::Info => system::info(context).await,
+        Cmd::SystemDf => system::df(context).await,
+        Cmd::SystemPrune => system::prune(context).await,
+        Cmd::VolumeCreate
+        | Cmd::VolumeRm
+        | Cmd::NetworkCreate
+        | Cmd::NetworkRm
+        | Cmd::NetworkConnect
+        | Cmd::NetworkDisconnect => volume::command(context).await,
+        Cmd::Stats => stats::stats(context).await,
+        Cmd::Cp => cp::cp(context).await,
     }
 }

@@ -61,13 +61,13 @@ fn walk<W: Write>(
             walk(&child, &header.path, linked, writer)?;
             continue;
         }
-        if metadata.nlink() > 1 {
-            if let Some(first) = linked.get(&metadata.ino()) {
-                (header.kind, header.link, header.size) = (EntryType::Link, first.clone(), 0);
-                header.xattrs.clear();
-                writer.entry(&header)?;
-                continue;
-            }
+        if metadata.nlink() > 1
+            && let Some(first) = linked.get(&metadata.ino())
+        {
+            (header.kind, header.link, header.size) = (EntryType::Link, first.clone(), 0);
+            header.xattrs.clear();
+            writer.entry(&header)?;
+            continue;
         }
         if metadata.is_file() {
             let Some(mut content) = dir.file(&entry.name)? else {

@@ -1,6 +1,7 @@
 //! Layers as file trees: unpacking a tar stream into one, telling what a writable one has changed, writing it as a tar
 //! stream again, and stacking them with overlayfs. Knows nothing of images.
 
+pub(crate) mod assemble;
 mod changes;
 pub(crate) mod crc64;
 mod export;
@@ -8,7 +9,7 @@ pub(crate) mod overlay;
 mod remove;
 pub(crate) mod size;
 pub(crate) mod stream;
-mod tar_reader;
+pub(crate) mod tar_reader;
 pub(crate) mod tar_split;
 pub(crate) mod tar_writer;
 mod unpack;

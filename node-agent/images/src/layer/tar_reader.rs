@@ -259,7 +259,7 @@ impl<R: BufRead> TarReader<R> {
                 .min(chunk.len());
             sink(&chunk[..take])?;
             if record {
-                self.splitter.segment(&chunk[..take]);
+                self.splitter.segment(&chunk[..take])?;
             } else {
                 self.splitter.payload(&chunk[..take]);
             }
@@ -285,8 +285,7 @@ impl<R: BufRead> TarReader<R> {
             io::ErrorKind::UnexpectedEof => truncated(),
             _ => e,
         })?;
-        self.splitter.segment(buffer);
-        Ok(())
+        self.splitter.segment(buffer)
     }
 
     fn header(&mut self) -> io::Result<Option<Header>> {
@@ -322,7 +321,7 @@ impl<R: BufRead> TarReader<R> {
             if length == 0 {
                 return Ok(());
             }
-            self.splitter.segment(chunk);
+            self.splitter.segment(chunk)?;
             self.input.consume(length);
         }
     }
@@ -414,7 +413,7 @@ fn decimal(text: &[u8]) -> io::Result<u64> {
 }
 
 fn pair_up(numbers: &[u64]) -> io::Result<Vec<(u64, u64)>> {
-    if numbers.len() % 2 != 0 || numbers.len() > 2 * MAX_SPARSE_PARTS {
+    if !numbers.len().is_multiple_of(2) || numbers.len() > 2 * MAX_SPARSE_PARTS {
         return Err(invalid("archive/tar: invalid sparse map"));
     }
     Ok(numbers.chunks(2).map(|pair| (pair[0], pair[1])).collect())

@@ -16,6 +16,9 @@ pub(crate) const FILE: u8 = 1;
 /// Bytes that are in the record itself.
 pub(crate) const SEGMENT: u8 = 2;
 
+/// What is held in memory before it becomes a line.
+const MAX_SEGMENT: usize = 1 << 20;
+
 /// One line of the record.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Record {
@@ -68,10 +71,14 @@ impl Splitter {
         }
     }
 
-    pub(crate) fn segment(&mut self, bytes: &[u8]) {
+    pub(crate) fn segment(&mut self, bytes: &[u8]) -> io::Result<()> {
         if self.output.is_some() {
             self.segment.extend_from_slice(bytes);
+            if self.segment.len() >= MAX_SEGMENT {
+                return self.flush_segment();
+            }
         }
+        Ok(())
     }
 
     pub(crate) fn begin(&mut self, name: &[u8], size: u64) -> io::Result<()> {

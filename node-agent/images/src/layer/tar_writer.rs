@@ -143,6 +143,28 @@ impl<W: Write> TarWriter<W> {
         self.pad(entry.size)
     }
 
+    /// Writes an entry whose content `produce` writes; it must be as long as the entry says.
+    pub(crate) fn stream(
+        &mut self,
+        entry: &TarEntry,
+        produce: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+    ) -> io::Result<()> {
+        self.entry(entry)?;
+        let mut counted = Counted {
+            output: &mut self.output,
+            written: 0,
+        };
+        produce(&mut counted)?;
+        if counted.written != entry.size {
+            let name = String::from_utf8_lossy(&entry.path).into_owned();
+            let (size, written) = (entry.size, counted.written);
+            return Err(io::Error::other(format!(
+                "{name}: {written} bytes instead of {size}"
+            )));
+        }
+        self.pad(entry.size)
+    }
+
     fn pad(&mut self, written: u64) -> io::Result<()> {
         let rest = usize::try_from((512 - written % 512) % 512).expect("below 512");
         self.output.write_all(&[0; 512][..rest])
@@ -152,6 +174,23 @@ impl<W: Write> TarWriter<W> {
     pub(crate) fn finish(mut self) -> io::Result<W> {
         self.output.write_all(&[0; 1024])?;
         Ok(self.output)
+    }
+}
+
+struct Counted<'a, W> {
+    output: &'a mut W,
+    written: u64,
+}
+
+impl<W: Write> Write for Counted<'_, W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.output.write(bytes)?;
+        self.written += written as u64;
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.output.flush()
     }
 }
 

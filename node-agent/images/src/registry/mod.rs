@@ -2,7 +2,7 @@
 //! Docker's words.
 
 mod client;
-mod manifest;
+pub(crate) mod manifest;
 mod pull;
 
 pub use client::{ParseSourceError, Source};

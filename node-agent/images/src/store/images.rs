@@ -129,6 +129,20 @@ impl Store {
         Ok(there)
     }
 
+    /// The tags of a repository with their images.
+    pub fn tags_of(&self, repository: &Reference) -> Vec<(Reference, ImageId)> {
+        let state = self.state();
+        let wanted = repository.familiar_name();
+        let names = state
+            .references
+            .all()
+            .filter(|(repository, _, _)| *repository == wanted);
+        names
+            .filter_map(|(_, name, id)| Some((Reference::parse(name).ok()?, *id)))
+            .filter(|(name, _)| name.digest().is_none())
+            .collect()
+    }
+
     /// The names of an image, with a tag or with a digest, sorted.
     pub fn references(&self, id: &ImageId) -> Vec<Reference> {
         references(&self.state(), id)

@@ -16,7 +16,7 @@ use crate::digest::{ChainId, DiffId};
 use crate::error::{Error, IoContext as _, Result};
 use crate::fsutil::{names, random_hex, random_link, read_optional, remove_tree, sync_dir};
 use crate::layer::stream::{PipeSink, PipeWriter};
-use crate::layer::{Rules, UnpackError, Unpacked, stream, unpack};
+use crate::layer::{Rules, UnpackError, Unpacked, assemble, stream, unpack};
 
 /// Docker's limit on the layers of an image.
 pub(crate) const MAX_DEPTH: usize = 125;
@@ -133,6 +133,23 @@ impl Store {
         let state = self.state();
         let record = state.layers.get(id).ok_or(Error::NoSuchLayer(*id))?;
         Ok(self.paths.diff(&record.cache_id))
+    }
+
+    /// The length of a layer's tar stream.
+    pub fn layer_tar_size(&self, id: &ChainId) -> Result<u64> {
+        let (split, path) = self.tar_split(id)?;
+        assemble::size(split).at("read", path)
+    }
+
+    /// Writes a layer's tar stream, byte for byte as it was registered.
+    pub fn write_layer_tar(&self, id: &ChainId, output: &mut dyn Write) -> Result<()> {
+        let (split, path) = self.tar_split(id)?;
+        assemble::write(split, &self.layer_dir(id)?, output).at("reproduce the layer of", path)
+    }
+
+    fn tar_split(&self, id: &ChainId) -> Result<(fs::File, PathBuf)> {
+        let path = self.paths.layer(id).join("tar-split.json.gz");
+        Ok((fs::File::open(&path).at("open", &path)?, path))
     }
 
     fn lease(&self, state: &mut State, id: ChainId, record: &LayerRecord) -> Layer {

@@ -7,6 +7,7 @@ mod images;
 mod layers;
 mod paths;
 mod references;
+mod remove;
 mod rw;
 mod sweep;
 
@@ -25,6 +26,7 @@ use crate::layer::in_user_namespace;
 pub use commit::CommitOptions;
 pub use images::ImageSummary;
 pub use layers::Layer;
+pub use remove::{ImageUser, Removed};
 pub use rw::RwLayer;
 
 use layers::LayerRecord;
@@ -64,6 +66,7 @@ impl Store {
             .map_err(|_| Error::InUse(data_root.clone()))?;
         let paths = Paths::new(data_root);
         paths.create()?;
+        paths.mark_backing_device();
         let mut state = State::default();
         sweep::temporaries(&paths)?;
         layers::load(&paths, &mut state)?;

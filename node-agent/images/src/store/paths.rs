@@ -36,6 +36,23 @@ impl Paths {
         Ok(())
     }
 
+    /// Makes `overlay2/backingFsBlockDev`, as Docker does. Nothing needs it, and a user namespace does not allow it.
+    pub(crate) fn mark_backing_device(&self) {
+        use rustix::fs::{CWD, FileType, Mode, mknodat};
+        use std::os::unix::fs::MetadataExt as _;
+        if let Ok(metadata) = fs::metadata(self.overlay()) {
+            let path = self.overlay().join("backingFsBlockDev");
+            // There already, or not allowed: both are well.
+            let _ = mknodat(
+                CWD,
+                &path,
+                FileType::BlockDevice,
+                Mode::from_raw_mode(0o600),
+                metadata.dev(),
+            );
+        }
+    }
+
     pub(crate) fn overlay(&self) -> PathBuf {
         self.root.join("overlay2")
     }

@@ -1,0 +1,241 @@
+//! What the engine's JSON looks like to a person: docker's tables, its `--format` templates with their placeholders and headings, its JSON lines.
+//! JSON and the present time in, text out.
+
+pub mod container;
+pub mod disk;
+mod engine;
+pub mod events;
+pub mod image;
+pub mod info;
+pub mod inspect;
+pub mod network;
+pub mod search;
+pub mod stats;
+mod text;
+pub mod version;
+pub mod volume;
+
+use crate::tabwriter::TabWriter;
+use engine::Template;
+use serde_json::{Map, Value};
+
+pub(in crate::cli) use text::epoch;
+pub use text::{ellipsis, go_json, short_id};
+
+/// The placeholders of one kind of object: their headings, and the name that Go's errors give the kind.
+#[derive(Clone, Copy, Debug)]
+pub struct Kind {
+    /// Placeholder and heading.
+    pub headings: &'static [(&'static str, &'static str)],
+    /// Such as `*formatter.ContainerContext`.
+    pub go_type: &'static str,
+}
+
+/// One object: placeholder names and values, sorted by name, and its labels for `.Label "name"`.
+#[derive(Clone, Debug, Default)]
+pub struct Row {
+    /// The placeholders.
+    pub fields: Map<String, Value>,
+    /// What `.Label` looks up.
+    pub labels: Map<String, Value>,
+}
+
+impl Row {
+    /// A row of these placeholders; they are put in order.
+    pub fn new(fields: impl IntoIterator<Item = (&'static str, String)>) -> Self {
+        Self::of(fields.into_iter().map(|(k, v)| (k, Value::String(v))))
+    }
+
+    /// A row of placeholders that need not be strings.
+    pub fn of(fields: impl IntoIterator<Item = (&'static str, Value)>) -> Self {
+        let mut fields: Vec<_> = fields.into_iter().map(|(k, v)| (k.to_owned(), v)).collect();
+        fields.sort_by(|a, b| a.0.cmp(&b.0));
+        Self {
+            fields: fields.into_iter().collect(),
+            labels: Map::new(),
+        }
+    }
+
+    /// The same row with labels.
+    #[must_use]
+    pub fn with_labels(mut self, labels: &Value) -> Self {
+        self.labels = labels.as_object().cloned().unwrap_or_default();
+        self
+    }
+}
+
+/// Writes rows by a format: `table …`, `json`, or a template. The format words of a command (`table`, `raw`) must have been replaced by their templates.
+///
+/// # Errors
+/// Go's text for a template that cannot be parsed or executed.
+pub fn write(format: &str, kind: &Kind, rows: &[Row]) -> Result<String, String> {
+    let table = format.strip_prefix("table");
+    let body = text::unescape(table.unwrap_or(format).trim_matches(' '));
+    let json = format == "json"
+        || (table.is_none() && matches!(body.replace(' ', "").as_str(), "{{json.}}"));
+    if json {
+        return Ok(rows
+            .iter()
+            .map(|r| go_json(&Value::Object(r.fields.clone()), true) + "\n")
+            .collect());
+    }
+    let pieces = text::simple(&body);
+    let mut out = String::new();
+    let template = match &pieces {
+        Some(_) => None,
+        None => Some(prepare(&body)?),
+    };
+    for row in rows {
+        match (&pieces, &template) {
+            (Some(pieces), _) => out += &fill(pieces, &row.fields, kind)?,
+            (None, Some(template)) => {
+                check_fields(&body, &row.fields, kind)?;
+                let value = with_labels(&body, &row.fields, |name| {
+                    row.labels.get(name).cloned().unwrap_or_else(|| "".into())
+                });
+                out += &template
+                    .render(&value)
+                    .map_err(|e| format!("template parsing error: {e}"))?;
+            }
+            (None, None) => {}
+        }
+        out.push('\n');
+    }
+    if table.is_none() {
+        return Ok(out);
+    }
+    let headings: Map<_, _> = kind
+        .headings
+        .iter()
+        .map(|(k, v)| ((*k).to_owned(), Value::from(*v)))
+        .collect();
+    let heading = match (&pieces, &template) {
+        (Some(pieces), _) => pieces
+            .iter()
+            .map(|p| match p {
+                text::Piece::Text(t) => (*t).to_owned(),
+                text::Piece::Field(f) => headings
+                    .get(*f)
+                    .and_then(Value::as_str)
+                    .unwrap_or("<no value>")
+                    .to_owned(),
+            })
+            .collect(),
+        (None, Some(template)) => {
+            let value = with_labels(&body, &headings, |name| text::label_heading(name).into());
+            template.render_header(&value).unwrap_or_default()
+        }
+        (None, None) => String::new(),
+    };
+    Ok(TabWriter::docker_table().format(&format!("{heading}\n{out}")))
+}
+
+fn fill(
+    pieces: &[text::Piece<'_>],
+    fields: &Map<String, Value>,
+    kind: &Kind,
+) -> Result<String, String> {
+    let mut out = String::new();
+    let mut at = 0;
+    for piece in pieces {
+        match piece {
+            text::Piece::Text(t) => {
+                out += t;
+                at += t.len();
+            }
+            text::Piece::Field(name) => {
+                match fields.get(*name) {
+                    Some(Value::String(s)) => out += s,
+                    Some(Value::Null) => out += "<nil>",
+                    Some(other) => out += &other.to_string(),
+                    None => return Err(no_field(name, at + 2, kind)),
+                }
+                at += name.len() + 5;
+            }
+        }
+    }
+    Ok(out)
+}
+
+fn no_field(name: &str, column: usize, kind: &Kind) -> String {
+    format!(
+        "template parsing error: template: :1:{column}: executing \"\" at <.{name}>: can't evaluate field {name} in type {}",
+        kind.go_type
+    )
+}
+
+/// Finds a placeholder that the kind does not have, as Go's check of methods would. Templates that move the dot are left to the template engine.
+fn check_fields(body: &str, fields: &Map<String, Value>, kind: &Kind) -> Result<(), String> {
+    if body.contains("range") || body.contains("with") {
+        return Ok(());
+    }
+    for (at, name) in text::placeholders(body) {
+        if name != "Label" && !fields.contains_key(name) {
+            return Err(no_field(name, at, kind));
+        }
+    }
+    Ok(())
+}
+
+/// `.Label "x"` is a call in docker; here the labels are a map and the call becomes an index.
+fn prepare(body: &str) -> Result<Template, String> {
+    Template::parse("", &body.replace(".Label ", "index .labels "))
+        .map_err(|e| format!("template parsing error: {e}"))
+}
+
+fn with_labels(body: &str, fields: &Map<String, Value>, label: impl Fn(&str) -> Value) -> Value {
+    let mut value = fields.clone();
+    if body.contains(".Label ") {
+        let names = body.split(".Label ").skip(1).filter_map(|rest| {
+            let rest = rest.trim_start();
+            let quote = rest.chars().next().filter(|c| matches!(c, '"' | '`'))?;
+            rest[1..].split(quote).next()
+        });
+        value.insert(
+            "labels".into(),
+            names
+                .map(|n| (n.to_owned(), label(n)))
+                .collect::<Map<_, _>>()
+                .into(),
+        );
+    }
+    Value::Object(value)
+}
+
+/// Whether a format uses a placeholder.
+pub fn uses(format: &str, placeholder: &str) -> bool {
+    // The JSON of the whole object uses all of them.
+    format.replace(' ', "").contains("{{json.}}")
+        || text::placeholders(format).any(|(_, name)| name == placeholder)
+}
+
+/// Checks a format as `docker ps` does before it asks the engine.
+///
+/// # Errors
+/// Go's text, in ps's frame.
+pub fn validate(format: &str, kind: &Kind, sample: &Row) -> Result<(), String> {
+    let body = text::unescape(
+        format
+            .strip_prefix("table")
+            .unwrap_or(format)
+            .trim_matches(' '),
+    );
+    if matches!(format, "json" | "table" | "raw") {
+        return Ok(());
+    }
+    prepare(&body)
+        .map_err(|e| e.replacen("template parsing error:", "failed to parse template:", 1))?;
+    write(format, kind, std::slice::from_ref(sample))
+        .map(|_| ())
+        .map_err(|e| {
+            let shift = if format.starts_with("table") {
+                format.len() - format["table".len()..].trim_start_matches(' ').len()
+            } else {
+                0
+            };
+            text::shift_column(
+                &e.replacen("template parsing error:", "failed to execute template:", 1),
+                shift,
+            )
+        })
+}

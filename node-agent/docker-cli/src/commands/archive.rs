@@ -1,0 +1,224 @@
+//! Commands that move whole archives: save, load, import, export.
+
+use super::Context;
+use crate::client::{Body, encode, encode_path, query};
+use crate::error::{Failure, go_io};
+use crate::pull::{self, Target};
+use crate::{output, terminal};
+use bytes::Bytes;
+use engine_wasm::reference;
+use http::{HeaderMap, HeaderValue, Method};
+use http_body_util::{BodyExt, StreamBody};
+use hyper::body::{Frame, Incoming};
+use std::io::{Read, Write};
+use std::path::Path;
+
+/// A request body that is read from a file or a pipe while it is sent.
+pub(crate) fn upload(mut source: impl Read + Send + 'static) -> Body {
+    let (sender, receiver) = tokio::sync::mpsc::channel::<std::io::Result<Frame<Bytes>>>(4);
+    std::thread::spawn(move || {
+        loop {
+            let mut buffer = vec![0; 64 * 1024];
+            let piece = match source.read(&mut buffer) {
+                Ok(0) => return,
+                Ok(n) => {
+                    buffer.truncate(n);
+                    Ok(Frame::data(Bytes::from(buffer)))
+                }
+                Err(e) if e.kind() == std::io::ErrorKind::Interrupted => continue,
+                Err(e) => Err(e),
+            };
+            let failed = piece.is_err();
+            if sender.blocking_send(piece).is_err() || failed {
+                return;
+            }
+        }
+    });
+    let stream = futures_util::stream::unfold(receiver, |mut receiver| async move {
+        Some((receiver.recv().await?, receiver))
+    });
+    BodyExt::boxed(StreamBody::new(stream))
+}
+
+fn open(path: &str) -> Result<std::fs::File, Failure> {
+    std::fs::File::open(path).map_err(|e| Failure::new(format!("open {path}: {}", go_io(&e))))
+}
+
+/// Writes an answer to a file (complete or not at all) or to standard output.
+async fn download(mut body: Incoming, path: &str) -> Result<(), Failure> {
+    if path.is_empty() {
+        while let Some(frame) = body.frame().await {
+            let frame = frame.map_err(|e| Failure::new(e.to_string()))?;
+            if let Some(data) = frame.data_ref() {
+                output::bytes(data);
+            }
+        }
+        return Ok(());
+    }
+    let wrong = |e: std::io::Error| Failure::new(format!("write {path}: {}", go_io(&e)));
+    let target = Path::new(path);
+    let special = std::fs::metadata(target).is_ok_and(|m| !m.is_file());
+    let partial = if special {
+        target.to_owned()
+    } else {
+        target.with_file_name(format!(".docker_temp_{}", std::process::id()))
+    };
+    let mut file = std::fs::File::create(&partial).map_err(wrong)?;
+    let result = async {
+        while let Some(frame) = body.frame().await {
+            let frame = frame.map_err(|e| Failure::new(e.to_string()))?;
+            if let Some(data) = frame.data_ref() {
+                file.write_all(data).map_err(wrong)?;
+            }
+        }
+        if special {
+            Ok(())
+        } else {
+            std::fs::rename(&partial, target).map_err(wrong)
+        }
+    }
+    .await;
+    if result.is_err() && !special {
+        let _ = std::fs::remove_file(&partial);
+    }
+    result
+}
+
+/// Checks that an output file can be written, before anything is asked of the engine.
+fn check_output(path: &str, verb: &str) -> Result<(), Failure> {
+    if path.is_empty() {
+        if terminal::stdout_is_terminal() {
+            return Err(Failure::new(
+                "cowardly refusing to save to a terminal. Use the -o flag or redirect",
+            ));
+        }
+        return Ok(());
+    }
+    let directory = Path::new(path)
+        .parent()
+        .filter(|d| !d.as_os_str().is_empty());
+    if let Some(missing) = directory.filter(|d| !d.is_dir()) {
+        return Err(Failure::new(format!(
+            "failed to {verb}: invalid output path: directory {:?} does not exist",
+            missing.display().to_string()
+        )));
+    }
+    if Path::new(path).is_dir() {
+        return Err(Failure::new(format!(
+            "failed to {verb}: invalid output path: {path:?} must be a regular file"
+        )));
+    }
+    Ok(())
+}
+
+/// `docker save`.
+pub(crate) async fn save(context: &Context) -> Result<u8, Failure> {
+    let args = &context.args;
+    let path = args.text_or_empty("output");
+    check_output(path, "save image")?;
+    let names: Vec<_> = args
+        .args
+        .iter()
+        .map(|n| format!("names={}", encode(n)))
+        .collect();
+    let body = context
+        .client
+        .open(
+            Method::GET,
+            &format!("/images/get?{}", names.join("&")),
+            None,
+        )
+        .await?
+        .into_body();
+    download(body, path).await.map(|()| 0)
+}
+
+/// `docker export`.
+pub(crate) async fn export(context: &Context) -> Result<u8, Failure> {
+    let path = context.args.text_or_empty("output");
+    check_output(path, "export container")?;
+    let body = context
+        .client
+        .open(
+            Method::GET,
+            &format!("/containers/{}/export", encode_path(context.first())),
+            None,
+        )
+        .await?
+        .into_body();
+    download(body, path).await.map(|()| 0)
+}
+
+fn tar_headers(kind: &'static str) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    headers.insert("content-type", HeaderValue::from_static(kind));
+    headers
+}
+
+/// `docker load`.
+pub(crate) async fn load(context: &Context) -> Result<u8, Failure> {
+    let args = &context.args;
+    let input = args.text_or_empty("input");
+    let body = if input.is_empty() {
+        if terminal::stdin_is_terminal() {
+            return Err(Failure::new(
+                "requested load from stdin, but stdin is empty",
+            ));
+        }
+        upload(std::io::stdin())
+    } else {
+        upload(open(input)?)
+    };
+    let quiet = args.switch("quiet") || !terminal::stdout_is_terminal();
+    let path = format!("/images/load?quiet={}", u8::from(quiet));
+    let answer = context
+        .client
+        .send(Method::POST, &path, tar_headers("application/x-tar"), body)
+        .await?;
+    let json = answer
+        .headers()
+        .get("content-type")
+        .is_some_and(|t| t.as_bytes().starts_with(b"application/json"));
+    if json {
+        pull::show(answer.into_body(), Target::Stdout).await?;
+    } else {
+        download(answer.into_body(), "").await?;
+    }
+    Ok(0)
+}
+
+/// `docker import`.
+pub(crate) async fn import(context: &Context) -> Result<u8, Failure> {
+    let args = &context.args;
+    let source = context.first();
+    let name = args.args.get(1).map(String::as_str).unwrap_or_default();
+    let url = ["http://", "https://", "ftp://"]
+        .iter()
+        .any(|p| source.starts_with(p));
+    let (body, from) = match source {
+        "-" => (upload(std::io::stdin()), "-"),
+        _ if url => (crate::client::empty(), source),
+        file => (upload(open(file)?), "-"),
+    };
+    if !name.is_empty() {
+        reference::parse_normalized(name).map_err(|e| Failure::new(e.to_string()))?;
+    }
+    let mut path = format!(
+        "/images/create{}",
+        query(&[
+            ("fromSrc", from),
+            ("message", args.text_or_empty("message")),
+            ("platform", &args.text_or_empty("platform").to_lowercase()),
+            ("repo", name)
+        ])
+    );
+    for change in args.list("change") {
+        path += &format!("&changes={}", encode(change));
+    }
+    let answer = context
+        .client
+        .send(Method::POST, &path, tar_headers("text/plain"), body)
+        .await?;
+    pull::show(answer.into_body(), Target::Stdout).await?;
+    Ok(0)
+}

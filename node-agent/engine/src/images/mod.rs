@@ -1,0 +1,257 @@
+//! Images as the API shows them, and what makes them: pull, import, commit. The store does the work.
+
+pub mod changes;
+pub mod commit;
+pub mod pull;
+pub mod remove;
+
+use std::collections::BTreeMap;
+
+use http::StatusCode;
+use serde_json::{Value, json};
+use slipway_images::{ChainId, Error as StoreError, Image, ImageId, ImageSummary, Reference, ResolveError};
+
+use crate::clock;
+use crate::engine::Engine;
+use crate::error::{Error, Result};
+use crate::filters::{Filters, label_matches};
+
+/// The store's errors with Docker's status codes.
+#[must_use]
+pub fn error_of(e: &StoreError) -> Error {
+    let status = match e {
+        StoreError::NoSuchImage(_) | StoreError::Resolve(ResolveError::NotFound(_)) => StatusCode::NOT_FOUND,
+        StoreError::InvalidReference(_) | StoreError::InvalidConfig(_) | StoreError::Archive(_) | StoreError::Resolve(_) => StatusCode::BAD_REQUEST,
+        StoreError::Conflict(_) => StatusCode::CONFLICT,
+        _ => StatusCode::INTERNAL_SERVER_ERROR,
+    };
+    Error::new(status, e.to_string())
+}
+
+/// Docker's sentence: a name gets its tag, an id stays as it is.
+#[must_use]
+pub fn no_such_image(name: &str) -> String {
+    match Reference::parse(name) {
+        Ok(r) if !name.starts_with("sha256:") => format!("No such image: {}", r.with_default_tag().familiar_string()),
+        _ => format!("No such image: {name}"),
+    }
+}
+
+/// Records an event about an image.
+pub fn event(engine: &Engine, action: &str, id: &ImageId, name: &str) {
+    let mut attributes: BTreeMap<String, String> = engine.store.image(id).map(|i| i.config.config.labels.clone()).unwrap_or_default();
+    attributes.insert("name".into(), name.to_owned());
+    engine.events.log("image", action, &id.to_string(), attributes);
+}
+
+/// `GET /images/json`.
+///
+/// # Errors
+/// For unknown filters.
+pub fn list(engine: &Engine, all: bool, filters: &Filters) -> Result<Vec<Value>> {
+    filters.check(&["dangling", "label", "label!", "before", "since", "reference", "until"])?;
+    let created_of = |key: &str| -> Result<Option<time::OffsetDateTime>> {
+        let Some(name) = filters.get(key).first() else { return Ok(None) };
+        let id = engine.store.resolve(name).map_err(|_| Error::not_found(no_such_image(name)))?;
+        Ok(clock::parse(&engine.store.image(&id)?.created))
+    };
+    let (before, since) = (created_of("before")?, created_of("since")?);
+    let dangling = filters.flag("dangling");
+    let mut users: BTreeMap<String, i64> = BTreeMap::new();
+    for container in engine.containers().all() {
+        *users.entry(container.data().record.image.clone()).or_default() += 1;
+    }
+    let mut list: Vec<(Option<time::OffsetDateTime>, Value)> = Vec::new();
+    for summary in engine.store.images() {
+        let image = &summary.image;
+        let created = clock::parse(&image.created);
+        let named = !summary.tags.is_empty() || !summary.digests.is_empty();
+        // Unnamed images that others are built on are intermediate, shown with --all only.
+        if !named && !all && !engine.store.children(&image.id).is_empty() {
+            continue;
+        }
+        let pattern_fits = |p: &String| summary.tags.iter().any(|t| reference_matches(t, p));
+        if dangling.is_some_and(|d| d != summary.tags.is_empty())
+            || before.is_some_and(|b| created >= Some(b))
+            || since.is_some_and(|s| created <= Some(s))
+            || (filters.has("reference") && !filters.get("reference").iter().any(pattern_fits))
+            || !filters.all(|k, v| k != "label" || label_matches(&image.config.config.labels, v))
+        {
+            continue;
+        }
+        list.push((created, summary_json(&summary, users.get(&image.id.to_string()).copied().unwrap_or(0))));
+    }
+    list.sort_by(|a, b| b.0.cmp(&a.0));
+    Ok(list.into_iter().map(|(_, v)| v).collect())
+}
+
+fn summary_json(s: &ImageSummary, containers: i64) -> Value {
+    let image = &s.image;
+    let names = |list: &[Reference]| list.iter().map(Reference::familiar_string).collect::<Vec<_>>();
+    let labels = &image.config.config.labels;
+    json!({
+        "Containers": containers, "Created": clock::parse(&image.created).map_or(0, time::OffsetDateTime::unix_timestamp),
+        "Id": image.id.to_string(), "Labels": if labels.is_empty() { Value::Null } else { json!(labels) },
+        "ParentId": s.parent.map(|p| p.to_string()).unwrap_or_default(), "RepoDigests": names(&s.digests), "RepoTags": names(&s.tags),
+        "SharedSize": -1, "Size": image.size,
+    })
+}
+
+/// `reference=PATTERN`: Go's `path.Match` against the name with or without its tag.
+fn reference_matches(reference: &Reference, pattern: &str) -> bool {
+    let (full, name) = (reference.familiar_string(), reference.familiar_name());
+    glob(pattern.as_bytes(), full.as_bytes()) || glob(pattern.as_bytes(), name.as_bytes())
+}
+
+fn glob(pattern: &[u8], text: &[u8]) -> bool {
+    match (pattern.first(), text.first()) {
+        (None, None) => true,
+        (Some(b'*'), _) => glob(&pattern[1..], text) || (text.first().is_some_and(|c| *c != b'/') && glob(pattern, &text[1..])),
+        (Some(b'?'), Some(c)) if *c != b'/' => glob(&pattern[1..], &text[1..]),
+        (Some(p), Some(c)) if p == c => glob(&pattern[1..], &text[1..]),
+        _ => false,
+    }
+}
+
+/// `GET /images/{name}/json`.
+///
+/// # Errors
+/// Docker's sentence for none.
+pub fn inspect(engine: &Engine, name: &str) -> Result<Value> {
+    let (id, image) = find(engine, name)?;
+    let summary = engine.store.images().into_iter().find(|s| s.image.id == id);
+    let names = |list: &[Reference]| list.iter().map(Reference::familiar_string).collect::<Vec<_>>();
+    let (tags, digests, parent) = summary.map_or_else(Default::default, |s| (names(&s.tags), names(&s.digests), s.parent.map(|p| p.to_string()).unwrap_or_default()));
+    let c = &image.config;
+    let config: crate::types::Config = serde_json::to_value(&c.config).and_then(crate::types::from_go_json).map_err(Error::internal)?;
+    let mut value = json!({
+        "Id": id.to_string(), "RepoTags": tags, "RepoDigests": digests, "Parent": parent, "Comment": c.comment.clone().unwrap_or_default(),
+        "Created": image.created, "DockerVersion": c.docker_version.clone().unwrap_or_default(), "Author": c.author.clone().unwrap_or_default(),
+        "Config": config, "Architecture": c.architecture, "Os": c.os, "Size": image.size,
+        "GraphDriver": { "Data": layer_dirs(engine, &image), "Name": "overlay2" },
+        "RootFS": { "Type": "layers", "Layers": image.layers.iter().map(ToString::to_string).collect::<Vec<_>>() },
+        "Metadata": { "LastTagTime": crate::types::NEVER },
+    });
+    if let Some(variant) = &c.variant {
+        value["Variant"] = json!(variant);
+    }
+    Ok(value)
+}
+
+fn layer_dirs(engine: &Engine, image: &Image) -> Value {
+    let mut dirs: Vec<String> = Vec::new();
+    for chain in ChainId::stack(&image.layers).iter().rev() {
+        let Ok(dir) = engine.store.layer_dir(chain) else { return Value::Null };
+        dirs.push(dir.to_string_lossy().into_owned());
+    }
+    let Some((upper, lower)) = dirs.split_first() else { return Value::Null };
+    let base = upper.trim_end_matches("/diff");
+    let mut data = json!({ "MergedDir": format!("{base}/merged"), "UpperDir": upper, "WorkDir": format!("{base}/work") });
+    if !lower.is_empty() {
+        data["LowerDir"] = json!(lower.join(":"));
+    }
+    data
+}
+
+/// `GET /images/{name}/history`.
+///
+/// # Errors
+/// Docker's sentence for none.
+pub fn history(engine: &Engine, name: &str) -> Result<Value> {
+    let (id, image) = find(engine, name)?;
+    let tags: Vec<String> = engine.store.references(&id).iter().filter(|r| r.tag().is_some()).map(Reference::familiar_string).collect();
+    let chain = ChainId::stack(&image.layers);
+    let (mut layer, mut out) = (0, Vec::new());
+    for step in &image.config.history {
+        let mut size = 0;
+        if !step.empty_layer {
+            size = chain.get(layer).and_then(|c| engine.store.layer(c)).map_or(0, |l| l.size);
+            layer += 1;
+        }
+        out.push(json!({
+            "Comment": step.comment.clone().unwrap_or_default(),
+            "Created": step.created.as_deref().and_then(clock::parse).map_or(0, time::OffsetDateTime::unix_timestamp),
+            "CreatedBy": step.created_by.clone().unwrap_or_default(), "Id": "<missing>", "Size": size, "Tags": null,
+        }));
+    }
+    out.reverse();
+    if let Some(first) = out.first_mut() {
+        first["Id"] = json!(id.to_string());
+        first["Tags"] = if tags.is_empty() { Value::Null } else { json!(tags) };
+    }
+    // Images made here on top of others are named as far as they are known.
+    let (mut parent, mut at) = (engine.store.parent(&id), 1);
+    while let (Some(p), Some(entry)) = (parent, out.get_mut(at)) {
+        entry["Id"] = json!(p.to_string());
+        let tags: Vec<String> = engine.store.references(&p).iter().filter(|r| r.tag().is_some()).map(Reference::familiar_string).collect();
+        if !tags.is_empty() {
+            entry["Tags"] = json!(tags);
+        }
+        (parent, at) = (engine.store.parent(&p), at + 1);
+    }
+    Ok(Value::Array(out))
+}
+
+/// Finds an image by what a client typed.
+///
+/// # Errors
+/// Docker's sentence for none.
+pub fn find(engine: &Engine, name: &str) -> Result<(ImageId, std::sync::Arc<Image>)> {
+    let id = crate::containers::create::resolve_image(engine, name)?;
+    Ok((id, engine.store.image(&id)?))
+}
+
+/// `POST /images/{name}/tag`.
+///
+/// # Errors
+/// For an unknown image and a name that is none.
+pub fn tag(engine: &Engine, name: &str, repo: &str, tag: &str) -> Result<()> {
+    let (id, _) = find(engine, name)?;
+    let reference = new_name(repo, tag)?;
+    engine.store.tag(&reference, &id)?;
+    event(engine, "tag", &id, &reference.familiar_string());
+    Ok(())
+}
+
+/// A name to give: `repo`, and `tag` unless `repo` has one.
+///
+/// # Errors
+/// Docker's sentences for bad references.
+pub fn new_name(repo: &str, tag: &str) -> Result<Reference> {
+    let reference = Reference::parse(repo).map_err(|_| Error::bad("invalid reference format"))?;
+    if reference.digest().is_some() {
+        return Err(Error::bad("refusing to create a tag with a digest reference"));
+    }
+    if tag.is_empty() {
+        return Ok(reference.with_default_tag());
+    }
+    let full = Reference::parse(&format!("{}:{tag}", reference.familiar_name()));
+    full.map_err(|_| Error::bad("invalid tag format"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn unknown_names_get_a_tag_in_the_sentence() {
+        assert_eq!(no_such_image("nope"), "No such image: nope:latest");
+        assert_eq!(no_such_image("a/b:1"), "No such image: a/b:1");
+        let id = format!("sha256:{}", "0".repeat(64));
+        assert_eq!(no_such_image(&id), format!("No such image: {id}"));
+    }
+
+    #[test]
+    fn reference_patterns_do_not_cross_slashes() {
+        let r = Reference::parse("alpine:3.10").unwrap();
+        assert!(reference_matches(&r, "alp*") && reference_matches(&r, "alpine:3.?0") && !reference_matches(&r, "*:4*"));
+        assert!(!glob(b"*", b"a/b"));
+    }
+
+    #[test]
+    fn names_to_give() {
+        assert_eq!(new_name("a", "").unwrap().familiar_string(), "a:latest");
+        assert_eq!(new_name("a", "v1").unwrap().familiar_string(), "a:v1");
+        assert!(new_name("A", "").is_err() && new_name("a", "b c").is_err());
+    }
+}

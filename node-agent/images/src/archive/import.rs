@@ -1,0 +1,55 @@
+//! `docker import`: an image of one layer from the archive of a root file system.
+
+use std::collections::BTreeMap;
+use std::io::Read;
+
+use serde_json::{Value, json};
+
+use crate::digest::ImageId;
+use crate::error::{Error, Result};
+use crate::store::Store;
+
+/// What the image of an import says besides its layer.
+#[derive(Debug, Clone, Default)]
+pub struct ImportOptions {
+    /// `config` of the new image, finished: changes of `--change` are applied.
+    pub config: Value,
+    /// `--message`; Docker's default is `Imported from -`.
+    pub message: String,
+    /// RFC 3339 with nanoseconds.
+    pub created: String,
+    /// The engine's version.
+    pub docker_version: String,
+}
+
+impl Store {
+    /// Makes an image of a root file system's archive (plain, gzip or zstd). A failure leaves nothing.
+    pub fn import(&self, archive: impl Read, options: &ImportOptions) -> Result<ImageId> {
+        let layer = self.register_layer(None, archive, None)?;
+        let image: BTreeMap<&str, Value> = BTreeMap::from([
+            ("architecture", json!("amd64")),
+            ("comment", json!(options.message)),
+            ("config", options.config.clone()),
+            ("created", json!(options.created)),
+            ("docker_version", json!(options.docker_version)),
+            (
+                "history",
+                json!([{"created": options.created, "comment": options.message}]),
+            ),
+            ("os", json!("linux")),
+            (
+                "rootfs",
+                json!({"type": "layers", "diff_ids": [layer.diff_id]}),
+            ),
+        ]);
+        let raw =
+            serde_json::to_vec(&image).map_err(|error| Error::InvalidConfig(error.to_string()))?;
+        let made = self.create_image(&raw);
+        let chain = layer.chain_id;
+        drop(layer);
+        if made.is_err() {
+            self.release_layers(&[chain])?;
+        }
+        made
+    }
+}

@@ -1,0 +1,164 @@
+//! An archive kept in a nameless file with an index of its entries. Nothing is unpacked by name, so a hostile archive has no
+//! path to write to.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::{self, BufWriter, Read, Seek as _, Write};
+use std::os::unix::fs::FileExt as _;
+
+use crate::layer::stream::decompress;
+use crate::layer::tar_reader::{Kind, TarReader};
+use crate::layer::tar_split::Splitter;
+
+/// Links in an archive that lead to links are followed this far.
+const MAX_LINKS: usize = 8;
+/// An image archive has a handful of entries a layer.
+const MAX_ENTRIES: usize = 100_000;
+
+enum Place {
+    Data { offset: u64, size: u64 },
+    Link(String),
+}
+
+/// The archive, ready to be read in any order.
+pub(crate) struct Spool {
+    file: File,
+    places: HashMap<String, Place>,
+}
+
+impl Spool {
+    /// Reads a tar archive (plain, gzip or zstd) to its end, keeping the files' contents in `file`.
+    pub(crate) fn read(archive: impl Read, file: File) -> io::Result<Self> {
+        let input = io::BufReader::with_capacity(256 * 1024, decompress(archive)?);
+        let mut reader = TarReader::new(input, Splitter::none());
+        let mut output = BufWriter::with_capacity(256 * 1024, file);
+        let mut places = HashMap::new();
+        let mut offset = 0;
+        while let Some(entry) = reader.next_entry()? {
+            let Some(name) = clean("", &entry.path) else {
+                return Err(io::Error::other(format!(
+                    "invalid archive: {:?} leads out of it",
+                    text(&entry.path)
+                )));
+            };
+            if places.len() >= MAX_ENTRIES {
+                return Err(io::Error::other(format!(
+                    "invalid archive: more than {MAX_ENTRIES} entries"
+                )));
+            }
+            let place = match entry.kind {
+                Kind::File if entry.sparse.is_none() => {
+                    reader.payload(&entry, |chunk| output.write_all(chunk))?;
+                    let place = Place::Data {
+                        offset,
+                        size: entry.stored,
+                    };
+                    offset += entry.stored;
+                    Some(place)
+                }
+                Kind::Symlink => {
+                    let dir = name.rsplit_once('/').map_or("", |(dir, _)| dir);
+                    clean(dir, &entry.link).map(Place::Link)
+                }
+                Kind::Hardlink => clean("", &entry.link).map(Place::Link),
+                _ => {
+                    reader.payload_part(entry.stored, |_| Ok(()))?;
+                    None
+                }
+            };
+            reader.finish_entry()?;
+            if let Some(place) = place {
+                places.insert(name, place);
+            }
+        }
+        let mut file = output
+            .into_inner()
+            .map_err(io::IntoInnerError::into_error)?;
+        file.rewind()?;
+        Ok(Self { file, places })
+    }
+
+    /// A file of the archive.
+    pub(crate) fn open(&self, name: &str) -> Option<Part<'_>> {
+        let mut name = clean("", name.as_bytes())?;
+        for _ in 0..MAX_LINKS {
+            match self.places.get(&name)? {
+                Place::Data { offset, size } => {
+                    return Some(Part {
+                        file: &self.file,
+                        at: *offset,
+                        end: offset + size,
+                    });
+                }
+                Place::Link(target) => name.clone_from(target),
+            }
+        }
+        None
+    }
+
+    /// A small file of the archive, whole.
+    pub(crate) fn small(&self, name: &str) -> io::Result<Option<Vec<u8>>> {
+        const LIMIT: u64 = 16 << 20;
+        let Some(mut part) = self.open(name) else {
+            return Ok(None);
+        };
+        if part.len() > LIMIT {
+            return Err(io::Error::other(format!(
+                "invalid archive: {name} is longer than {LIMIT} bytes"
+            )));
+        }
+        let mut content = Vec::new();
+        part.read_to_end(&mut content)?;
+        Ok(Some(content))
+    }
+}
+
+fn text(path: &[u8]) -> String {
+    String::from_utf8_lossy(path).into_owned()
+}
+
+/// `path` as seen from `dir`, without `.` and `..`; `None` when it leads out.
+fn clean(dir: &str, path: &[u8]) -> Option<String> {
+    let path = std::str::from_utf8(path).ok()?;
+    let mut parts: Vec<&str> = if path.starts_with('/') {
+        Vec::new()
+    } else {
+        dir.split('/').collect()
+    };
+    parts.retain(|part| !part.is_empty());
+    for part in path.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => {
+                parts.pop()?;
+            }
+            part => parts.push(part),
+        }
+    }
+    Some(parts.join("/"))
+}
+
+/// One file of the archive being read.
+pub(crate) struct Part<'a> {
+    file: &'a File,
+    at: u64,
+    end: u64,
+}
+
+impl Part<'_> {
+    /// Bytes that are left.
+    pub(crate) fn len(&self) -> u64 {
+        self.end - self.at
+    }
+}
+
+impl Read for Part<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let length = buffer
+            .len()
+            .min(usize::try_from(self.len()).unwrap_or(usize::MAX));
+        let read = self.file.read_at(&mut buffer[..length], self.at)?;
+        self.at += read as u64;
+        Ok(read)
+    }
+}
