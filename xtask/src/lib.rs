@@ -1,5 +1,6 @@
 //! The steps behind the commands of xtask, one module a subject. Nothing here is part of what a server runs; it builds, starts and tests it.
 
+pub mod bench;
 pub mod build;
 pub mod clean;
 pub mod layout;

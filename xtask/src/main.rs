@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use xtask::layout::Layout;
 use xtask::setup::{self, Purpose};
-use xtask::{build, clean, serve, test};
+use xtask::{bench, build, clean, serve, test};
 
 #[derive(Parser)]
 #[command(name = "cargo xtask", about = "Builds, serves and tests Slipway.")]
@@ -36,6 +36,8 @@ enum Command {
     },
     /// Set everything up and run every test.
     Test,
+    /// Measure ourselves against other container tools on this machine.
+    Bench,
     /// Remove what xtask made: node image, library, binary, data (not cargo's own output).
     Clean,
 }
@@ -51,6 +53,7 @@ fn main() -> ExitCode {
             setup::run(&layout, purpose)
         }
         Command::Test => test::run(&layout),
+        Command::Bench => bench::run(&layout),
         Command::Clean => clean::run(&layout),
     };
     match result {
