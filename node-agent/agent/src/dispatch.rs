@@ -9,6 +9,8 @@ type Program = fn(Vec<OsString>) -> ExitCode;
 /// Every program: name, one line for the help text, entry point.
 const PROGRAMS: &[(&str, &str, Program)] = &[
     ("serve", "the site, its API and the nodes of this host", crate::serve::main),
+    ("engine", "the Docker engine", slipway_engine::cli::main),
+    ("shim", "holds one container's terminal and exit code for the engine", slipway_engine::shim::main),
     ("docker", "the docker command line", slipway_docker_cli::main),
     ("runtime", "an OCI runtime, with runc's command line", slipway_runtime::cli::main),
     ("library", "the starter images for nodes", crate::library::main),
