@@ -37,15 +37,12 @@ pub(super) fn run<'a>(options: &Options, name: &str, args: &[Value<'a>]) -> Resu
         {
             return Ok(text.to_vec());
         }
-        // A missing value is shown, as an action would show it.
+        // What is nil is shown as an action would show it, and as a string.
         let shown: Vec<Arg<'_>> = args
             .iter()
-            .map(|value| {
-                if value.is_valid() {
-                    value.to_arg(options)
-                } else {
-                    Arg::Nil
-                }
+            .map(|value| match value.data {
+                Data::Nil => Arg::Str(Cow::Borrowed(b"<no value>"), "string"),
+                _ => value.to_arg(options),
             })
             .collect();
         Ok(sprint(&shown, limit)?)
@@ -172,6 +169,10 @@ fn slice<'a>(item: Value<'a>, indexes: &[Value<'a>]) -> Result<Value<'a>> {
     };
     let mut bounds = [0, length, length];
     for (bound, index) in bounds.iter_mut().zip(indexes) {
+        if index.in_interface {
+            // Go's `slice`, unlike `index`, does not look into the interface.
+            return Err("cannot index slice/array with type interface {}".into());
+        }
         *bound = position(index, length)?;
     }
     let [from, to, cap] = bounds;

@@ -24,6 +24,9 @@ pub(super) fn call<'a>(
         _ => 0,
     };
     match name {
+        "json" if matches!(first.data, Data::Complex(..)) => {
+            return Err("json: unsupported type: complex128".into());
+        }
         "json" => return Ok(Value::string(encode(first, options.key_order))),
         "join" => return join(options, first, text(args.get(1))).map(Value::string),
         _ => {}

@@ -35,7 +35,7 @@ pub(super) fn encode(value: &Value<'_>, order: KeyOrder) -> Vec<u8> {
         Data::Int(n, _) => out.extend_from_slice(n.to_string().as_bytes()),
         Data::Uint(n, _) => out.extend_from_slice(n.to_string().as_bytes()),
         Data::Float(f) => out.extend_from_slice(float(*f).as_bytes()),
-        // encoding/json has no complex numbers; docker would stop here.
+        // encoding/json has no complex numbers; the caller has refused them.
         Data::Complex(..) => out.extend_from_slice(b"null"),
         Data::Bytes(text) => string(&mut out, text),
         Data::NumberText(text) => out.extend_from_slice(text.as_bytes()),

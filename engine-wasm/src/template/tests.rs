@@ -215,7 +215,7 @@ fn endless_templates_are_stopped() {
         "output is longer than",
     );
     stopped(
-        &format!("{{{{printf \"{}\" 1}}}}", "%[1]1000000d".repeat(20)),
+        &format!("{{{{printf \"{}\" 1}}}}", "%1000000[1]d".repeat(20)),
         "output is longer than",
     );
     stopped(&"{{if 1}}".repeat(5000), "max expression depth exceeded");
