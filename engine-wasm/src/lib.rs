@@ -4,4 +4,5 @@ pub mod cli;
 mod golang;
 pub mod reference;
 pub mod tabwriter;
+pub mod template;
 pub mod units;

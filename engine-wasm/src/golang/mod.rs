@@ -3,4 +3,6 @@
 
 pub(crate) mod float;
 pub(crate) mod parse;
+pub(crate) mod printf;
 pub(crate) mod quote;
+pub(crate) mod verbs;
