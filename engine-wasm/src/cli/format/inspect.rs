@@ -70,7 +70,7 @@ impl Format {
 }
 
 /// Renders by the names in the JSON; where those do not fit, by the names that the fields have in Go (`.ID` for `Id`).
-fn render(template: &Template, object: &Value) -> Result<String, String> {
+fn render(template: &Template, object: &Value) -> Result<String, crate::template::Error> {
     template.render_strict(object).or_else(|error| {
         let mut aliased = object.clone();
         if let Some(map) = aliased.as_object_mut() {

@@ -228,11 +228,9 @@ pub fn validate(format: &str, kind: &Kind, sample: &Row) -> Result<(), String> {
     write(format, kind, std::slice::from_ref(sample))
         .map(|_| ())
         .map_err(|e| {
-            let shift = if format.starts_with("table") {
-                format.len() - format["table".len()..].trim_start_matches(' ').len()
-            } else {
-                0
-            };
+            let shift = format
+                .strip_prefix("table")
+                .map_or(0, |rest| format.len() - rest.trim_start_matches(' ').len());
             text::shift_column(
                 &e.replacen("template parsing error:", "failed to execute template:", 1),
                 shift,

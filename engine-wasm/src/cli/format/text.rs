@@ -268,7 +268,7 @@ mod tests {
     fn placeholders_are_those_of_the_dot() {
         let found: Vec<_> =
             placeholders("x.Y {{.A}} {{ upper .B | printf \".C\" }} {{$x.D}}{{.E.F}}").collect();
-        assert_eq!(found, [(6, "A"), (20, "B"), (53, "E")]);
+        assert_eq!(found, [(6, "A"), (20, "B"), (50, "E")]);
     }
 
     #[test]
