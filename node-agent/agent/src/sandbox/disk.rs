@@ -14,11 +14,11 @@ use std::{
 
 use super::{Error, Result, at};
 
-const LOOP_CTL_GET_FREE: libc::c_ulong = 0x4C82;
-const LOOP_CONFIGURE: libc::c_ulong = 0x4C0A;
-const LOOP_CLR_FD: libc::c_ulong = 0x4C01;
+const LOOP_CTL_GET_FREE: libc::Ioctl = 0x4C82;
+const LOOP_CONFIGURE: libc::Ioctl = 0x4C0A;
+const LOOP_CLR_FD: libc::Ioctl = 0x4C01;
 const LO_FLAGS_AUTOCLEAR: u32 = 4;
-const FICLONE: libc::c_ulong = 0x4004_9409;
+const FICLONE: libc::Ioctl = 0x4004_9409;
 
 /// `struct loop_info64` of linux/loop.h.
 #[repr(C)]
