@@ -69,7 +69,10 @@ impl Listener {
             Address::Unix(path) => {
                 let fail = |e: std::io::Error| Error::internal(format!("listening on {}: {e}", path.display()));
                 if std::os::unix::net::UnixStream::connect(path).is_ok() {
-                    return Err(Error::internal(format!("listening on {}: another engine answers there", path.display())));
+                    return Err(Error::internal(format!(
+                        "listening on {}: another engine answers there",
+                        path.display()
+                    )));
                 }
                 let _ = std::fs::remove_file(path);
                 if let Some(dir) = path.parent() {
