@@ -257,7 +257,7 @@ pub struct Mount {
 }
 
 /// Paths that Docker hides in a container that is not privileged.
-pub const MASKED_PATHS: &[&str] = &[
+pub(crate) const MASKED_PATHS: &[&str] = &[
     "/proc/asound",
     "/proc/acpi",
     "/proc/interrupts",
@@ -273,7 +273,7 @@ pub const MASKED_PATHS: &[&str] = &[
 ];
 
 /// Paths that Docker makes read-only in a container that is not privileged.
-pub const READONLY_PATHS: &[&str] = &["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"];
+pub(crate) const READONLY_PATHS: &[&str] = &["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"];
 
 impl HostConfig {
     /// Fills in what moby fills in at creation: network, IPC and cgroup-namespace modes, runtime, `/dev/shm`, masks.
