@@ -177,7 +177,7 @@ fn failures_have_dockers_words_and_exit_codes() {
     assert_eq!(lab.fails(&["run", "--rm", "alpine", "/etc"]).0, Some(126));
     assert_eq!(lab.fails(&["run", "--rm", "alpine", "sh", "-c", "exit 7"]).0, Some(7));
     assert!(
-        lab.fails(&["run", "--name", "gone", "alpine"])
+        lab.fails(&["run", "--name", "gone", "alpine", "true"])
             .1
             .contains("The container name \"/gone\" is already in use by container")
     );

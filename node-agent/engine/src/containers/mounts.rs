@@ -310,7 +310,7 @@ mod tests {
 
     #[test]
     fn one_destination_is_mounted_once() {
-        let host = HostConfig { binds: Some(vec!["/a:/x".into(), "b:/x".into()]), ..HostConfig::default() };
+        let host = HostConfig { binds: Some(vec!["/a:/x".into(), "data:/x".into()]), ..HostConfig::default() };
         assert_eq!(wanted(&host, std::iter::empty()).unwrap_err().message, "Duplicate mount point: /x");
         let host = HostConfig { binds: Some(vec!["/a:/x".into()]), ..HostConfig::default() };
         assert_eq!(wanted(&host, ["/x".to_owned()].into_iter()).unwrap().len(), 1, "the image's volume gives way");
