@@ -45,7 +45,7 @@ pub fn list(engine: &Arc<Engine>, query: &Query) -> Result<Vec<Value>> {
         code.parse::<i32>().map_err(|_| Error::bad(format!("invalid filter 'exited={code}'")))?;
     }
     let mut all: Vec<(String, Arc<Container>)> = engine.all_containers().into_iter().map(with_creation).collect();
-    all.sort_by(|a, b| clock::parse(&b.0).cmp(&clock::parse(&a.0)));
+    all.sort_by_key(|(created, _)| std::cmp::Reverse(clock::parse(created)));
     let created_of = |key: &str| -> Result<Option<String>> {
         let first = filters.get(key).first();
         first.map(|name| engine.container(name).map(|c| c.data().record.created.clone())).transpose()

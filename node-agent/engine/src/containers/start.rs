@@ -40,10 +40,8 @@ pub async fn start(engine: &Arc<Engine>, container: &Arc<Container>) -> Result<(
     let outcome = launch(engine, container).await;
     if let Err(error) = &outcome {
         let remove = container.data().host.auto_remove;
-        if remove {
-            if let Err(e) = super::remove::dispose(engine, container, true).await {
-                tracing::warn!("removing container {} after a failed start: {e}", container.id);
-            }
+        if remove && let Err(e) = super::remove::dispose(engine, container, true).await {
+            tracing::warn!("removing container {} after a failed start: {e}", container.id);
         }
         drop(guard);
         return Err(error.clone());

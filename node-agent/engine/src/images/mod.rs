@@ -85,7 +85,7 @@ pub fn list(engine: &Engine, all: bool, filters: &Filters) -> Result<Vec<Value>>
         }
         list.push((created, summary_json(&summary, users.get(&image.id.to_string()).copied().unwrap_or(0))));
     }
-    list.sort_by(|a, b| b.0.cmp(&a.0));
+    list.sort_by_key(|(created, _)| std::cmp::Reverse(*created));
     Ok(list.into_iter().map(|(_, v)| v).collect())
 }
 
