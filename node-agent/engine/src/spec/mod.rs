@@ -171,7 +171,7 @@ pub fn generate(input: &Input<'_>) -> Result<Value> {
     sysctls.extend(host.sysctls.iter().map(|(k, v)| (k.clone(), json!(v))));
     linux.insert("sysctl".into(), Value::Object(sysctls));
     let mut spec = json!({
-        "ociVersion": "1.2.0",
+        "ociVersion": "1.0.2",
         "process": process(input)?,
         "root": { "path": input.rootfs, "readonly": host.readonly_rootfs },
         "mounts": mounts::mounts(input),
