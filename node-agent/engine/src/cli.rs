@@ -65,14 +65,20 @@ pub fn main(args: Vec<OsString>) -> ExitCode {
 }
 
 fn run(options: Options) -> Result<()> {
-    let filter = tracing_subscriber::EnvFilter::try_new(&options.log_level).map_err(|e| Error::bad(format!("--log-level: {e}")))?;
+    let filter = tracing_subscriber::EnvFilter::try_new(&options.log_level)
+        .map_err(|e| Error::bad(format!("--log-level: {e}")))?;
     // A second subscriber in one process (tests) is no error.
     let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).try_init();
     let addresses = options.hosts.iter().map(|h| Address::parse(h)).collect::<Result<Vec<_>>>()?;
     let exec_root = absolute(&options.exec_root)?;
     let runtime = match options.runtime {
         Some(program) => RuntimeCommand { program, args: vec![], root: exec_root.join("runtime") },
-        None => RuntimeCommand { program: std::env::current_exe()?, args: vec!["runtime".into()], root: exec_root.join("runtime") },
+        // This very program, even if its file is replaced while it runs.
+        None => RuntimeCommand {
+            program: "/proc/self/exe".into(),
+            args: vec!["runtime".into()],
+            root: exec_root.join("runtime"),
+        },
     };
     let config = EngineConfig {
         data_root: absolute(&options.data_root)?,
@@ -95,7 +101,8 @@ fn run(options: Options) -> Result<()> {
         let listeners = addresses.iter().map(api::Listener::bind).collect::<Result<Vec<_>>>()?;
         crate::containers::restore::restore(&engine).await?;
         if let Some(path) = &options.pidfile {
-            std::fs::write(path, format!("{}\n", std::process::id())).map_err(|e| Error::internal(format!("writing {}: {e}", path.display())))?;
+            std::fs::write(path, format!("{}\n", std::process::id()))
+                .map_err(|e| Error::internal(format!("writing {}: {e}", path.display())))?;
         }
         for (listener, address) in listeners.into_iter().zip(&options.hosts) {
             eprintln!("API listen on {address}");

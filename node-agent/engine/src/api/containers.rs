@@ -50,7 +50,8 @@ async fn create_one(State(engine): Engined, params: Params, body: Bytes) -> Resu
     let invalid = |e: serde_json::Error| Error::bad(format!("invalid JSON: {e}"));
     let take = |value: &mut Value, key: &str| value.as_object_mut().and_then(|m| m.remove(key));
     let host = take(&mut value, "HostConfig").map(crate::types::from_go_json).transpose().map_err(invalid)?;
-    let networking = take(&mut value, "NetworkingConfig").map(crate::types::from_go_json).transpose().map_err(invalid)?;
+    let networking =
+        take(&mut value, "NetworkingConfig").map(crate::types::from_go_json).transpose().map_err(invalid)?;
     let config = crate::types::from_go_json(value).map_err(invalid)?;
     let name = Some(params.get("name").to_owned()).filter(|n| !n.is_empty());
     let request = Create { name, config, host: host.unwrap_or_default(), networking: networking.unwrap_or_default() };
@@ -103,7 +104,8 @@ async fn changes(State(engine): Engined, Path(id): Path<String>) -> Result<Json<
     let container = engine.container(&id)?;
     blocking(move || {
         let changes = engine.store.changes(&container.id)?;
-        let list: Vec<Value> = changes.iter().map(|c| json!({ "Path": c.path.to_string_lossy(), "Kind": c.kind as u8 })).collect();
+        let list: Vec<Value> =
+            changes.iter().map(|c| json!({ "Path": c.path.to_string_lossy(), "Kind": c.kind as u8 })).collect();
         Ok(Json(if list.is_empty() { Value::Null } else { Value::Array(list) }))
     })
     .await
@@ -160,8 +162,18 @@ async fn update_one(State(engine): Engined, Path(id): Path<String>, body: Bytes)
         // Only what the request gives a value other than zero is changed.
         let mut merged = serde_json::to_value(&container.data().host).map_err(Error::internal)?;
         const KEYS: &[&str] = &[
-            "CpuShares", "Memory", "NanoCpus", "BlkioWeight", "CpuPeriod", "CpuQuota", "CpusetCpus", "CpusetMems", "MemoryReservation",
-            "MemorySwap", "PidsLimit", "RestartPolicy",
+            "CpuShares",
+            "Memory",
+            "NanoCpus",
+            "BlkioWeight",
+            "CpuPeriod",
+            "CpuQuota",
+            "CpusetCpus",
+            "CpusetMems",
+            "MemoryReservation",
+            "MemorySwap",
+            "PidsLimit",
+            "RestartPolicy",
         ];
         for key in KEYS {
             let value = &asked[*key];

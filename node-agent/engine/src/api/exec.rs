@@ -56,13 +56,22 @@ async fn start(State(engine): Engined, Path(id): Path<String>, mut request: Requ
     let hijack = Hijack::new(&mut request)?;
     let tty = exec.config.tty;
     let keys = if tty && exec.config.attach_stdin { parse_keys(&exec.config.detach_keys)? } else { Vec::new() };
-    let stream = exec::start(&engine, &exec, options.console_size, true).await?;
+    let (stream, first) = match exec::start(&engine, &exec, options.console_size, true).await {
+        Ok(stream) => (stream, Vec::new()),
+        // As moby: the stream is taken over before the command is tried, and what is wrong with it is told there.
+        Err(e) if e.status == StatusCode::BAD_REQUEST && hijack.asked() => {
+            let text = format!("{}\r\n", e.message);
+            let first = if tty { text.into_bytes() } else { crate::logs::frame(1, text.as_bytes()) };
+            (tokio::net::UnixStream::pair()?.0, first)
+        }
+        Err(e) => return Err(e),
+    };
     if !hijack.asked() {
         return Ok(hijack.plain(stream, tty, Vec::new()));
     }
     let container = engine.container(&exec.container)?;
     let (e, id) = (engine.clone(), exec.id.clone());
-    Ok(hijack.connect(stream, tty, Vec::new(), keys, move || container.event(&e, "exec_detach", &[("execID", id)])))
+    Ok(hijack.connect(stream, tty, first, keys, move || container.event(&e, "exec_detach", &[("execID", id)])))
 }
 
 async fn resize(State(engine): Engined, Path(id): Path<String>, params: Params) -> Result<StatusCode> {

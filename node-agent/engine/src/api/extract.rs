@@ -17,7 +17,8 @@ impl<S: Send + Sync> axum::extract::FromRequestParts<S> for Params {
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut http::request::Parts, _: &S) -> Result<Self> {
-        let pairs = axum::extract::Query::<Vec<(String, String)>>::try_from_uri(&parts.uri).map_err(|e| Error::bad(e.to_string()))?;
+        let pairs = axum::extract::Query::<Vec<(String, String)>>::try_from_uri(&parts.uri)
+            .map_err(|e| Error::bad(e.to_string()))?;
         let mut map: HashMap<String, Vec<String>> = HashMap::new();
         for (key, value) in pairs.0 {
             map.entry(key).or_default().push(value);
@@ -74,7 +75,8 @@ pub(crate) fn json<T: DeserializeOwned>(bytes: &Bytes) -> Result<T> {
     if bytes.is_empty() {
         return Err(Error::bad("invalid JSON: got EOF while reading request body"));
     }
-    let value: Value = serde_json::from_slice(bytes).map_err(|e| Error::bad(format!("invalid JSON: {}", go_words(bytes, &e))))?;
+    let value: Value =
+        serde_json::from_slice(bytes).map_err(|e| Error::bad(format!("invalid JSON: {}", go_words(bytes, &e))))?;
     if !value.is_object() {
         let kind = match value {
             Value::Array(_) => "array",
@@ -83,7 +85,9 @@ pub(crate) fn json<T: DeserializeOwned>(bytes: &Bytes) -> Result<T> {
             Value::Bool(_) => "bool",
             _ => return Err(Error::bad("invalid JSON: expected an object, got null")),
         };
-        return Err(Error::bad(format!("invalid JSON: json: cannot unmarshal {kind} into Go value of type container.CreateRequest")));
+        return Err(Error::bad(format!(
+            "invalid JSON: json: cannot unmarshal {kind} into Go value of type container.CreateRequest"
+        )));
     }
     crate::types::from_go_json(value).map_err(|e| Error::bad(format!("invalid JSON: {e}")))
 }
@@ -100,7 +104,10 @@ fn go_words(bytes: &Bytes, e: &serde_json::Error) -> String {
     // serde counts lines and columns from one; Go names the character.
     let line = bytes.split(|b| *b == b'\n').nth(e.line().saturating_sub(1)).unwrap_or_default();
     match line.get(e.column().saturating_sub(1)) {
-        Some(c) if e.line() == 1 && bytes.iter().position(|b| !b.is_ascii_whitespace()) == Some(e.column().saturating_sub(1)) => {
+        Some(c)
+            if e.line() == 1
+                && bytes.iter().position(|b| !b.is_ascii_whitespace()) == Some(e.column().saturating_sub(1)) =>
+        {
             format!("invalid character '{}' looking for beginning of value", char::from(*c))
         }
         _ => e.to_string(),
@@ -114,7 +121,7 @@ mod tests {
     #[test]
     fn bad_bodies_get_gos_words() {
         let error = |text: &'static str| json::<Value>(&Bytes::from_static(text.as_bytes())).unwrap_err().message;
-        assert_eq!(error("nonsense"), "invalid JSON: invalid character 'n' looking for beginning of value");
+        assert_eq!(error("hello"), "invalid JSON: invalid character 'h' looking for beginning of value");
         assert_eq!(error("{\"a\":"), "invalid JSON: unexpected EOF");
         assert_eq!(error(""), "invalid JSON: got EOF while reading request body");
         assert!(error("[]").contains("cannot unmarshal array"));

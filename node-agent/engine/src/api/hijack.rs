@@ -46,7 +46,14 @@ impl Hijack {
 
     /// Answers 101 and copies between client and shim in the background; `first` goes to the client before anything else.
     /// `on_detach` is called when the client typed the detach keys.
-    pub(crate) fn connect(self, shim: UnixStream, tty: bool, first: Vec<u8>, keys: Vec<u8>, on_detach: impl FnOnce() + Send + 'static) -> Response {
+    pub(crate) fn connect(
+        self,
+        shim: UnixStream,
+        tty: bool,
+        first: Vec<u8>,
+        keys: Vec<u8>,
+        on_detach: impl FnOnce() + Send + 'static,
+    ) -> Response {
         let mut response = Response::new(Body::empty());
         *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
         let headers = response.headers_mut();
@@ -69,7 +76,9 @@ impl Hijack {
         let head = futures_util::stream::iter((!first.is_empty()).then(|| Ok::<_, std::io::Error>(first.into())));
         let rest = tokio_util::io::ReaderStream::new(shim);
         let mut response = Response::new(Body::from_stream(head.chain(rest)));
-        response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(Self::media_type(self.version, tty)));
+        response
+            .headers_mut()
+            .insert(header::CONTENT_TYPE, HeaderValue::from_static(Self::media_type(self.version, tty)));
         response
     }
 }

@@ -91,7 +91,9 @@ async fn save(engine: Arc<Engine>, names: Vec<String>) -> Result<Response> {
 
 /// A body of progress messages that the receiver's end finishes.
 fn progress_body(receiver: mpsc::UnboundedReceiver<String>) -> Response {
-    let stream = futures_util::stream::unfold(receiver, |mut r| async move { r.recv().await.map(|l| (Ok::<_, std::convert::Infallible>(l), r)) });
+    let stream = futures_util::stream::unfold(receiver, |mut r| async move {
+        r.recv().await.map(|l| (Ok::<_, std::convert::Infallible>(l), r))
+    });
     ([(header::CONTENT_TYPE, "application/json")], Body::from_stream(stream)).into_response()
 }
 
@@ -108,7 +110,11 @@ async fn create(State(engine): Engined, params: Params, body: Body) -> Result<Re
     match params.get("fromSrc") {
         "" => {}
         "-" => return import(engine, repo, tag, &params, body).await,
-        _ => return Err(Error::unsupported("images are imported from the client's stream only (fromSrc=-), not from a URL")),
+        _ => {
+            return Err(Error::unsupported(
+                "images are imported from the client's stream only (fromSrc=-), not from a URL",
+            ));
+        }
     }
     let from = params.get("fromImage");
     let text = match tag.as_str() {

@@ -20,7 +20,7 @@ use crate::error::{Error, Result};
 
 /// Where to listen.
 #[derive(Debug, Clone)]
-pub enum Address {
+pub(crate) enum Address {
     /// A unix socket.
     Unix(PathBuf),
     /// A TCP address; anyone who reaches it is root on this machine.
@@ -32,7 +32,7 @@ impl Address {
     ///
     /// # Errors
     /// For anything else.
-    pub fn parse(text: &str) -> Result<Self> {
+    pub(crate) fn parse(text: &str) -> Result<Self> {
         if let Some(path) = text.strip_prefix("unix://") {
             return Ok(Self::Unix(path.into()));
         }
@@ -43,7 +43,7 @@ impl Address {
     }
 
     /// Removes a unix socket's file.
-    pub fn clean_up(&self) {
+    pub(crate) fn clean_up(&self) {
         if let Self::Unix(path) = self {
             let _ = std::fs::remove_file(path);
         }
@@ -52,7 +52,7 @@ impl Address {
 
 /// A bound socket.
 #[derive(Debug)]
-pub enum Listener {
+pub(crate) enum Listener {
     /// A unix socket.
     Unix(UnixListener),
     /// A TCP socket.
@@ -64,12 +64,15 @@ impl Listener {
     ///
     /// # Errors
     /// When the address is taken or cannot be bound.
-    pub fn bind(address: &Address) -> Result<Self> {
+    pub(crate) fn bind(address: &Address) -> Result<Self> {
         match address {
             Address::Unix(path) => {
                 let fail = |e: std::io::Error| Error::internal(format!("listening on {}: {e}", path.display()));
                 if std::os::unix::net::UnixStream::connect(path).is_ok() {
-                    return Err(Error::internal(format!("listening on {}: another engine answers there", path.display())));
+                    return Err(Error::internal(format!(
+                        "listening on {}: another engine answers there",
+                        path.display()
+                    )));
                 }
                 let _ = std::fs::remove_file(path);
                 if let Some(dir) = path.parent() {
@@ -90,7 +93,7 @@ impl Listener {
 }
 
 /// Serves a listener for ever.
-pub async fn serve(engine: Arc<Engine>, listener: Listener) {
+pub(crate) async fn serve(engine: Arc<Engine>, listener: Listener) {
     let app = router(engine);
     loop {
         let accepted = match &listener {

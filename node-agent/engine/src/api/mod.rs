@@ -4,8 +4,8 @@
 mod containers;
 mod exec;
 mod extract;
-mod images;
 mod hijack;
+mod images;
 mod listen;
 mod networks;
 mod streams;
@@ -78,7 +78,9 @@ pub(crate) fn strip_version<B>(request: &mut Request<B>) -> Result<(), Error> {
         && let (Ok(major), Ok(given)) = (major.parse::<u32>(), given.parse::<u32>())
     {
         if major > 1 || given > newest {
-            return Err(Error::bad(format!("client version {prefix} is too new. Maximum supported API version is {API_VERSION}")));
+            return Err(Error::bad(format!(
+                "client version {prefix} is too new. Maximum supported API version is {API_VERSION}"
+            )));
         }
         if major < 1 || given < oldest {
             return Err(Error::bad(format!(

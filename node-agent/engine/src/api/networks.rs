@@ -58,5 +58,7 @@ async fn prune() -> Json<Value> {
 }
 
 async fn refuse() -> Error {
-    Error::unsupported("this engine has the networks bridge, host and none only; networks of one's own are not supported yet")
+    Error::unsupported(
+        "this engine has the networks bridge, host and none only; networks of one's own are not supported yet",
+    )
 }

@@ -27,7 +27,12 @@ pub(super) fn routes() -> Router<Arc<Engine>> {
     Router::new().route("/containers/{id}/attach", post(attach)).route("/containers/{id}/logs", get(logs_of))
 }
 
-async fn attach(State(engine): Engined, Path(id): Path<String>, params: Params, mut request: Request) -> Result<Response> {
+async fn attach(
+    State(engine): Engined,
+    Path(id): Path<String>,
+    params: Params,
+    mut request: Request,
+) -> Result<Response> {
     let container = engine.container(&id)?;
     let keys = parse_keys(params.get("detachKeys"))?;
     let hijack = Hijack::new(&mut request)?;
@@ -37,7 +42,10 @@ async fn attach(State(engine): Engined, Path(id): Path<String>, params: Params, 
         (r.config.tty, r.config.open_stdin, r.log_path.clone(), r.state.paused)
     };
     if paused {
-        return Err(Error::conflict(format!("container {} is paused, unpause the container before attach", container.id)));
+        return Err(Error::conflict(format!(
+            "container {} is paused, unpause the container before attach",
+            container.id
+        )));
     }
     let (stdout, stderr) = (params.flag("stdout"), params.flag("stderr"));
     let stdin = params.flag("stdin") && open_stdin;
@@ -100,7 +108,9 @@ async fn logs_of(State(engine): Engined, Path(id): Path<String>, params: Params,
     }
     let time = |key: &str| match params.get(key) {
         "" | "0" => Ok(None),
-        text => clock::parse_api(text).map(Some).ok_or_else(|| Error::bad(format!("invalid value for \"{key}\": {text}"))),
+        text => {
+            clock::parse_api(text).map(Some).ok_or_else(|| Error::bad(format!("invalid value for \"{key}\": {text}")))
+        }
     };
     let tail = match params.get("tail") {
         "" | "all" => None,
@@ -108,7 +118,13 @@ async fn logs_of(State(engine): Engined, Path(id): Path<String>, params: Params,
         text => text.parse::<usize>().ok(),
     };
     let query = LogQuery {
-        stdout, stderr, tty, tail, follow: params.flag("follow"), since: time("since")?, until: time("until")?,
+        stdout,
+        stderr,
+        tty,
+        tail,
+        follow: params.flag("follow"),
+        since: time("since")?,
+        until: time("until")?,
         timestamps: params.flag("timestamps"),
     };
     // Joined before the file is read, so that nothing is missed between the two.
@@ -147,7 +163,11 @@ async fn logs_of(State(engine): Engined, Path(id): Path<String>, params: Params,
     Ok(response)
 }
 
-async fn follow_log(stream: tokio::net::UnixStream, query: &LogQuery, sender: &mpsc::Sender<Result<Bytes, std::io::Error>>) {
+async fn follow_log(
+    stream: tokio::net::UnixStream,
+    query: &LogQuery,
+    sender: &mpsc::Sender<Result<Bytes, std::io::Error>>,
+) {
     let mut lines = BufReader::new(stream).split(b'\n');
     loop {
         let line = tokio::select! {

@@ -33,7 +33,12 @@ pub(super) fn routes() -> Router<Arc<Engine>> {
 }
 
 async fn ping() -> Response {
-    let headers = [("Builder-Version", "1"), ("Swarm", "inactive"), ("Cache-Control", "no-cache, no-store, must-revalidate"), ("Pragma", "no-cache")];
+    let headers = [
+        ("Builder-Version", "1"),
+        ("Swarm", "inactive"),
+        ("Cache-Control", "no-cache, no-store, must-revalidate"),
+        ("Pragma", "no-cache"),
+    ];
     (headers, [(header::CONTENT_TYPE, "text/plain; charset=utf-8")], "OK").into_response()
 }
 
@@ -76,9 +81,16 @@ async fn info(State(engine): Engined) -> Json<Value> {
             _ => stopped += 1,
         }
     }
-    let memory = std::fs::read_to_string("/proc/meminfo").ok().and_then(|t| t.split_whitespace().nth(1)?.parse::<u64>().ok()).map_or(0, |kb| kb * 1024);
+    let memory = std::fs::read_to_string("/proc/meminfo")
+        .ok()
+        .and_then(|t| t.split_whitespace().nth(1)?.parse::<u64>().ok())
+        .map_or(0, |kb| kb * 1024);
     let release = std::fs::read_to_string("/etc/os-release").unwrap_or_default();
-    let os = release.lines().find_map(|l| l.strip_prefix("PRETTY_NAME=")).map_or("Linux", |v| v.trim_matches('"')).to_owned();
+    let os = release
+        .lines()
+        .find_map(|l| l.strip_prefix("PRETTY_NAME="))
+        .map_or("Linux", |v| v.trim_matches('"'))
+        .to_owned();
     let cpus = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let host = nix::unistd::gethostname().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
     let v2 = crate::containers::create::cgroup_v2();
@@ -107,7 +119,9 @@ async fn event_stream(State(engine): Engined, params: Params) -> Result<Response
     let filters = params.filters()?;
     let time = |key: &str| match params.get(key) {
         "" => Ok(None),
-        text => clock::parse_api(text).map(|t| Some(t.unix_timestamp_nanos())).ok_or_else(|| Error::bad(format!("invalid {key}: {text}"))),
+        text => clock::parse_api(text)
+            .map(|t| Some(t.unix_timestamp_nanos()))
+            .ok_or_else(|| Error::bad(format!("invalid {key}: {text}"))),
     };
     let (since, until) = (time("since")?, time("until")?);
     let since = since.or(until.map(|_| 0));
@@ -146,7 +160,9 @@ async fn event_stream(State(engine): Engined, params: Params) -> Result<Response
             }
         }
     });
-    let stream = futures_util::stream::unfold(receiver, |mut r| async move { r.recv().await.map(|l| (Ok::<_, std::convert::Infallible>(l), r)) });
+    let stream = futures_util::stream::unfold(receiver, |mut r| async move {
+        r.recv().await.map(|l| (Ok::<_, std::convert::Infallible>(l), r))
+    });
     Ok(([(header::CONTENT_TYPE, "application/json")], Body::from_stream(stream)).into_response())
 }
 

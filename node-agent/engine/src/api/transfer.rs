@@ -33,7 +33,11 @@ async fn commit_one(State(engine): Engined, params: Params, body: Bytes) -> Resu
     let text = |key: &str| params.get(key).to_owned();
     let given: Value = extract::json_or_default(&body)?;
     let filled = given.as_object().is_some_and(|m| m.values().any(|v| !v.is_null()));
-    let config = if filled { Some(crate::types::from_go_json(given).map_err(|e| Error::bad(format!("invalid JSON: {e}")))?) } else { None };
+    let config = if filled {
+        Some(crate::types::from_go_json(given).map_err(|e| Error::bad(format!("invalid JSON: {e}")))?)
+    } else {
+        None
+    };
     let request = Commit {
         container: text("container"),
         repo: text("repo"),
@@ -96,7 +100,10 @@ async fn put_archive(State(engine): Engined, Path(id): Path<String>, params: Par
 }
 
 /// A response whose body a blocking writer makes. An error after the first byte breaks the connection off.
-pub(super) fn tar_body(media_type: &'static str, work: impl FnOnce(&mut dyn Write) -> Result<()> + Send + 'static) -> Response {
+pub(super) fn tar_body(
+    media_type: &'static str,
+    work: impl FnOnce(&mut dyn Write) -> Result<()> + Send + 'static,
+) -> Response {
     let (sender, receiver) = mpsc::channel::<std::io::Result<Bytes>>(8);
     tokio::task::spawn_blocking(move || {
         let mut out = ChannelWriter { sender: sender.clone(), buffer: Vec::new() };

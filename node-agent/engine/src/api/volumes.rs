@@ -63,7 +63,9 @@ async fn create(State(engine): Engined, body: Bytes) -> Result<Response> {
     let request: Create = extract::json(&body)?;
     if !matches!(request.driver.as_str(), "" | "local") {
         let driver = request.driver;
-        return Err(Error::not_found(format!("error looking up volume plugin {driver}: plugin \"{driver}\" not found")));
+        return Err(Error::not_found(format!(
+            "error looking up volume plugin {driver}: plugin \"{driver}\" not found"
+        )));
     }
     let about = About { labels: request.labels, options: request.driver_opts, ..About::default() };
     let volume = blocking(move || engine.volumes.create(&engine, &request.name, about)).await?;

@@ -31,7 +31,8 @@ impl Mounted {
     fn locate(&self, container: &Container, path: &str) -> (PathBuf, PathBuf) {
         let data = container.data();
         let path = Path::new("/").join(path);
-        let points = data.record.mount_points.values().filter(|m| m.kind != "tmpfs" && path.starts_with(&m.destination));
+        let points =
+            data.record.mount_points.values().filter(|m| m.kind != "tmpfs" && path.starts_with(&m.destination));
         match points.max_by_key(|m| m.destination.len()) {
             Some(m) if Path::new(&m.source).is_dir() => {
                 let rest = path.strip_prefix(&m.destination).unwrap_or(Path::new(""));
@@ -66,10 +67,14 @@ pub fn stat(engine: &Arc<Engine>, container: &Container, path: &str) -> Result<V
     let target = if meta.is_symlink() { file.link_target().unwrap_or_default() } else { String::new() };
     let name = inside.file_name().map_or_else(|| "/".into(), |n| n.to_string_lossy().into_owned());
     let modified = time::OffsetDateTime::from_unix_timestamp(meta.mtime()).unwrap_or_else(|_| clock::now());
-    let target = if target.is_empty() || target.starts_with('/') { target } else {
+    let target = if target.is_empty() || target.starts_with('/') {
+        target
+    } else {
         inside.parent().unwrap_or(Path::new("/")).join(target).to_string_lossy().into_owned()
     };
-    Ok(json!({ "name": name, "size": meta.size(), "mode": go_mode(&meta), "mtime": clock::rfc3339_nano(modified), "linkTarget": target }))
+    Ok(
+        json!({ "name": name, "size": meta.size(), "mode": go_mode(&meta), "mtime": clock::rfc3339_nano(modified), "linkTarget": target }),
+    )
 }
 
 /// Go's `os.FileMode` bits.
@@ -151,7 +156,9 @@ pub fn write(engine: &Arc<Engine>, container: &Container, path: &str, strict: bo
     let base = dir.path();
     for entry in archive.entries()? {
         let mut entry = entry?;
-        let target = base.join(entry.path()?.components().filter(|c| matches!(c, std::path::Component::Normal(_))).collect::<PathBuf>());
+        let target = base.join(
+            entry.path()?.components().filter(|c| matches!(c, std::path::Component::Normal(_))).collect::<PathBuf>(),
+        );
         if strict && let Ok(found) = std::fs::symlink_metadata(&target) {
             let (old_dir, new_dir) = (found.is_dir(), entry.header().entry_type().is_dir());
             if old_dir != new_dir {

@@ -120,7 +120,13 @@ async fn resume_policy(engine: &Arc<Engine>, container: &Arc<Container>) {
     let (auto_remove, restarting, manual, policy, state) = {
         let data = container.data();
         let record = &data.record;
-        (data.host.auto_remove, record.state.restarting, record.has_been_manually_stopped, data.host.restart_policy.name.clone(), record.state.clone())
+        (
+            data.host.auto_remove,
+            record.state.restarting,
+            record.has_been_manually_stopped,
+            data.host.restart_policy.name.clone(),
+            record.state.clone(),
+        )
     };
     let _guard = container.operation.lock().await;
     if state.running && !restarting {
@@ -133,10 +139,9 @@ async fn resume_policy(engine: &Arc<Engine>, container: &Arc<Container>) {
         return;
     }
     let wanted = restarting || policy == "always" || (policy == "unless-stopped" && !manual);
-    if wanted && (restarting || container.data().record.has_been_started_before) {
-        if let Err(e) = start::launch(engine, container).await {
-            tracing::warn!("starting container {}: {e}", container.id);
-            container.set_phase(|p| p.running = false);
-        }
+    let wanted = wanted && (restarting || container.data().record.has_been_started_before);
+    if wanted && let Err(e) = start::launch(engine, container).await {
+        tracing::warn!("starting container {}: {e}", container.id);
+        container.set_phase(|p| p.running = false);
     }
 }

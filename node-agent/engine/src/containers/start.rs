@@ -40,10 +40,8 @@ pub async fn start(engine: &Arc<Engine>, container: &Arc<Container>) -> Result<(
     let outcome = launch(engine, container).await;
     if let Err(error) = &outcome {
         let remove = container.data().host.auto_remove;
-        if remove {
-            if let Err(e) = super::remove::dispose(engine, container, true).await {
-                tracing::warn!("removing container {} after a failed start: {e}", container.id);
-            }
+        if remove && let Err(e) = super::remove::dispose(engine, container, true).await {
+            tracing::warn!("removing container {} after a failed start: {e}", container.id);
         }
         drop(guard);
         return Err(error.clone());
@@ -163,13 +161,17 @@ fn prepare(engine: &Arc<Engine>, container: &Arc<Container>) -> Result<ShimConfi
     let extra = host.group_add.clone().unwrap_or_default();
     let user = user::lookup(&record.config.user, &extra, &passwd, &group)?;
     let working_dir = Path::new(spec::cwd(&record.config.working_dir));
-    rootfs::create_dir_all(&rootfs, working_dir).map_err(|e| {
-        Error::internal(format!("creating the working directory {}: {e}", working_dir.display()))
-    })?;
-    if host.init == Some(true) && let Some(program) = init_program() {
+    rootfs::create_dir_all(&rootfs, working_dir)
+        .map_err(|e| Error::internal(format!("creating the working directory {}: {e}", working_dir.display())))?;
+    if host.init == Some(true)
+        && let Some(program) = init_program()
+    {
         let point = crate::types::MountPoint {
-            kind: "bind".into(), source: program.to_string_lossy().into_owned(), destination: "/sbin/docker-init".into(),
-            rw: false, ..Default::default()
+            kind: "bind".into(),
+            source: program.to_string_lossy().into_owned(),
+            destination: "/sbin/docker-init".into(),
+            rw: false,
+            ..Default::default()
         };
         record.mount_points.insert(point.destination.clone(), point);
         let mut args = vec!["--".to_owned(), std::mem::replace(&mut record.path, "/sbin/docker-init".into())];
@@ -225,7 +227,9 @@ pub(super) fn log_limits(host: &HostConfig) -> Result<(Option<u64>, u32)> {
     };
     let max_file = match options.get("max-file") {
         None => 1,
-        Some(text) => text.parse().ok().filter(|n| *n > 0).ok_or_else(|| Error::bad("max-file cannot be less than 1"))?,
+        Some(text) => {
+            text.parse().ok().filter(|n| *n > 0).ok_or_else(|| Error::bad("max-file cannot be less than 1"))?
+        }
     };
     Ok((max_size, max_file))
 }
@@ -255,14 +259,17 @@ fn seccomp(host: &HostConfig) -> Result<Option<Value>> {
     match spec::seccomp_option(host) {
         Some("unconfined") => Ok(None),
         Some("builtin") | None => default_seccomp(host),
-        Some(json) => serde_json::from_str(json).map(Some).map_err(|e| Error::bad(format!("Decoding seccomp profile failed: {e}"))),
+        Some(json) => serde_json::from_str(json)
+            .map(Some)
+            .map_err(|e| Error::bad(format!("Decoding seccomp profile failed: {e}"))),
     }
 }
 
 /// Docker's own profile, which depends on the capabilities.
 fn default_seccomp(host: &HostConfig) -> Result<Option<Value>> {
     let none = Vec::new();
-    let names = spec::caps::effective(host.cap_add.as_ref().unwrap_or(&none), host.cap_drop.as_ref().unwrap_or(&none), false)?;
+    let names =
+        spec::caps::effective(host.cap_add.as_ref().unwrap_or(&none), host.cap_drop.as_ref().unwrap_or(&none), false)?;
     let names = serde_json::to_value(names).map_err(Error::internal)?;
     let caps: Vec<oci_spec::runtime::Capability> = serde_json::from_value(names).map_err(Error::internal)?;
     serde_json::to_value(slipway_runtime::seccomp::docker_default(&caps)).map(Some).map_err(Error::internal)
@@ -279,7 +286,10 @@ fn devices(host: &HostConfig) -> Result<Vec<Value>> {
     for wanted in &host.devices {
         let path = if wanted.path_in_container.is_empty() { &wanted.path_on_host } else { &wanted.path_in_container };
         let found = device(Path::new(&wanted.path_on_host), path).ok_or_else(|| {
-            Error::bad(format!("error gathering device information while adding custom device \"{}\": no such file or directory", wanted.path_on_host))
+            Error::bad(format!(
+                "error gathering device information while adding custom device \"{}\": no such file or directory",
+                wanted.path_on_host
+            ))
         })?;
         list.push(found);
     }
@@ -288,10 +298,25 @@ fn devices(host: &HostConfig) -> Result<Vec<Value>> {
 
 fn device(host_path: &Path, path: &str) -> Option<Value> {
     use std::os::unix::fs::{FileTypeExt, MetadataExt};
-    const DEFAULTS: &[&str] = &["/dev/null", "/dev/zero", "/dev/full", "/dev/tty", "/dev/random", "/dev/urandom", "/dev/ptmx", "/dev/console"];
+    const DEFAULTS: &[&str] = &[
+        "/dev/null",
+        "/dev/zero",
+        "/dev/full",
+        "/dev/tty",
+        "/dev/random",
+        "/dev/urandom",
+        "/dev/ptmx",
+        "/dev/console",
+    ];
     let meta = std::fs::metadata(host_path).ok()?;
     let kind = meta.file_type();
-    let letter = if kind.is_char_device() { "c" } else if kind.is_block_device() { "b" } else { return None };
+    let letter = if kind.is_char_device() {
+        "c"
+    } else if kind.is_block_device() {
+        "b"
+    } else {
+        return None;
+    };
     if DEFAULTS.contains(&path) {
         return None;
     }
@@ -326,12 +351,22 @@ pub fn translate(message: &str) -> (i32, String) {
         .any(|p| lower.contains(p))
     {
         127
-    } else if ["permission denied", "not a directory", "is a directory", "exec format error"].iter().any(|p| lower.contains(p)) {
+    } else if ["permission denied", "not a directory", "is a directory", "exec format error"]
+        .iter()
+        .any(|p| lower.contains(p))
+    {
         126
     } else {
         128
     };
-    let ours = ["unable to find user", "unable to find group", "driver failed programming", "cannot join", "uids and gids", "creating the working"];
+    let ours = [
+        "unable to find user",
+        "unable to find group",
+        "driver failed programming",
+        "cannot join",
+        "uids and gids",
+        "creating the working",
+    ];
     if ours.iter().any(|p| message.starts_with(p)) && code == 128 {
         return (if message.starts_with("unable") { 126 } else { 128 }, message.to_owned());
     }
@@ -347,7 +382,8 @@ pub(crate) fn runc_wording(message: &str) -> String {
     if let Some(rest) = message.split_once("executable file `").map(|(_, r)| r)
         && let Some((name, tail)) = rest.split_once('`')
     {
-        let reason = if name.contains('/') { "no such file or directory" } else { "executable file not found in $PATH" };
+        let reason =
+            if name.contains('/') { "no such file or directory" } else { "executable file not found in $PATH" };
         if tail.contains("ermission denied") {
             return format!("unable to start container process: exec: \"{name}\": permission denied");
         }

@@ -73,9 +73,15 @@ fn sample(container: &Container) -> Value {
         let paths: Vec<PathBuf> = [group("memory", v1), group("", v2)].into_iter().flatten().collect();
         read_number(&paths)
     };
-    let total_memory = std::fs::read_to_string("/proc/meminfo").ok().and_then(|t| t.split_whitespace().nth(1)?.parse::<u64>().ok()).map_or(0, |kb| kb * 1024);
+    let total_memory = std::fs::read_to_string("/proc/meminfo")
+        .ok()
+        .and_then(|t| t.split_whitespace().nth(1)?.parse::<u64>().ok())
+        .map_or(0, |kb| kb * 1024);
     let limit = memory("memory.limit_in_bytes", "memory.max").filter(|l| *l < total_memory).unwrap_or(total_memory);
-    let stat = group("memory", "memory.stat").into_iter().chain(group("", "memory.stat")).find_map(|p| std::fs::read_to_string(p).ok());
+    let stat = group("memory", "memory.stat")
+        .into_iter()
+        .chain(group("", "memory.stat"))
+        .find_map(|p| std::fs::read_to_string(p).ok());
     let details: serde_json::Map<String, Value> = stat
         .iter()
         .flat_map(|t| t.lines())
@@ -101,7 +107,11 @@ fn cgroup_file(pid: u32, controller: &str, file: &str) -> Option<PathBuf> {
     let path = text.lines().find_map(|l| {
         let mut parts = l.splitn(3, ':').skip(1);
         let (controllers, path) = (parts.next()?, parts.next()?);
-        let fits = if controller.is_empty() { controllers.is_empty() } else { controllers.split(',').any(|c| c == controller) };
+        let fits = if controller.is_empty() {
+            controllers.is_empty()
+        } else {
+            controllers.split(',').any(|c| c == controller)
+        };
         fits.then(|| path.trim_start_matches('/').to_owned())
     })?;
     let root = PathBuf::from("/sys/fs/cgroup");
@@ -116,7 +126,15 @@ fn cgroup_file(pid: u32, controller: &str, file: &str) -> Option<PathBuf> {
 /// Nanoseconds that all CPUs have spent since boot.
 fn system_usage() -> u64 {
     let text = std::fs::read_to_string("/proc/stat").unwrap_or_default();
-    let ticks: u64 = text.lines().next().unwrap_or_default().split_whitespace().skip(1).take(7).filter_map(|n| n.parse::<u64>().ok()).sum();
+    let ticks: u64 = text
+        .lines()
+        .next()
+        .unwrap_or_default()
+        .split_whitespace()
+        .skip(1)
+        .take(7)
+        .filter_map(|n| n.parse::<u64>().ok())
+        .sum();
     ticks * 10_000_000
 }
 
@@ -127,10 +145,13 @@ fn networks(pid: u32) -> Value {
         let Some((name, numbers)) = line.split_once(':') else { continue };
         let n: Vec<u64> = numbers.split_whitespace().filter_map(|x| x.parse().ok()).collect();
         if name.trim() != "lo" && n.len() >= 12 {
-            map.insert(name.trim().into(), json!({
-                "rx_bytes": n[0], "rx_packets": n[1], "rx_errors": n[2], "rx_dropped": n[3],
-                "tx_bytes": n[8], "tx_packets": n[9], "tx_errors": n[10], "tx_dropped": n[11],
-            }));
+            map.insert(
+                name.trim().into(),
+                json!({
+                    "rx_bytes": n[0], "rx_packets": n[1], "rx_errors": n[2], "rx_dropped": n[3],
+                    "tx_bytes": n[8], "tx_packets": n[9], "tx_errors": n[10], "tx_dropped": n[11],
+                }),
+            );
         }
     }
     if map.is_empty() { Value::Null } else { Value::Object(map) }

@@ -15,7 +15,8 @@ fn in_use(engine: &Engine, id: &ImageId) -> Vec<ImageUser> {
     let all = engine.all_containers();
     let users = all.iter().filter_map(|container| {
         let data = container.data();
-        (data.record.image == wanted).then(|| ImageUser { container_id: container.id.clone(), running: data.record.state.running })
+        (data.record.image == wanted)
+            .then(|| ImageUser { container_id: container.id.clone(), running: data.record.state.running })
     });
     users.collect()
 }
@@ -51,7 +52,10 @@ fn tell(engine: &Engine, removed: &[Removed]) -> Vec<Value> {
 pub fn prune(engine: &Arc<Engine>, filters: &Filters) -> Result<Value> {
     filters.check(&["dangling", "label", "label!", "until"])?;
     let dangling = filters.flag("dangling").unwrap_or(true);
-    let until = filters.get("until").first().map(|t| clock::parse_api(t).ok_or_else(|| Error::bad(format!("invalid until filter: {t}"))));
+    let until = filters
+        .get("until")
+        .first()
+        .map(|t| clock::parse_api(t).ok_or_else(|| Error::bad(format!("invalid until filter: {t}"))));
     let until = until.transpose()?;
     let (mut deleted, mut space) = (Vec::new(), 0);
     for summary in engine.store.images() {
@@ -68,7 +72,9 @@ pub fn prune(engine: &Arc<Engine>, filters: &Filters) -> Result<Value> {
             if engine.store.resolve(&name).is_err() {
                 continue;
             }
-            let Ok(removed) = engine.store.remove_image(&name, false, false, &|id: &ImageId| in_use(engine, id)) else { continue };
+            let Ok(removed) = engine.store.remove_image(&name, false, false, &|id: &ImageId| in_use(engine, id)) else {
+                continue;
+            };
             if removed.iter().any(|r| matches!(r, Removed::Deleted(id) if *id == image.id.to_string())) {
                 space += image.size;
             }
