@@ -58,12 +58,13 @@ impl Engine {
     /// # Errors
     /// When directories cannot be made, or another engine has the data root open.
     pub fn open(config: EngineConfig) -> Result<Arc<Self>> {
-        for dir in [config.data_root.join("containers"), config.exec_root.join("containers"), config.exec_root.join("s")] {
+        for dir in
+            [config.data_root.join("containers"), config.exec_root.join("containers"), config.exec_root.join("s")]
+        {
             std::fs::create_dir_all(&dir).map_err(|e| Error::internal(format!("creating {}: {e}", dir.display())))?;
         }
         let store = Arc::new(Store::open(&config.data_root)?);
         let volumes = Volumes::open(config.data_root.join("volumes"))?;
-        let network = Network::new(config.bridge.clone(), config.bip);
         let id_file = config.data_root.join("engine-id");
         let id = match std::fs::read_to_string(&id_file) {
             Ok(id) => id,
@@ -73,6 +74,8 @@ impl Engine {
                 id
             }
         };
+        // Stable over restarts, as the records of containers name it.
+        let network = Network::new(config.bridge.clone(), config.bip, format!("{id}{id}"));
         Ok(Arc::new(Self {
             config,
             store,
@@ -89,6 +92,11 @@ impl Engine {
     /// All containers. Held only for look-ups, never across an `await`.
     pub fn containers(&self) -> MutexGuard<'_, Registry> {
         lock(&self.containers)
+    }
+
+    /// A copy of the list of all containers, so that no lock is held while they are looked at.
+    pub fn all_containers(&self) -> Vec<Arc<Container>> {
+        self.containers().all()
     }
 
     /// All execs. Held only for look-ups.

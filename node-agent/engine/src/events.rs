@@ -133,7 +133,11 @@ mod tests {
     use super::*;
 
     fn sample(events: &Events) {
-        let attributes = BTreeMap::from([("image".into(), "alpine:3".into()), ("name".into(), "web".into()), ("k".into(), "v".into())]);
+        let attributes = BTreeMap::from([
+            ("image".into(), "alpine:3".into()),
+            ("name".into(), "web".into()),
+            ("k".into(), "v".into()),
+        ]);
         events.log("container", "exec_create: sh -c ls", "abcdef", attributes);
     }
 
@@ -143,12 +147,18 @@ mod tests {
         sample(&events);
         let event = &events.subscribe(Some(0)).0[0];
         for yes in [
-            r#"{"type":["container"]}"#, r#"{"event":["exec_create"]}"#, r#"{"container":["web"]}"#, r#"{"container":["abc"]}"#,
-            r#"{"image":["alpine"]}"#, r#"{"label":["k=v"]}"#, r#"{"type":["image","container"],"event":["die","exec_create"]}"#,
+            r#"{"type":["container"]}"#,
+            r#"{"event":["exec_create"]}"#,
+            r#"{"container":["web"]}"#,
+            r#"{"container":["abc"]}"#,
+            r#"{"image":["alpine"]}"#,
+            r#"{"label":["k=v"]}"#,
+            r#"{"type":["image","container"],"event":["die","exec_create"]}"#,
         ] {
             assert!(matches(&Filters::parse(yes).unwrap(), event), "{yes}");
         }
-        for no in [r#"{"type":["image"]}"#, r#"{"event":["start"]}"#, r#"{"label":["k=w"]}"#, r#"{"container":["we"]}"#] {
+        for no in [r#"{"type":["image"]}"#, r#"{"event":["start"]}"#, r#"{"label":["k=w"]}"#, r#"{"container":["we"]}"#]
+        {
             assert!(!matches(&Filters::parse(no).unwrap(), event), "{no}");
         }
     }

@@ -83,7 +83,10 @@ pub fn create(engine: &Engine, container: &Container, config: ExecConfig) -> Res
         return Err(Error::bad("No exec command specified"));
     }
     if container.data().record.state.paused {
-        return Err(Error::conflict(format!("Container {} is paused, unpause the container before exec", container.id)));
+        return Err(Error::conflict(format!(
+            "Container {} is paused, unpause the container before exec",
+            container.id
+        )));
     }
     container.require_running()?;
     let exec = Arc::new(Exec { id: random_hex(32), container: container.id.clone(), config, state: Mutex::default() });
@@ -104,7 +107,12 @@ pub fn find(engine: &Engine, id: &str) -> Result<Arc<Exec>> {
 ///
 /// # Errors
 /// 409 when it has been started, and what the runtime says about the command.
-pub async fn start(engine: &Arc<Engine>, exec: &Arc<Exec>, size: Option<[u16; 2]>, attached: bool) -> Result<UnixStream> {
+pub async fn start(
+    engine: &Arc<Engine>,
+    exec: &Arc<Exec>,
+    size: Option<[u16; 2]>,
+    attached: bool,
+) -> Result<UnixStream> {
     let container = engine.container(&exec.container)?;
     container.require_running()?;
     {
@@ -134,8 +142,14 @@ pub async fn start(engine: &Arc<Engine>, exec: &Arc<Exec>, size: Option<[u16; 2]
             lock(&exec.state).running = true;
             client::request(&container.socket, &request).await.map_err(|message| {
                 let (code, _) = crate::containers::start::translate(&message);
-                let detail = crate::containers::start::runc_wording(&message).replacen("unable to start container process: ", "", 1);
-                let text = format!("OCI runtime exec failed: exec failed: unable to start container process: {detail}: unknown");
+                let detail = crate::containers::start::runc_wording(&message).replacen(
+                    "unable to start container process: ",
+                    "",
+                    1,
+                );
+                let text = format!(
+                    "OCI runtime exec failed: exec failed: unable to start container process: {detail}: unknown"
+                );
                 (code, Error::bad(text))
             })
         }

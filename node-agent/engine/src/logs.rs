@@ -47,7 +47,9 @@ impl LogQuery {
             return None;
         }
         let time = clock::parse(&record.time);
-        if self.since.is_some_and(|s| time.is_some_and(|t| t < s)) || self.until.is_some_and(|u| time.is_some_and(|t| t > u)) {
+        if self.since.is_some_and(|s| time.is_some_and(|t| t < s))
+            || self.until.is_some_and(|u| time.is_some_and(|t| t > u))
+        {
             return None;
         }
         let mut text = Vec::with_capacity(record.log.len() + 40);
@@ -90,7 +92,12 @@ fn files(path: &Path) -> Vec<PathBuf> {
 ///
 /// # Errors
 /// When a file cannot be read; one that does not exist is empty.
-pub fn read(path: &Path, query: &LogQuery, limit: Option<u64>, mut send: impl FnMut(Vec<u8>) -> bool) -> std::io::Result<()> {
+pub fn read(
+    path: &Path,
+    query: &LogQuery,
+    limit: Option<u64>,
+    mut send: impl FnMut(Vec<u8>) -> bool,
+) -> std::io::Result<()> {
     let files = files(path);
     let mut skip = match query.tail {
         None => 0,
@@ -98,7 +105,11 @@ pub fn read(path: &Path, query: &LogQuery, limit: Option<u64>, mut send: impl Fn
         Some(tail) => {
             let mut total = 0usize;
             for file in &files {
-                total += lines(file, limit.filter(|_| file == path))?.split(b'\n').filter_map(Result::ok).filter(|l| query.render(l).is_some()).count();
+                total += lines(file, limit.filter(|_| file == path))?
+                    .split(b'\n')
+                    .filter_map(Result::ok)
+                    .filter(|l| query.render(l).is_some())
+                    .count();
             }
             total.saturating_sub(tail)
         }
@@ -138,20 +149,32 @@ mod tests {
         let mut text = Vec::new();
         for n in 0..5 {
             let stream = if n % 2 == 0 { "stdout" } else { "stderr" };
-            crate::shim::json_log::encode(&mut text, format!("line {n}\n").as_bytes(), stream, &format!("2026-01-01T00:00:0{n}.5Z"));
+            crate::shim::json_log::encode(
+                &mut text,
+                format!("line {n}\n").as_bytes(),
+                stream,
+                &format!("2026-01-01T00:00:0{n}.5Z"),
+            );
         }
         std::fs::write(&path, &text).unwrap();
         let all = LogQuery { stdout: true, stderr: true, tty: true, ..LogQuery::default() };
         let collect = |q: &LogQuery, limit| {
             let mut out = Vec::new();
-            read(&path, q, limit, |b| { out.extend(b); true }).unwrap();
+            read(&path, q, limit, |b| {
+                out.extend(b);
+                true
+            })
+            .unwrap();
             String::from_utf8(out).unwrap()
         };
         assert_eq!(collect(&LogQuery { tail: Some(2), ..all.clone() }, None), "line 3\nline 4\n");
         assert_eq!(collect(&LogQuery { stdout: false, ..all.clone() }, None), "line 1\nline 3\n");
         let since = clock::parse("2026-01-01T00:00:03Z");
         assert_eq!(collect(&LogQuery { since, ..all.clone() }, None), "line 3\nline 4\n");
-        assert_eq!(collect(&LogQuery { tail: Some(1), timestamps: true, ..all.clone() }, None), "2026-01-01T00:00:04.500000000Z line 4\n");
+        assert_eq!(
+            collect(&LogQuery { tail: Some(1), timestamps: true, ..all.clone() }, None),
+            "2026-01-01T00:00:04.500000000Z line 4\n"
+        );
         let half = u64::try_from(text.len()).unwrap() / 5;
         assert_eq!(collect(&all, Some(half)), "line 0\n");
         assert_eq!(frame(2, b"ab"), [2, 0, 0, 0, 0, 0, 0, 2, b'a', b'b']);

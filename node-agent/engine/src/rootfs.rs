@@ -9,7 +9,7 @@ use rustix::fs::{Mode, OFlags, ResolveFlags, openat2};
 
 /// A file or directory inside a root, held open by a descriptor; [`Self::path`] names exactly that object.
 #[derive(Debug)]
-pub struct Inside {
+pub(crate) struct Inside {
     fd: OwnedFd,
 }
 
@@ -18,7 +18,7 @@ impl Inside {
     ///
     /// # Errors
     /// As `openat2`: `ENOENT`, `ENOTDIR`, `ELOOP`, ….
-    pub fn open(root: &Path, path: &Path) -> io::Result<Self> {
+    pub(crate) fn open(root: &Path, path: &Path) -> io::Result<Self> {
         Self::with(root, path, OFlags::PATH)
     }
 
@@ -26,7 +26,7 @@ impl Inside {
     ///
     /// # Errors
     /// As `openat2`.
-    pub fn open_nofollow(root: &Path, path: &Path) -> io::Result<Self> {
+    pub(crate) fn open_nofollow(root: &Path, path: &Path) -> io::Result<Self> {
         Self::with(root, path, OFlags::PATH | OFlags::NOFOLLOW)
     }
 
@@ -37,9 +37,26 @@ impl Inside {
         Ok(Self { fd })
     }
 
+    /// What it is; a link that was not followed is a link.
+    ///
+    /// # Errors
+    /// As `fstat`.
+    pub(crate) fn metadata(&self) -> io::Result<std::fs::Metadata> {
+        File::from(self.fd.try_clone()?).metadata()
+    }
+
+    /// Where a link that was not followed leads.
+    ///
+    /// # Errors
+    /// When it is no link.
+    pub(crate) fn link_target(&self) -> io::Result<String> {
+        let target = rustix::fs::readlinkat(&self.fd, "", Vec::new())?;
+        Ok(target.to_string_lossy().into_owned())
+    }
+
     /// A path by which this process reaches the object.
     #[must_use]
-    pub fn path(&self) -> PathBuf {
+    pub(crate) fn path(&self) -> PathBuf {
         PathBuf::from(format!("/proc/self/fd/{}", self.fd.as_raw_fd()))
     }
 }
@@ -54,7 +71,7 @@ fn relative(path: &Path) -> PathBuf {
 ///
 /// # Errors
 /// When it is there and cannot be read.
-pub fn read(root: &Path, path: &str) -> io::Result<Option<String>> {
+pub(crate) fn read(root: &Path, path: &str) -> io::Result<Option<String>> {
     let dir = File::open(root)?;
     let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK;
     match openat2(&dir, relative(Path::new(path)), flags, Mode::empty(), ResolveFlags::IN_ROOT) {
@@ -72,7 +89,7 @@ pub fn read(root: &Path, path: &str) -> io::Result<Option<String>> {
 ///
 /// # Errors
 /// When a component is no directory, or cannot be made.
-pub fn create_dir_all(root: &Path, path: &Path) -> io::Result<Inside> {
+pub(crate) fn create_dir_all(root: &Path, path: &Path) -> io::Result<Inside> {
     let mut done = PathBuf::from("/");
     for component in path.components() {
         match component {
@@ -99,7 +116,7 @@ pub fn create_dir_all(root: &Path, path: &Path) -> io::Result<Inside> {
 ///
 /// # Errors
 /// When it cannot be made.
-pub fn create_mount_point(root: &Path, path: &Path, directory: bool) -> io::Result<()> {
+pub(crate) fn create_mount_point(root: &Path, path: &Path, directory: bool) -> io::Result<()> {
     if Inside::open(root, path).is_ok() {
         return Ok(());
     }

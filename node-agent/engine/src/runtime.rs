@@ -133,7 +133,14 @@ impl Runtime {
     ///
     /// # Errors
     /// The runtime's own message.
-    pub fn exec(&self, id: &str, scratch: &Path, name: &str, process: &serde_json::Value, io: Io) -> Result<Started, String> {
+    pub fn exec(
+        &self,
+        id: &str,
+        scratch: &Path,
+        name: &str,
+        process: &serde_json::Value,
+        io: Io,
+    ) -> Result<Started, String> {
         let file = scratch.join(format!("{name}.process.json"));
         write_json(&file, process)?;
         let args = ["exec".as_ref(), "--detach".as_ref(), "--process".as_ref(), file.as_os_str()];
@@ -178,7 +185,8 @@ impl Runtime {
             }
             Io::Terminal => {
                 let _ = std::fs::remove_file(&console);
-                let bound = UnixListener::bind(&console).map_err(|e| format!("listening on {}: {e}", console.display()))?;
+                let bound =
+                    UnixListener::bind(&console).map_err(|e| format!("listening on {}: {e}", console.display()))?;
                 command.arg("--console-socket").arg(&console);
                 command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
                 listener = Some(bound);

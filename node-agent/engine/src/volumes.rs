@@ -52,7 +52,11 @@ pub fn check_name(name: &str) -> Result<()> {
     if names::is_valid(name) {
         return Ok(());
     }
-    let long = if name.len() == 1 { "volume name is too short, names should be at least two alphanumeric characters" } else { "" };
+    let long = if name.len() == 1 {
+        "volume name is too short, names should be at least two alphanumeric characters"
+    } else {
+        ""
+    };
     if !long.is_empty() {
         return Err(Error::bad(long));
     }
@@ -141,7 +145,8 @@ impl Volumes {
         if !users.is_empty() {
             return Err(Error::conflict(format!("remove {name}: volume is in use - [{}]", users.join(", "))));
         }
-        std::fs::remove_dir_all(self.dir.join(&volume.name)).map_err(|e| Error::internal(format!("remove {name}: {e}")))?;
+        std::fs::remove_dir_all(self.dir.join(&volume.name))
+            .map_err(|e| Error::internal(format!("remove {name}: {e}")))?;
         engine.events.log("volume", "destroy", name, [("driver".to_owned(), "local".to_owned())].into());
         Ok(())
     }
@@ -164,7 +169,8 @@ impl Volumes {
         let all = filters.flag("all").unwrap_or(false);
         let (mut deleted, mut space) = (Vec::new(), 0);
         for volume in self.list() {
-            let chosen = (all || volume.about.anonymous) && filters.all(|k, v| k != "label" || label_matches(&volume.about.labels, v));
+            let chosen = (all || volume.about.anonymous)
+                && filters.all(|k, v| k != "label" || label_matches(&volume.about.labels, v));
             let size = if chosen { size_of(&volume.mountpoint) } else { 0 };
             if chosen && users(engine, &volume.name).is_empty() && self.remove(engine, &volume.name, false).is_ok() {
                 deleted.push(volume.name);
@@ -179,7 +185,7 @@ impl Volumes {
 /// Ids of the containers that use a volume.
 #[must_use]
 pub fn users(engine: &Engine, name: &str) -> Vec<String> {
-    let all = engine.containers().all();
+    let all = engine.all_containers();
     let uses = |c: &crate::containers::Container| c.data().record.mount_points.values().any(|m| m.name == name);
     all.iter().filter(|c| uses(c)).map(|c| c.id.clone()).collect()
 }

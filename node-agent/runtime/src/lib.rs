@@ -5,6 +5,7 @@
 
 mod capabilities;
 mod cgroups;
+pub mod net;
 pub mod cli;
 pub mod client;
 mod create;

@@ -144,16 +144,18 @@ fn check(request: &Create) -> Result<()> {
     let policy = &host.restart_policy;
     match policy.name.as_str() {
         "no" | "always" | "unless-stopped" if policy.maximum_retry_count != 0 => {
-            return Err(Error::bad(
-                "invalid restart policy: maximum retry count can only be used with 'on-failure'",
-            ));
+            return Err(Error::bad("invalid restart policy: maximum retry count can only be used with 'on-failure'"));
         }
         "no" | "always" | "unless-stopped" => {}
         "on-failure" if policy.maximum_retry_count < 0 => {
             return Err(Error::bad("invalid restart policy: maximum retry count cannot be negative"));
         }
         "on-failure" => {}
-        other => return Err(Error::bad(format!("invalid restart policy: unknown policy '{other}'; use one of 'no', 'always', 'on-failure', or 'unless-stopped'"))),
+        other => {
+            return Err(Error::bad(format!(
+                "invalid restart policy: unknown policy '{other}'; use one of 'no', 'always', 'on-failure', or 'unless-stopped'"
+            )));
+        }
     }
     match host.log_config.kind.as_str() {
         "json-file" | "none" => {}
@@ -166,7 +168,9 @@ fn check(request: &Create) -> Result<()> {
         other => return Err(Error::not_found(format!("network {other} not found"))),
     }
     if host.init == Some(true) && super::start::init_program().is_none() {
-        return Err(Error::bad("--init needs the program docker-init or tini in the engine's PATH, and neither is there"));
+        return Err(Error::bad(
+            "--init needs the program docker-init or tini in the engine's PATH, and neither is there",
+        ));
     }
     for option in host.security_opt.iter().flatten() {
         let key = option.split(['=', ':']).next().unwrap_or_default();

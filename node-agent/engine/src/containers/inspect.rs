@@ -18,7 +18,12 @@ pub fn inspect(engine: &Engine, container: &Container, size: bool) -> Result<Val
     if let (Some(state), Some(rest)) = (state.as_object_mut(), rest.as_object()) {
         state.extend(rest.iter().filter(|(k, _)| *k != "RemovalInProgress").map(|(k, v)| (k.clone(), v.clone())));
     }
-    let execs: Vec<String> = engine.execs().values().filter(|e| e.container == container.id && e.is_running()).map(|e| e.id.clone()).collect();
+    let execs: Vec<String> = engine
+        .execs()
+        .values()
+        .filter(|e| e.container == container.id && e.is_running())
+        .map(|e| e.id.clone())
+        .collect();
     let driver = match engine.store.rw_layer(&container.id) {
         Ok(layer) => {
             let lower: Vec<String> = layer.lower.iter().map(|p| p.to_string_lossy().into_owned()).collect();
@@ -80,7 +85,10 @@ pub fn top(container: &Container, arguments: &str) -> Result<Value> {
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     let mut lines = text.lines();
     let titles: Vec<&str> = lines.next().unwrap_or_default().split_whitespace().collect();
-    let column = titles.iter().position(|t| *t == "PID").ok_or_else(|| Error::internal("Couldn't find PID field in ps output"))?;
+    let column = titles
+        .iter()
+        .position(|t| *t == "PID")
+        .ok_or_else(|| Error::internal("Couldn't find PID field in ps output"))?;
     let mut processes = Vec::new();
     for line in lines {
         let mut fields: Vec<String> = line.split_whitespace().map(str::to_owned).collect();

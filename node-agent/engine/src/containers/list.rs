@@ -12,8 +12,8 @@ use crate::filters::{Filters, label_matches};
 use crate::types::Record;
 
 const FILTERS: &[&str] = &[
-    "ancestor", "before", "exited", "expose", "health", "id", "is-task", "label", "label!", "name", "network", "publish", "since",
-    "status", "volume",
+    "ancestor", "before", "exited", "expose", "health", "id", "is-task", "label", "label!", "name", "network",
+    "publish", "since", "status", "volume",
 ];
 
 /// What a client asks for.
@@ -44,8 +44,7 @@ pub fn list(engine: &Arc<Engine>, query: &Query) -> Result<Vec<Value>> {
     for code in filters.get("exited") {
         code.parse::<i32>().map_err(|_| Error::bad(format!("invalid filter 'exited={code}'")))?;
     }
-    let mut all: Vec<(String, Arc<Container>)> =
-        engine.containers().all().into_iter().map(|c| (c.data().record.created.clone(), c)).collect();
+    let mut all: Vec<(String, Arc<Container>)> = engine.all_containers().into_iter().map(with_creation).collect();
     all.sort_by(|a, b| clock::parse(&b.0).cmp(&clock::parse(&a.0)));
     let created_of = |key: &str| -> Result<Option<String>> {
         let first = filters.get(key).first();
@@ -54,7 +53,12 @@ pub fn list(engine: &Arc<Engine>, query: &Query) -> Result<Vec<Value>> {
     let (before, since) = (created_of("before")?, created_of("since")?);
     let ancestors: Vec<Option<String>> =
         filters.get("ancestor").iter().map(|name| engine.store.resolve(name).ok().map(|id| id.to_string())).collect();
-    let show_stopped = query.all || query.limit > 0 || filters.has("status") || filters.has("exited") || filters.has("before") || filters.has("since");
+    let show_stopped = query.all
+        || query.limit > 0
+        || filters.has("status")
+        || filters.has("exited")
+        || filters.has("before")
+        || filters.has("since");
     let mut out = Vec::new();
     for (created, container) in all {
         if query.limit > 0 && i64::try_from(out.len()).unwrap_or(i64::MAX) >= query.limit {
@@ -75,12 +79,18 @@ pub fn list(engine: &Arc<Engine>, query: &Query) -> Result<Vec<Value>> {
     Ok(out)
 }
 
+fn with_creation(container: Arc<Container>) -> (String, Arc<Container>) {
+    let created = container.data().record.created.clone();
+    (created, container)
+}
+
 fn is_descendant(engine: &Engine, record: &Record, names: &[String], ids: &[Option<String>]) -> bool {
     if names.contains(&record.config.image) || ids.iter().flatten().any(|id| *id == record.image) {
         return true;
     }
     // An ancestor is also an image whose layers this one begins with.
-    let layers = |id: &str| engine.store.resolve(id).ok().and_then(|id| engine.store.image(&id).ok()).map(|i| i.layers.clone());
+    let layers =
+        |id: &str| engine.store.resolve(id).ok().and_then(|id| engine.store.image(&id).ok()).map(|i| i.layers.clone());
     let Some(own) = layers(&record.image) else { return false };
     ids.iter().flatten().any(|id| layers(id).is_some_and(|l| !l.is_empty() && own.starts_with(&l)))
 }
@@ -94,12 +104,18 @@ fn passes(filters: &Filters, record: &Record, network: &str) -> bool {
         "name" => name_matches(name, value),
         "label" => label_matches(&record.config.labels, value),
         "network" => network == value,
-        "volume" => record.mount_points.values().any(|m| m.name == value || m.destination == value || m.source == value),
+        "volume" => {
+            record.mount_points.values().any(|m| m.name == value || m.destination == value || m.source == value)
+        }
         "health" => value == "none",
         "is-task" => value == "false",
         "expose" | "publish" => {
             let wanted = if value.contains('/') { value.to_owned() } else { format!("{value}/tcp") };
-            let published = record.network_settings.ports.iter().any(|(port, b)| *port == wanted && (key == "expose" || b.is_some()));
+            let published = record
+                .network_settings
+                .ports
+                .iter()
+                .any(|(port, b)| *port == wanted && (key == "expose" || b.is_some()));
             published || (key == "expose" && record.config.exposed_ports.contains_key(&wanted))
         }
         _ => true,
@@ -120,8 +136,13 @@ fn name_matches(name: &str, pattern: &str) -> bool {
 
 fn summary(engine: &Engine, container: &Container, record: Record, size: bool) -> Result<Value> {
     let data = container.data();
-    let command: Vec<&str> = std::iter::once(record.path.as_str()).chain(record.args.iter().map(String::as_str)).collect();
-    let command = command.iter().map(|a| if a.contains(' ') { format!("'{a}'") } else { (*a).to_owned() }).collect::<Vec<_>>().join(" ");
+    let command: Vec<&str> =
+        std::iter::once(record.path.as_str()).chain(record.args.iter().map(String::as_str)).collect();
+    let command = command
+        .iter()
+        .map(|a| if a.contains(' ') { format!("'{a}'") } else { (*a).to_owned() })
+        .collect::<Vec<_>>()
+        .join(" ");
     // The name shown is the one given, unless it leads elsewhere by now.
     let same = engine.store.resolve(&record.config.image).is_ok_and(|id| id.to_string() == record.image);
     let image = if same { &record.config.image } else { &record.image };
@@ -205,8 +226,15 @@ mod tests {
     #[test]
     fn ages_are_worded_as_go_units() {
         for (seconds, text) in [
-            (0.4, "Less than a second"), (1.0, "1 second"), (59.0, "59 seconds"), (60.0, "About a minute"), (150.0, "2 minutes"),
-            (3600.0, "About an hour"), (7200.0, "2 hours"), (3.0 * 86400.0, "3 days"), (15.0 * 86400.0, "2 weeks"),
+            (0.4, "Less than a second"),
+            (1.0, "1 second"),
+            (59.0, "59 seconds"),
+            (60.0, "About a minute"),
+            (150.0, "2 minutes"),
+            (3600.0, "About an hour"),
+            (7200.0, "2 hours"),
+            (3.0 * 86400.0, "3 days"),
+            (15.0 * 86400.0, "2 weeks"),
         ] {
             assert_eq!(human_duration(seconds), text);
         }
@@ -218,7 +246,14 @@ mod tests {
         record.state.started_at = "2026-01-01T00:00:00Z".into();
         record.state.exit_code = 3;
         let test = |text: &str| passes(&Filters::parse(text).unwrap(), &record, "bridge");
-        for yes in [r#"{"status":["exited"]}"#, r#"{"exited":["3"]}"#, r#"{"name":["we"]}"#, r#"{"name":["^/web$"]}"#, r#"{"id":["abc"]}"#, r#"{"network":["bridge"]}"#] {
+        for yes in [
+            r#"{"status":["exited"]}"#,
+            r#"{"exited":["3"]}"#,
+            r#"{"name":["we"]}"#,
+            r#"{"name":["^/web$"]}"#,
+            r#"{"id":["abc"]}"#,
+            r#"{"network":["bridge"]}"#,
+        ] {
             assert!(test(yes), "{yes}");
         }
         for no in [r#"{"status":["running"]}"#, r#"{"exited":["0"]}"#, r#"{"name":["^eb"]}"#, r#"{"label":["a"]}"#] {

@@ -1,5 +1,6 @@
 //! Containers: their records, their life from create to remove, and the questions clients ask about them.
 
+pub mod archive;
 pub mod create;
 pub mod inspect;
 pub mod list;
@@ -9,6 +10,7 @@ pub mod names;
 pub mod remove;
 pub mod restore;
 pub mod start;
+pub mod stats;
 pub mod stop;
 
 use std::collections::{BTreeMap, HashMap};
@@ -59,6 +61,20 @@ pub struct Container {
     pub operation: tokio::sync::Mutex<()>,
     data: Mutex<Data>,
     phase: watch::Sender<Phase>,
+    waiting: Mutex<Vec<Waiting>>,
+}
+
+/// A client that attached before the start.
+#[derive(Debug)]
+pub struct Waiting {
+    /// Its bytes go to stdin.
+    pub stdin: bool,
+    /// It wants stdout.
+    pub stdout: bool,
+    /// It wants stderr.
+    pub stderr: bool,
+    /// The other end of its connection.
+    pub stream: tokio::net::UnixStream,
 }
 
 impl Container {
@@ -75,6 +91,7 @@ impl Container {
             operation: tokio::sync::Mutex::new(()),
             data: Mutex::new(data),
             phase: watch::Sender::new(phase),
+            waiting: Mutex::default(),
             id,
         })
     }
@@ -113,6 +130,16 @@ impl Container {
     /// Changes the phase and wakes those who wait.
     pub fn set_phase(&self, change: impl FnOnce(&mut Phase)) {
         self.phase.send_modify(change);
+    }
+
+    /// Keeps a client until the container is created.
+    pub fn attach_at_start(&self, client: Waiting) {
+        lock(&self.waiting).push(client);
+    }
+
+    /// The clients kept so far.
+    pub fn take_waiting(&self) -> Vec<Waiting> {
+        std::mem::take(&mut lock(&self.waiting))
     }
 
     /// Records an event about this container.

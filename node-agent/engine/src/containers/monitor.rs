@@ -19,7 +19,11 @@ pub(super) fn spawn(engine: Arc<Engine>, container: Arc<Container>, watch: Watch
 }
 
 /// Returns a boxed future, since a restart follows the next run in turn.
-fn follow(engine: Arc<Engine>, container: Arc<Container>, mut watch: Watch) -> std::pin::Pin<Box<dyn Future<Output = ()> + Send>> {
+fn follow(
+    engine: Arc<Engine>,
+    container: Arc<Container>,
+    mut watch: Watch,
+) -> std::pin::Pin<Box<dyn Future<Output = ()> + Send>> {
     Box::pin(async move {
         let exit = loop {
             match watch.next().await {

@@ -36,17 +36,22 @@ fn parse_bind(text: &str) -> Result<Wanted> {
         )));
     }
     if destination == "/" {
-        return Err(Error::bad(format!("invalid volume specification: '{text}': invalid specification: destination can't be '/'")));
+        return Err(Error::bad(format!(
+            "invalid volume specification: '{text}': invalid specification: destination can't be '/'"
+        )));
     }
     let bind = source.starts_with('/');
-    let mut point = MountPoint { destination: clean(destination), mode: mode.to_owned(), rw: true, ..MountPoint::default() };
+    let mut point =
+        MountPoint { destination: clean(destination), mode: mode.to_owned(), rw: true, ..MountPoint::default() };
     let mut copy = !bind;
     for option in mode.split(',').filter(|o| !o.is_empty()) {
         match option {
             "rw" | "z" | "Z" | "consistent" | "cached" | "delegated" => {}
             "ro" => point.rw = false,
             "nocopy" if !bind => copy = false,
-            "private" | "rprivate" | "shared" | "rshared" | "slave" | "rslave" if bind => point.propagation = option.into(),
+            "private" | "rprivate" | "shared" | "rshared" | "slave" | "rslave" if bind => {
+                point.propagation = option.into()
+            }
             _ => return Err(Error::bad(format!("invalid mode: {mode}"))),
         }
     }
@@ -73,14 +78,16 @@ fn parse_mount(m: &Mount) -> Result<Wanted> {
     if !m.target.starts_with('/') {
         return Err(error(&format!("invalid mount path: '{}' mount path must be absolute", m.target)));
     }
-    let mut point = MountPoint { kind: m.kind.clone(), destination: clean(&m.target), rw: !m.read_only, ..MountPoint::default() };
+    let mut point =
+        MountPoint { kind: m.kind.clone(), destination: clean(&m.target), rw: !m.read_only, ..MountPoint::default() };
     match m.kind.as_str() {
         "bind" => {
             if !m.source.starts_with('/') {
                 return Err(error(&format!("invalid mount path: '{}' mount path must be absolute", m.source)));
             }
             point.source = clean(&m.source);
-            point.propagation = m.bind_options["Propagation"].as_str().filter(|p| !p.is_empty()).unwrap_or("rprivate").into();
+            point.propagation =
+                m.bind_options["Propagation"].as_str().filter(|p| !p.is_empty()).unwrap_or("rprivate").into();
             Ok(Wanted { point, copy: false, must_exist: true })
         }
         "volume" => {
@@ -135,7 +142,13 @@ fn wanted(host: &HostConfig, image_volumes: impl Iterator<Item = String>) -> Res
         if list.iter().any(|w| w.point.destination == destination) || host.tmpfs.contains_key(&destination) {
             continue;
         }
-        let point = MountPoint { kind: "volume".into(), destination, driver: "local".into(), rw: true, ..MountPoint::default() };
+        let point = MountPoint {
+            kind: "volume".into(),
+            destination,
+            driver: "local".into(),
+            rw: true,
+            ..MountPoint::default()
+        };
         list.push(Wanted { point, copy: true, must_exist: false });
     }
     Ok(list)
@@ -170,7 +183,10 @@ pub(super) fn prepare(engine: &Arc<Engine>, container: &Arc<Container>) -> Resul
                     }
                     if let Some(root) = &root {
                         copy_up(root, &w.point.destination, &volume.mountpoint).map_err(|e| {
-                            Error::internal(format!("copying {} into volume {}: {e}", w.point.destination, w.point.name))
+                            Error::internal(format!(
+                                "copying {} into volume {}: {e}",
+                                w.point.destination, w.point.name
+                            ))
                         })?;
                     }
                 }
@@ -268,7 +284,10 @@ mod tests {
     #[test]
     fn binds_and_named_volumes() {
         let bind = parse_bind("/a//b/:/c/./d:ro").unwrap();
-        assert_eq!((bind.point.source.as_str(), bind.point.destination.as_str(), bind.point.rw), ("/a/b", "/c/d", false));
+        assert_eq!(
+            (bind.point.source.as_str(), bind.point.destination.as_str(), bind.point.rw),
+            ("/a/b", "/c/d", false)
+        );
         assert_eq!((bind.point.kind.as_str(), bind.point.propagation.as_str()), ("bind", "rprivate"));
         let volume = parse_bind("data:/d:nocopy").unwrap();
         assert!(!volume.copy && volume.point.name == "data" && volume.point.kind == "volume");
@@ -277,7 +296,13 @@ mod tests {
 
     #[test]
     fn bad_specifications_name_themselves() {
-        for (text, part) in [("a:b", "must be absolute"), ("/a:/", "can't be '/'"), ("/a:/b:x", "invalid mode: x"), ("a", "'a'"), ("a:b:c:d", "specification")] {
+        for (text, part) in [
+            ("a:b", "must be absolute"),
+            ("/a:/", "can't be '/'"),
+            ("/a:/b:x", "invalid mode: x"),
+            ("a", "'a'"),
+            ("a:b:c:d", "specification"),
+        ] {
             let error = parse_bind(text).unwrap_err().message;
             assert!(error.contains(part), "{text}: {error}");
         }

@@ -106,10 +106,13 @@ pub fn rename(engine: &Engine, container: &Container, new: &str) -> Result<()> {
 /// For unknown filters.
 pub async fn prune(engine: &Arc<Engine>, filters: &Filters) -> Result<Value> {
     filters.check(&["label", "label!", "until"])?;
-    let until = filters.get("until").first().map(|t| crate::clock::parse_api(t).ok_or_else(|| Error::bad(format!("invalid until filter: {t}"))));
+    let until = filters
+        .get("until")
+        .first()
+        .map(|t| crate::clock::parse_api(t).ok_or_else(|| Error::bad(format!("invalid until filter: {t}"))));
     let until = until.transpose()?;
     let (mut deleted, mut space) = (Vec::new(), 0);
-    for container in engine.containers().all() {
+    for container in engine.all_containers() {
         let fits = {
             let data = container.data();
             let created = crate::clock::parse(&data.record.created);

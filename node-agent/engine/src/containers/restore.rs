@@ -36,11 +36,11 @@ pub async fn restore(engine: &Arc<Engine>) -> Result<()> {
         }
     }
     sweep(engine);
-    for container in engine.containers().all() {
+    for container in engine.all_containers() {
         take_over(engine, &container).await;
     }
     crate::network::restore(engine).await;
-    for container in engine.containers().all() {
+    for container in engine.all_containers() {
         resume_policy(engine, &container).await;
     }
     Ok(())
@@ -60,7 +60,7 @@ fn load(dir: &Path) -> Result<Data> {
 
 /// Layers and runtime directories that belong to no container.
 fn sweep(engine: &Arc<Engine>) {
-    let known: HashSet<String> = engine.containers().all().iter().map(|c| c.id.clone()).collect();
+    let known: HashSet<String> = engine.all_containers().iter().map(|c| c.id.clone()).collect();
     for id in engine.store.rw_layers() {
         if !known.contains(&id) {
             let _ = engine.store.unmount_rw(&id);
@@ -120,7 +120,13 @@ async fn resume_policy(engine: &Arc<Engine>, container: &Arc<Container>) {
     let (auto_remove, restarting, manual, policy, state) = {
         let data = container.data();
         let record = &data.record;
-        (data.host.auto_remove, record.state.restarting, record.has_been_manually_stopped, data.host.restart_policy.name.clone(), record.state.clone())
+        (
+            data.host.auto_remove,
+            record.state.restarting,
+            record.has_been_manually_stopped,
+            data.host.restart_policy.name.clone(),
+            record.state.clone(),
+        )
     };
     let _guard = container.operation.lock().await;
     if state.running && !restarting {

@@ -56,6 +56,8 @@ pub async fn start(engine: &Arc<Engine>, container: &Arc<Container>) -> Result<(
 pub(super) async fn launch(engine: &Arc<Engine>, container: &Arc<Container>) -> Result<()> {
     let outcome = try_launch(engine, container).await;
     let Err(error) = outcome else { return Ok(()) };
+    // Clients that attached in advance have nothing to wait for any more.
+    drop(container.take_waiting());
     let (code, message) = translate(&error.message);
     {
         let mut data = container.data();
@@ -79,6 +81,7 @@ async fn try_launch(engine: &Arc<Engine>, container: &Arc<Container>) -> Result<
     };
     let pid = client::spawn(&container.run_dir, &shim).await.map_err(create_failed)?;
     let mut watch = Watch::open(&container.socket).await.map_err(Error::internal)?;
+    join_waiting(container).await;
     let started = connect_and_go(engine, container, pid).await;
     if let Err(error) = started {
         // The init still waits to be started: end it, and let the shim tidy up.
@@ -101,6 +104,25 @@ async fn try_launch(engine: &Arc<Engine>, container: &Arc<Container>) -> Result<
     container.event(engine, "start", &[]);
     monitor::spawn(engine.clone(), container.clone(), watch);
     Ok(())
+}
+
+/// Joins clients that attached before the start to the shim, before the process can write anything.
+async fn join_waiting(container: &Arc<Container>) {
+    for waiting in container.take_waiting() {
+        let super::Waiting { stdin, stdout, stderr, stream } = waiting;
+        let request = Request::Attach { exec: None, stdin, stdout, stderr };
+        let Ok((_, shim)) = client::request(&container.socket, &request).await else { continue };
+        tokio::spawn(async move {
+            let (mut from_client, mut to_client) = stream.into_split();
+            let (mut from_shim, mut to_shim) = shim.into_split();
+            let input = tokio::spawn(async move {
+                let _ = tokio::io::copy(&mut from_client, &mut to_shim).await;
+                // Dropping the write half passes the client's half-close on.
+            });
+            let _ = tokio::io::copy(&mut from_shim, &mut to_client).await;
+            input.abort();
+        });
+    }
 }
 
 async fn connect_and_go(engine: &Arc<Engine>, container: &Arc<Container>, pid: u32) -> Result<()> {
@@ -141,13 +163,17 @@ fn prepare(engine: &Arc<Engine>, container: &Arc<Container>) -> Result<ShimConfi
     let extra = host.group_add.clone().unwrap_or_default();
     let user = user::lookup(&record.config.user, &extra, &passwd, &group)?;
     let working_dir = Path::new(spec::cwd(&record.config.working_dir));
-    rootfs::create_dir_all(&rootfs, working_dir).map_err(|e| {
-        Error::internal(format!("creating the working directory {}: {e}", working_dir.display()))
-    })?;
-    if host.init == Some(true) && let Some(program) = init_program() {
+    rootfs::create_dir_all(&rootfs, working_dir)
+        .map_err(|e| Error::internal(format!("creating the working directory {}: {e}", working_dir.display())))?;
+    if host.init == Some(true)
+        && let Some(program) = init_program()
+    {
         let point = crate::types::MountPoint {
-            kind: "bind".into(), source: program.to_string_lossy().into_owned(), destination: "/sbin/docker-init".into(),
-            rw: false, ..Default::default()
+            kind: "bind".into(),
+            source: program.to_string_lossy().into_owned(),
+            destination: "/sbin/docker-init".into(),
+            rw: false,
+            ..Default::default()
         };
         record.mount_points.insert(point.destination.clone(), point);
         let mut args = vec!["--".to_owned(), std::mem::replace(&mut record.path, "/sbin/docker-init".into())];
@@ -203,7 +229,9 @@ pub(super) fn log_limits(host: &HostConfig) -> Result<(Option<u64>, u32)> {
     };
     let max_file = match options.get("max-file") {
         None => 1,
-        Some(text) => text.parse().ok().filter(|n| *n > 0).ok_or_else(|| Error::bad("max-file cannot be less than 1"))?,
+        Some(text) => {
+            text.parse().ok().filter(|n| *n > 0).ok_or_else(|| Error::bad("max-file cannot be less than 1"))?
+        }
     };
     Ok((max_size, max_file))
 }
@@ -233,12 +261,20 @@ fn seccomp(host: &HostConfig) -> Result<Option<Value>> {
     match spec::seccomp_option(host) {
         Some("unconfined") => Ok(None),
         Some("builtin") | None => default_seccomp(host),
-        Some(json) => serde_json::from_str(json).map(Some).map_err(|e| Error::bad(format!("Decoding seccomp profile failed: {e}"))),
+        Some(json) => serde_json::from_str(json)
+            .map(Some)
+            .map_err(|e| Error::bad(format!("Decoding seccomp profile failed: {e}"))),
     }
 }
 
-fn default_seccomp(_host: &HostConfig) -> Result<Option<Value>> {
-    Ok(None)
+/// Docker's own profile, which depends on the capabilities.
+fn default_seccomp(host: &HostConfig) -> Result<Option<Value>> {
+    let none = Vec::new();
+    let names =
+        spec::caps::effective(host.cap_add.as_ref().unwrap_or(&none), host.cap_drop.as_ref().unwrap_or(&none), false)?;
+    let names = serde_json::to_value(names).map_err(Error::internal)?;
+    let caps: Vec<oci_spec::runtime::Capability> = serde_json::from_value(names).map_err(Error::internal)?;
+    serde_json::to_value(slipway_runtime::seccomp::docker_default(&caps)).map(Some).map_err(Error::internal)
 }
 
 /// OCI devices for `--device` and, privileged, everything under `/dev`.
@@ -252,7 +288,10 @@ fn devices(host: &HostConfig) -> Result<Vec<Value>> {
     for wanted in &host.devices {
         let path = if wanted.path_in_container.is_empty() { &wanted.path_on_host } else { &wanted.path_in_container };
         let found = device(Path::new(&wanted.path_on_host), path).ok_or_else(|| {
-            Error::bad(format!("error gathering device information while adding custom device \"{}\": no such file or directory", wanted.path_on_host))
+            Error::bad(format!(
+                "error gathering device information while adding custom device \"{}\": no such file or directory",
+                wanted.path_on_host
+            ))
         })?;
         list.push(found);
     }
@@ -261,10 +300,25 @@ fn devices(host: &HostConfig) -> Result<Vec<Value>> {
 
 fn device(host_path: &Path, path: &str) -> Option<Value> {
     use std::os::unix::fs::{FileTypeExt, MetadataExt};
-    const DEFAULTS: &[&str] = &["/dev/null", "/dev/zero", "/dev/full", "/dev/tty", "/dev/random", "/dev/urandom", "/dev/ptmx", "/dev/console"];
+    const DEFAULTS: &[&str] = &[
+        "/dev/null",
+        "/dev/zero",
+        "/dev/full",
+        "/dev/tty",
+        "/dev/random",
+        "/dev/urandom",
+        "/dev/ptmx",
+        "/dev/console",
+    ];
     let meta = std::fs::metadata(host_path).ok()?;
     let kind = meta.file_type();
-    let letter = if kind.is_char_device() { "c" } else if kind.is_block_device() { "b" } else { return None };
+    let letter = if kind.is_char_device() {
+        "c"
+    } else if kind.is_block_device() {
+        "b"
+    } else {
+        return None;
+    };
     if DEFAULTS.contains(&path) {
         return None;
     }
@@ -299,12 +353,22 @@ pub fn translate(message: &str) -> (i32, String) {
         .any(|p| lower.contains(p))
     {
         127
-    } else if ["permission denied", "not a directory", "is a directory", "exec format error"].iter().any(|p| lower.contains(p)) {
+    } else if ["permission denied", "not a directory", "is a directory", "exec format error"]
+        .iter()
+        .any(|p| lower.contains(p))
+    {
         126
     } else {
         128
     };
-    let ours = ["unable to find user", "unable to find group", "driver failed programming", "cannot join", "uids and gids", "creating the working"];
+    let ours = [
+        "unable to find user",
+        "unable to find group",
+        "driver failed programming",
+        "cannot join",
+        "uids and gids",
+        "creating the working",
+    ];
     if ours.iter().any(|p| message.starts_with(p)) && code == 128 {
         return (if message.starts_with("unable") { 126 } else { 128 }, message.to_owned());
     }
@@ -320,7 +384,8 @@ pub(crate) fn runc_wording(message: &str) -> String {
     if let Some(rest) = message.split_once("executable file `").map(|(_, r)| r)
         && let Some((name, tail)) = rest.split_once('`')
     {
-        let reason = if name.contains('/') { "no such file or directory" } else { "executable file not found in $PATH" };
+        let reason =
+            if name.contains('/') { "no such file or directory" } else { "executable file not found in $PATH" };
         if tail.contains("ermission denied") {
             return format!("unable to start container process: exec: \"{name}\": permission denied");
         }

@@ -46,7 +46,12 @@ async fn ended_within(container: &Container, limit: Option<Duration>) -> bool {
 ///
 /// # Errors
 /// 304 when it does not run.
-pub async fn stop(engine: &Engine, container: &Arc<Container>, timeout: Option<i64>, wanted: Option<&str>) -> Result<()> {
+pub async fn stop(
+    engine: &Engine,
+    container: &Arc<Container>,
+    timeout: Option<i64>,
+    wanted: Option<&str>,
+) -> Result<()> {
     let (number, limit) = {
         let mut data = container.data();
         if !data.record.state.running {
@@ -121,7 +126,12 @@ pub async fn kill(engine: &Engine, container: &Arc<Container>, wanted: &str) -> 
 ///
 /// # Errors
 /// Those of stopping and starting.
-pub async fn restart(engine: &Arc<Engine>, container: &Arc<Container>, timeout: Option<i64>, wanted: Option<&str>) -> Result<()> {
+pub async fn restart(
+    engine: &Arc<Engine>,
+    container: &Arc<Container>,
+    timeout: Option<i64>,
+    wanted: Option<&str>,
+) -> Result<()> {
     // Not removed in between, whatever `--rm` says.
     let auto_remove = std::mem::replace(&mut container.data().host.auto_remove, false);
     let stopped = match stop(engine, container, timeout, wanted).await {

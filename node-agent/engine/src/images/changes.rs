@@ -38,7 +38,8 @@ fn one(config: &mut Config, instruction: &str, rest: &str) -> Result<()> {
             }
         }
         "VOLUME" => {
-            let list = serde_json::from_str::<Vec<String>>(rest).unwrap_or_else(|_| rest.split_whitespace().map(str::to_owned).collect());
+            let list = serde_json::from_str::<Vec<String>>(rest)
+                .unwrap_or_else(|_| rest.split_whitespace().map(str::to_owned).collect());
             config.volumes.extend(list.into_iter().map(|v| (v, json!({}))));
         }
         "STOPSIGNAL" => config.stop_signal = rest.to_owned(),
@@ -60,10 +61,13 @@ fn pairs(text: &str) -> Result<Vec<(String, String)>> {
         let (key, value) = text.split_once(char::is_whitespace).ok_or_else(|| Error::bad("must have two arguments"))?;
         return Ok(vec![(key.to_owned(), value.trim().to_owned())]);
     }
-    words(text).into_iter().map(|w| match w.split_once('=') {
-        Some((k, v)) if !k.is_empty() => Ok((k.to_owned(), v.to_owned())),
-        _ => Err(Error::bad(format!("Syntax error - can't find = in \"{w}\". Must be of the form: name=value"))),
-    }).collect()
+    words(text)
+        .into_iter()
+        .map(|w| match w.split_once('=') {
+            Some((k, v)) if !k.is_empty() => Ok((k.to_owned(), v.to_owned())),
+            _ => Err(Error::bad(format!("Syntax error - can't find = in \"{w}\". Must be of the form: name=value"))),
+        })
+        .collect()
 }
 
 /// Splits at blanks outside quotes; quotes are removed and a backslash takes the next character as it is.
@@ -97,7 +101,14 @@ mod tests {
     #[test]
     fn instructions_alter_the_configuration() {
         let mut c = Config { env: vec!["A=old".into()], working_dir: "/x".into(), ..Config::default() };
-        let lines = ["CMD [\"a\",\"b\"]", "entrypoint run it", "ENV A=1 B=\"two words\"", "WORKDIR y", "EXPOSE 80 53/udp", "LABEL k v w"];
+        let lines = [
+            "CMD [\"a\",\"b\"]",
+            "entrypoint run it",
+            "ENV A=1 B=\"two words\"",
+            "WORKDIR y",
+            "EXPOSE 80 53/udp",
+            "LABEL k v w",
+        ];
         apply(&mut c, &lines.map(str::to_owned)).unwrap();
         assert_eq!(c.cmd.unwrap(), ["a", "b"]);
         assert_eq!(c.entrypoint.unwrap(), ["/bin/sh", "-c", "run it"]);

@@ -74,7 +74,11 @@ pub async fn commit(engine: &Arc<Engine>, request: Commit) -> Result<ImageId> {
         engine.store.tag(name, &image)?;
     }
     let shown = name.map(|n| n.familiar_string()).unwrap_or_default();
-    container.event(engine, "commit", &[("comment", request.comment), ("imageID", image.to_string()), ("imageRef", shown)]);
+    container.event(
+        engine,
+        "commit",
+        &[("comment", request.comment), ("imageID", image.to_string()), ("imageRef", shown)],
+    );
     Ok(image)
 }
 

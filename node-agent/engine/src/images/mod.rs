@@ -21,7 +21,10 @@ use crate::filters::{Filters, label_matches};
 pub fn error_of(e: &StoreError) -> Error {
     let status = match e {
         StoreError::NoSuchImage(_) | StoreError::Resolve(ResolveError::NotFound(_)) => StatusCode::NOT_FOUND,
-        StoreError::InvalidReference(_) | StoreError::InvalidConfig(_) | StoreError::Archive(_) | StoreError::Resolve(_) => StatusCode::BAD_REQUEST,
+        StoreError::InvalidReference(_)
+        | StoreError::InvalidConfig(_)
+        | StoreError::Archive(_)
+        | StoreError::Resolve(_) => StatusCode::BAD_REQUEST,
         StoreError::Conflict(_) => StatusCode::CONFLICT,
         _ => StatusCode::INTERNAL_SERVER_ERROR,
     };
@@ -39,7 +42,8 @@ pub fn no_such_image(name: &str) -> String {
 
 /// Records an event about an image.
 pub fn event(engine: &Engine, action: &str, id: &ImageId, name: &str) {
-    let mut attributes: BTreeMap<String, String> = engine.store.image(id).map(|i| i.config.config.labels.clone()).unwrap_or_default();
+    let mut attributes: BTreeMap<String, String> =
+        engine.store.image(id).map(|i| i.config.config.labels.clone()).unwrap_or_default();
     attributes.insert("name".into(), name.to_owned());
     engine.events.log("image", action, &id.to_string(), attributes);
 }
@@ -58,7 +62,7 @@ pub fn list(engine: &Engine, all: bool, filters: &Filters) -> Result<Vec<Value>>
     let (before, since) = (created_of("before")?, created_of("since")?);
     let dangling = filters.flag("dangling");
     let mut users: BTreeMap<String, i64> = BTreeMap::new();
-    for container in engine.containers().all() {
+    for container in engine.all_containers() {
         *users.entry(container.data().record.image.clone()).or_default() += 1;
     }
     let mut list: Vec<(Option<time::OffsetDateTime>, Value)> = Vec::new();
@@ -106,7 +110,9 @@ fn reference_matches(reference: &Reference, pattern: &str) -> bool {
 fn glob(pattern: &[u8], text: &[u8]) -> bool {
     match (pattern.first(), text.first()) {
         (None, None) => true,
-        (Some(b'*'), _) => glob(&pattern[1..], text) || (text.first().is_some_and(|c| *c != b'/') && glob(pattern, &text[1..])),
+        (Some(b'*'), _) => {
+            glob(&pattern[1..], text) || (text.first().is_some_and(|c| *c != b'/') && glob(pattern, &text[1..]))
+        }
         (Some(b'?'), Some(c)) if *c != b'/' => glob(&pattern[1..], &text[1..]),
         (Some(p), Some(c)) if p == c => glob(&pattern[1..], &text[1..]),
         _ => false,
@@ -121,9 +127,12 @@ pub fn inspect(engine: &Engine, name: &str) -> Result<Value> {
     let (id, image) = find(engine, name)?;
     let summary = engine.store.images().into_iter().find(|s| s.image.id == id);
     let names = |list: &[Reference]| list.iter().map(Reference::familiar_string).collect::<Vec<_>>();
-    let (tags, digests, parent) = summary.map_or_else(Default::default, |s| (names(&s.tags), names(&s.digests), s.parent.map(|p| p.to_string()).unwrap_or_default()));
+    let (tags, digests, parent) = summary.map_or_else(Default::default, |s| {
+        (names(&s.tags), names(&s.digests), s.parent.map(|p| p.to_string()).unwrap_or_default())
+    });
     let c = &image.config;
-    let config: crate::types::Config = serde_json::to_value(&c.config).and_then(crate::types::from_go_json).map_err(Error::internal)?;
+    let config: crate::types::Config =
+        serde_json::to_value(&c.config).and_then(crate::types::from_go_json).map_err(Error::internal)?;
     let mut value = json!({
         "Id": id.to_string(), "RepoTags": tags, "RepoDigests": digests, "Parent": parent, "Comment": c.comment.clone().unwrap_or_default(),
         "Created": image.created, "DockerVersion": c.docker_version.clone().unwrap_or_default(), "Author": c.author.clone().unwrap_or_default(),
@@ -146,7 +155,8 @@ fn layer_dirs(engine: &Engine, image: &Image) -> Value {
     }
     let Some((upper, lower)) = dirs.split_first() else { return Value::Null };
     let base = upper.trim_end_matches("/diff");
-    let mut data = json!({ "MergedDir": format!("{base}/merged"), "UpperDir": upper, "WorkDir": format!("{base}/work") });
+    let mut data =
+        json!({ "MergedDir": format!("{base}/merged"), "UpperDir": upper, "WorkDir": format!("{base}/work") });
     if !lower.is_empty() {
         data["LowerDir"] = json!(lower.join(":"));
     }
@@ -159,7 +169,8 @@ fn layer_dirs(engine: &Engine, image: &Image) -> Value {
 /// Docker's sentence for none.
 pub fn history(engine: &Engine, name: &str) -> Result<Value> {
     let (id, image) = find(engine, name)?;
-    let tags: Vec<String> = engine.store.references(&id).iter().filter(|r| r.tag().is_some()).map(Reference::familiar_string).collect();
+    let tags: Vec<String> =
+        engine.store.references(&id).iter().filter(|r| r.tag().is_some()).map(Reference::familiar_string).collect();
     let chain = ChainId::stack(&image.layers);
     let (mut layer, mut out) = (0, Vec::new());
     for step in &image.config.history {
@@ -183,7 +194,8 @@ pub fn history(engine: &Engine, name: &str) -> Result<Value> {
     let (mut parent, mut at) = (engine.store.parent(&id), 1);
     while let (Some(p), Some(entry)) = (parent, out.get_mut(at)) {
         entry["Id"] = json!(p.to_string());
-        let tags: Vec<String> = engine.store.references(&p).iter().filter(|r| r.tag().is_some()).map(Reference::familiar_string).collect();
+        let tags: Vec<String> =
+            engine.store.references(&p).iter().filter(|r| r.tag().is_some()).map(Reference::familiar_string).collect();
         if !tags.is_empty() {
             entry["Tags"] = json!(tags);
         }
@@ -244,7 +256,9 @@ mod tests {
     #[test]
     fn reference_patterns_do_not_cross_slashes() {
         let r = Reference::parse("alpine:3.10").unwrap();
-        assert!(reference_matches(&r, "alp*") && reference_matches(&r, "alpine:3.?0") && !reference_matches(&r, "*:4*"));
+        assert!(
+            reference_matches(&r, "alp*") && reference_matches(&r, "alpine:3.?0") && !reference_matches(&r, "*:4*")
+        );
         assert!(!glob(b"*", b"a/b"));
     }
 

@@ -38,7 +38,11 @@ pub async fn pull(engine: &Arc<Engine>, reference: &Reference, progress: Unbound
     let source = source(engine, reference)?;
     let pulled = registry::pull(engine.store.clone(), source, reference, progress).await.map_err(|e| {
         let text = e.to_string();
-        let status = if text.contains("denied") || text.contains("not found") { http::StatusCode::NOT_FOUND } else { http::StatusCode::INTERNAL_SERVER_ERROR };
+        let status = if text.contains("denied") || text.contains("not found") {
+            http::StatusCode::NOT_FOUND
+        } else {
+            http::StatusCode::INTERNAL_SERVER_ERROR
+        };
         Error::new(status, text)
     })?;
     event(engine, "pull", &pulled.id, &reference.familiar_string());
@@ -49,7 +53,14 @@ pub async fn pull(engine: &Arc<Engine>, reference: &Reference, progress: Unbound
 ///
 /// # Errors
 /// For an archive that is none, and changes that are none.
-pub fn import(engine: &Engine, tar: impl std::io::Read, repo: &str, tag: &str, message: &str, changes: &[String]) -> Result<ImageId> {
+pub fn import(
+    engine: &Engine,
+    tar: impl std::io::Read,
+    repo: &str,
+    tag: &str,
+    message: &str,
+    changes: &[String],
+) -> Result<ImageId> {
     let name = if repo.is_empty() { None } else { Some(super::new_name(repo, tag)?) };
     let mut config = crate::types::Config::default();
     super::changes::apply(&mut config, changes)?;

@@ -38,7 +38,11 @@ fn hosts(record: &Record, host: &HostConfig, gateway: &str) -> String {
     let config = &record.config;
     let address = &record.network_settings.ip_address;
     if !address.is_empty() {
-        let full = if config.domainname.is_empty() { String::new() } else { format!("{}.{} ", config.hostname, config.domainname) };
+        let full = if config.domainname.is_empty() {
+            String::new()
+        } else {
+            format!("{}.{} ", config.hostname, config.domainname)
+        };
         let _ = writeln!(text, "{address}\t{full}{}", config.hostname);
     }
     text
@@ -87,7 +91,10 @@ mod tests {
         let mut record = Record::default();
         record.config.hostname = "box".into();
         record.network_settings.ip_address = "172.17.0.2".into();
-        let host = HostConfig { extra_hosts: Some(vec!["db:10.0.0.1".into(), "me:host-gateway".into()]), ..HostConfig::default() };
+        let host = HostConfig {
+            extra_hosts: Some(vec!["db:10.0.0.1".into(), "me:host-gateway".into()]),
+            ..HostConfig::default()
+        };
         let text = hosts(&record, &host, "172.17.0.1");
         assert!(text.ends_with("10.0.0.1\tdb\n172.17.0.1\tme\n172.17.0.2\tbox\n"), "{text}");
     }

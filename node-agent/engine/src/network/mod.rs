@@ -42,8 +42,8 @@ struct NetworkState {
 impl Network {
     /// The network with nobody on it.
     #[must_use]
-    pub fn new(bridge: String, cidr: Cidr) -> Self {
-        Self { bridge, cidr, id: random_hex(32), state: Mutex::default() }
+    pub fn new(bridge: String, cidr: Cidr, id: String) -> Self {
+        Self { bridge, cidr, id, state: Mutex::default() }
     }
 
     /// The lowest free address.
@@ -55,7 +55,10 @@ impl Network {
         let free = |a: &Ipv4Addr| *a != self.cidr.address && !state.leases.contains_key(a);
         let address = wanted.filter(|a| self.cidr.contains(*a) && free(a)).or_else(|| self.cidr.hosts().find(free));
         let address = address.ok_or_else(|| {
-            Error::internal(format!("no available IPv4 addresses on this network's address pools: bridge ({})", self.id))
+            Error::internal(format!(
+                "no available IPv4 addresses on this network's address pools: bridge ({})",
+                self.id
+            ))
         })?;
         state.leases.insert(address, id.to_owned());
         Ok(address)
@@ -106,7 +109,8 @@ pub(crate) fn connect(engine: &Engine, container: &Container, namespace: &Path) 
     let cause = |e: net::Error| Error::internal(format!("driver failed programming external connectivity: {e}"));
     match mode.as_str() {
         "bridge" => {
-            let address = address.ok_or_else(|| Error::internal("driver failed programming: no address was assigned"))?;
+            let address =
+                address.ok_or_else(|| Error::internal("driver failed programming: no address was assigned"))?;
             let mtu = ensure_bridge(&engine.network)?;
             let attachment = Attachment {
                 namespace: namespace.to_owned(),
@@ -127,7 +131,13 @@ pub(crate) fn connect(engine: &Engine, container: &Container, namespace: &Path) 
     Ok(())
 }
 
-fn publish(engine: &Engine, container: &Container, host: &HostConfig, exposed: &serde_json::Map<String, Value>, address: Ipv4Addr) -> Result<()> {
+fn publish(
+    engine: &Engine,
+    container: &Container,
+    host: &HostConfig,
+    exposed: &serde_json::Map<String, Value>,
+    address: Ipv4Addr,
+) -> Result<()> {
     let wanted = ports::wanted(host, exposed)?;
     let shown = wanted.iter().map(|w| (format!("{}/{}", w.container_port, w.protocol), None)).collect();
     let mut map: std::collections::BTreeMap<String, Option<Vec<crate::types::PortBinding>>> = shown;
@@ -135,7 +145,10 @@ fn publish(engine: &Engine, container: &Container, host: &HostConfig, exposed: &
     if !wanted.is_empty() {
         let (published, reserved) = ports::reserve(&wanted, address, &container.name(), &engine.network.id)?;
         for p in &published {
-            map.entry(format!("{}/{}", p.container_port, p.protocol)).or_default().get_or_insert_default().extend(p.bindings());
+            map.entry(format!("{}/{}", p.container_port, p.protocol))
+                .or_default()
+                .get_or_insert_default()
+                .extend(p.bindings());
         }
         lock(&engine.network.state).published.insert(container.id.clone(), (published, reserved));
         apply(&engine.network)?;
@@ -171,7 +184,8 @@ fn enable(key: &str) -> Result<()> {
     if std::fs::read_to_string(&path).is_ok_and(|v| v.trim() == "1") {
         return Ok(());
     }
-    std::fs::write(&path, "1").map_err(|e| Error::internal(format!("driver failed programming external connectivity: setting {key}: {e}")))
+    std::fs::write(&path, "1")
+        .map_err(|e| Error::internal(format!("driver failed programming external connectivity: setting {key}: {e}")))
 }
 
 fn apply(network: &Network) -> Result<()> {
@@ -207,7 +221,9 @@ pub(crate) fn disconnect(engine: &Engine, container: &Container) {
     settings.networks = networks;
     for endpoint in settings.networks.values_mut() {
         *endpoint = EndpointSettings {
-            ipam_config: endpoint.ipam_config.take(), aliases: endpoint.aliases.take(), network_id: endpoint.network_id.clone(),
+            ipam_config: endpoint.ipam_config.take(),
+            aliases: endpoint.aliases.take(),
+            network_id: endpoint.network_id.clone(),
             ..Default::default()
         };
     }
@@ -223,10 +239,12 @@ fn container_network_event(engine: &Engine, container: &Container, action: &str)
 pub(crate) async fn restore(engine: &Arc<Engine>) {
     let mut any = false;
     let mut kept = Vec::new();
-    for container in engine.containers().all() {
+    for container in engine.all_containers() {
         let data = container.data();
         let running = data.record.state.running && !data.record.state.restarting;
-        if let (true, "bridge", Ok(address)) = (running, data.host.network_mode.as_str(), data.record.network_settings.ip_address.parse::<Ipv4Addr>()) {
+        if let (true, "bridge", Ok(address)) =
+            (running, data.host.network_mode.as_str(), data.record.network_settings.ip_address.parse::<Ipv4Addr>())
+        {
             let wanted = ports::from_bindings(&data.record.network_settings.ports, address);
             let mut state = lock(&engine.network.state);
             state.leases.insert(address, container.id.clone());
@@ -261,7 +279,10 @@ pub(crate) async fn restore(engine: &Arc<Engine>) {
 fn id_of(engine: &Engine, name: &str) -> String {
     match name {
         "bridge" => engine.network.id.clone(),
-        other => format!("{}{}", &engine.network.id[..56], other.bytes().fold(0u32, |h, b| h.wrapping_mul(31) + u32::from(b)).to_be_bytes().map(|b| format!("{b:02x}")).concat()),
+        other => {
+            let hash = other.bytes().fold(0u32, |h, b| h.wrapping_mul(31).wrapping_add(u32::from(b)));
+            format!("{hash:08x}{}", &engine.network.id[8..])
+        }
     }
 }
 
@@ -284,13 +305,14 @@ pub fn find(engine: &Engine, name: &str) -> Result<Value> {
 fn inspect(engine: &Engine, name: &str) -> Value {
     let network = &engine.network;
     let mut containers = serde_json::Map::new();
-    for container in engine.containers().all() {
+    for container in engine.all_containers() {
         let data = container.data();
         if !data.record.state.running || data.host.network_mode != name {
             continue;
         }
         let Some(e) = data.record.network_settings.networks.get(name) else { continue };
-        let address = if e.ip_address.is_empty() { String::new() } else { format!("{}/{}", e.ip_address, e.ip_prefix_len) };
+        let address =
+            if e.ip_address.is_empty() { String::new() } else { format!("{}/{}", e.ip_address, e.ip_prefix_len) };
         containers.insert(container.id.clone(), json!({
             "Name": data.record.name.trim_start_matches('/'), "EndpointID": e.endpoint_id, "MacAddress": e.mac_address,
             "IPv4Address": address, "IPv6Address": "",

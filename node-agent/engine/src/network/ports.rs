@@ -69,7 +69,9 @@ pub fn wanted(host: &HostConfig, exposed: &Map<String, Value>) -> Result<Vec<Wan
         for binding in bindings {
             let host_ip = match binding.host_ip.as_str() {
                 "" | "::" => Ipv4Addr::UNSPECIFIED,
-                text => text.parse().map_err(|_| Error::bad(format!("invalid IP address: {text}: ports are published on IPv4 addresses")))?,
+                text => text.parse().map_err(|_| {
+                    Error::bad(format!("invalid IP address: {text}: ports are published on IPv4 addresses"))
+                })?,
             };
             let host_ports = parse_range(&binding.host_port)?;
             list.push(Wanted { protocol: protocol.clone(), container_port, host_ip, host_ports });
@@ -110,14 +112,23 @@ fn parse_range(text: &str) -> Result<(u16, u16)> {
 ///
 /// # Errors
 /// Docker's "port is already allocated".
-pub(super) fn reserve(wanted: &[Wanted], address: Ipv4Addr, name: &str, network: &str) -> Result<(Vec<Published>, Vec<OwnedFd>)> {
+pub(super) fn reserve(
+    wanted: &[Wanted],
+    address: Ipv4Addr,
+    name: &str,
+    network: &str,
+) -> Result<(Vec<Published>, Vec<OwnedFd>)> {
     let (mut list, mut held) = (Vec::new(), Vec::new());
     for w in wanted {
         let (first, last) = w.host_ports;
         let mut found = None;
         for host_port in first..=last {
             let candidate = Published {
-                protocol: w.protocol.clone(), address, container_port: w.container_port, host_ip: w.host_ip, host_port,
+                protocol: w.protocol.clone(),
+                address,
+                container_port: w.container_port,
+                host_ip: w.host_ip,
+                host_port,
             };
             if let Ok(socket) = hold(&candidate) {
                 found = Some((candidate, socket));
@@ -150,8 +161,10 @@ pub(super) fn hold(p: &Published) -> std::io::Result<OwnedFd> {
 }
 
 fn local_port(socket: &OwnedFd) -> Result<u16> {
-    let address = rustix::net::getsockname(socket).map_err(|e| Error::internal(format!("reading a socket's port: {e}")))?;
-    let address = SocketAddrV4::try_from(address).map_err(|e| Error::internal(format!("reading a socket's port: {e}")))?;
+    let address =
+        rustix::net::getsockname(socket).map_err(|e| Error::internal(format!("reading a socket's port: {e}")))?;
+    let address =
+        SocketAddrV4::try_from(address).map_err(|e| Error::internal(format!("reading a socket's port: {e}")))?;
     Ok(address.port())
 }
 
@@ -173,9 +186,14 @@ pub(super) fn from_bindings(ports: &BTreeMap<String, Option<Vec<PortBinding>>>, 
 fn ruleset<'a>(table: &str, bridge: &str, subnet: &str, published: impl Iterator<Item = &'a Published>) -> String {
     let mut rules = String::new();
     for p in published {
-        let daddr = if p.host_ip.is_unspecified() { "fib daddr type local".into() } else { format!("ip daddr {}", p.host_ip) };
+        let daddr =
+            if p.host_ip.is_unspecified() { "fib daddr type local".into() } else { format!("ip daddr {}", p.host_ip) };
         // Writing to a String cannot fail.
-        let _ = writeln!(rules, "    {daddr} {} dport {} dnat to {}:{}", p.protocol, p.host_port, p.address, p.container_port);
+        let _ = writeln!(
+            rules,
+            "    {daddr} {} dport {} dnat to {}:{}",
+            p.protocol, p.host_port, p.address, p.container_port
+        );
     }
     format!(
         "table ip {table}\ndelete table ip {table}\ntable ip {table} {{\n  chain ports {{\n{rules}  }}\n  \
@@ -193,10 +211,17 @@ pub(super) fn load<'a>(network: &Network, published: impl Iterator<Item = &'a Pu
     let table = format!("slipway-{}", network.bridge);
     let rules = ruleset(&table, &network.bridge, &network.cidr.network().to_string(), published);
     let fail = |e: std::io::Error| {
-        Error::internal(format!("driver failed programming external connectivity: running nft: {e} (install the package nftables)"))
+        Error::internal(format!(
+            "driver failed programming external connectivity: running nft: {e} (install the package nftables)"
+        ))
     };
-    let mut child =
-        Command::new("nft").args(["-f", "-"]).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().map_err(fail)?;
+    let mut child = Command::new("nft")
+        .args(["-f", "-"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .map_err(fail)?;
     let mut stdin = child.stdin.take().ok_or_else(|| Error::internal("nft has no stdin"))?;
     stdin.write_all(rules.as_bytes()).map_err(fail)?;
     drop(stdin);
@@ -220,8 +245,13 @@ mod tests {
     #[test]
     fn ports_ranges_and_addresses() {
         let list = wanted(&host("80/tcp", "127.0.0.1", "8080-8090"), &Map::new()).unwrap();
-        assert_eq!((list[0].container_port, list[0].host_ports, list[0].host_ip), (80, (8080, 8090), Ipv4Addr::LOCALHOST));
-        for (port, ip, host_port) in [("0/tcp", "", ""), ("80/sctp", "", ""), ("80", "x", ""), ("80", "", "9-8"), ("80", "", "70000")] {
+        assert_eq!(
+            (list[0].container_port, list[0].host_ports, list[0].host_ip),
+            (80, (8080, 8090), Ipv4Addr::LOCALHOST)
+        );
+        for (port, ip, host_port) in
+            [("0/tcp", "", ""), ("80/sctp", "", ""), ("80", "x", ""), ("80", "", "9-8"), ("80", "", "70000")]
+        {
             assert!(wanted(&host(port, ip, host_port), &Map::new()).is_err(), "{port} {ip} {host_port}");
         }
     }
@@ -248,7 +278,11 @@ mod tests {
     #[test]
     fn the_ruleset_forwards_and_masquerades() {
         let p = Published {
-            protocol: "tcp".into(), address: Ipv4Addr::new(172, 17, 0, 2), container_port: 80, host_ip: Ipv4Addr::UNSPECIFIED, host_port: 8080,
+            protocol: "tcp".into(),
+            address: Ipv4Addr::new(172, 17, 0, 2),
+            container_port: 80,
+            host_ip: Ipv4Addr::UNSPECIFIED,
+            host_port: 8080,
         };
         let rules = ruleset("slipway-docker0", "docker0", "172.17.0.0/16", [&p].into_iter());
         assert!(rules.contains("fib daddr type local tcp dport 8080 dnat to 172.17.0.2:80"));

@@ -17,8 +17,8 @@ pub async fn spawn(dir: &Path, config: &ShimConfig) -> Result<u32, String> {
     let text = serde_json::to_vec(config).map_err(|e| format!("encoding the shim's configuration: {e}"))?;
     std::fs::write(&file, text).map_err(|e| format!("writing {}: {e}", file.display()))?;
     let log = std::fs::File::create(dir.join("shim.log")).map_err(|e| format!("creating the shim's log: {e}"))?;
-    let program = std::env::current_exe().map_err(|e| format!("finding this program: {e}"))?;
-    let mut command = std::process::Command::new(program);
+    // This very program, even if its file is replaced while the engine runs.
+    let mut command = std::process::Command::new("/proc/self/exe");
     command.arg("shim").arg(&file).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log);
     // The shim starts a session of its own; its directory must not hold a mount.
     command.current_dir("/");

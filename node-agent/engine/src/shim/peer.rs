@@ -9,7 +9,7 @@ const OUTPUT_WINDOW: usize = 1 << 20;
 
 /// What a connection is.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Role {
+pub(crate) enum Role {
     /// Its request line has not arrived in full.
     New,
     /// Attached to a process's streams.
@@ -33,7 +33,7 @@ pub enum Role {
 
 /// A connection.
 #[derive(Debug)]
-pub struct Peer {
+pub(crate) struct Peer {
     /// The socket, non-blocking.
     pub socket: UnixStream,
     /// What it is.
@@ -48,20 +48,20 @@ pub struct Peer {
 
 impl Peer {
     /// A new, silent peer.
-    pub fn new(socket: UnixStream) -> Self {
+    pub(crate) fn new(socket: UnixStream) -> Self {
         let (role, line, waiting) = (Role::New, Vec::new(), VecDeque::new());
         Self { socket, role, line, input_ended: false, waiting, dead: false }
     }
 
     /// Queues bytes for it.
-    pub fn push(&mut self, bytes: &[u8]) {
+    pub(crate) fn push(&mut self, bytes: &[u8]) {
         if !self.dead {
             self.waiting.extend(bytes);
         }
     }
 
     /// Queues a piece of output, framed for a process without terminal.
-    pub fn push_output(&mut self, stream: u8, bytes: &[u8], tty: bool) {
+    pub(crate) fn push_output(&mut self, stream: u8, bytes: &[u8], tty: bool) {
         if !tty {
             let length = u32::try_from(bytes.len()).expect("a read buffer is far smaller than 4 GiB").to_be_bytes();
             self.push(&[stream, 0, 0, 0]);
@@ -71,7 +71,7 @@ impl Peer {
     }
 
     /// Sends what the socket takes.
-    pub fn flush(&mut self) {
+    pub(crate) fn flush(&mut self) {
         while !self.waiting.is_empty() && !self.dead {
             let (front, _) = self.waiting.as_slices();
             match self.socket.write(front) {
@@ -87,7 +87,7 @@ impl Peer {
     }
 
     /// Reads once into `buffer`; `None` when nothing is there, 0 at the end.
-    pub fn read(&mut self, buffer: &mut [u8]) -> Option<usize> {
+    pub(crate) fn read(&mut self, buffer: &mut [u8]) -> Option<usize> {
         match self.socket.read(buffer) {
             Ok(n) => {
                 self.input_ended |= n == 0;
@@ -102,23 +102,23 @@ impl Peer {
     }
 
     /// Nothing more goes to or comes from this peer.
-    pub fn kill(&mut self) {
+    pub(crate) fn kill(&mut self) {
         self.dead = true;
         self.waiting.clear();
     }
 
     /// Whether to poll for writing.
-    pub fn wants_write(&self) -> bool {
+    pub(crate) fn wants_write(&self) -> bool {
         !self.waiting.is_empty()
     }
 
     /// Whether it holds back the process.
-    pub fn is_full(&self) -> bool {
+    pub(crate) fn is_full(&self) -> bool {
         self.waiting.len() >= OUTPUT_WINDOW
     }
 
     /// Whether it can be dropped.
-    pub fn is_done(&self) -> bool {
+    pub(crate) fn is_done(&self) -> bool {
         self.dead || (self.role == Role::Closing && self.waiting.is_empty())
     }
 }

@@ -22,7 +22,7 @@ const DRAIN: Duration = Duration::from_secs(2);
 const LINGER: Duration = Duration::from_secs(60);
 
 /// The shim's state.
-pub struct Server {
+pub(crate) struct Server {
     config: ShimConfig,
     runtime: Runtime,
     listener: UnixListener,
@@ -45,10 +45,10 @@ enum Slot {
 
 impl Server {
     /// Binds the socket and creates the container.
-    pub fn create(config: ShimConfig) -> Result<Self, String> {
+    pub(crate) fn create(config: ShimConfig) -> Result<Self, String> {
         let _ = std::fs::remove_file(&config.socket);
-        let listener = UnixListener::bind(&config.socket)
-            .map_err(|e| format!("listening on {}: {e}", config.socket.display()))?;
+        let listener =
+            UnixListener::bind(&config.socket).map_err(|e| format!("listening on {}: {e}", config.socket.display()))?;
         listener.set_nonblocking(true).map_err(|e| format!("socket flags: {e}"))?;
         let log = config.log.clone().map(JsonLog::open).transpose().map_err(|e| format!("opening the log: {e}"))?;
         let runtime = Runtime::new(&config.runtime);
@@ -68,12 +68,12 @@ impl Server {
     }
 
     /// The container's init.
-    pub fn pid(&self) -> u32 {
+    pub(crate) fn pid(&self) -> u32 {
         self.tasks[0].pid
     }
 
     /// Serves until the container has ended and everything is delivered.
-    pub fn serve(&mut self) {
+    pub(crate) fn serve(&mut self) {
         loop {
             let ready = self.wait();
             // Outputs first, so that what a process wrote before its end is read before the end is acted on.
@@ -152,7 +152,8 @@ impl Server {
             deadline = Some(ended + LINGER);
         }
         let timeout = deadline.map_or(PollTimeout::NONE, |d| {
-            PollTimeout::try_from(d.saturating_duration_since(now) + Duration::from_millis(1)).unwrap_or(PollTimeout::MAX)
+            PollTimeout::try_from(d.saturating_duration_since(now) + Duration::from_millis(1))
+                .unwrap_or(PollTimeout::MAX)
         });
         if poll(&mut fds, timeout).is_err() {
             return Vec::new();
@@ -266,9 +267,8 @@ impl Server {
             Ok(request) => self.handle(request),
             Err(e) => Err(format!("request not understood: {e}")),
         };
-        let (role, reply) = outcome.unwrap_or_else(|error| {
-            (Role::Closing, Reply { error: Some(error), ..Reply::default() })
-        });
+        let (role, reply) =
+            outcome.unwrap_or_else(|error| (Role::Closing, Reply { error: Some(error), ..Reply::default() }));
         let mut text = serde_json::to_vec(&reply).expect("a reply of numbers and strings always serialises");
         text.push(b'\n');
         self.peers[n].push(&text);
@@ -322,7 +322,13 @@ impl Server {
         Ok((role, reply))
     }
 
-    fn exec(&mut self, id: &str, process: &serde_json::Value, stdin: bool, size: Option<(u16, u16)>) -> Result<u32, String> {
+    fn exec(
+        &mut self,
+        id: &str,
+        process: &serde_json::Value,
+        stdin: bool,
+        size: Option<(u16, u16)>,
+    ) -> Result<u32, String> {
         if self.tasks[0].exit.is_some() {
             return Err("the container has ended".into());
         }

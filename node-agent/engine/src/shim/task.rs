@@ -14,7 +14,7 @@ const STDIN_WINDOW: usize = 64 * 1024;
 
 /// One output descriptor of a process.
 #[derive(Debug)]
-pub struct Output {
+pub(crate) struct Output {
     /// Pipe's read end or a terminal's master.
     pub fd: OwnedFd,
     /// 1 stdout, 2 stderr.
@@ -25,7 +25,7 @@ pub struct Output {
 
 /// The process's stdin: what waits to be written and whether to close after it.
 #[derive(Debug)]
-pub struct Stdin {
+pub(crate) struct Stdin {
     fd: OwnedFd,
     waiting: VecDeque<u8>,
     close: bool,
@@ -36,40 +36,40 @@ impl Stdin {
     ///
     /// # Errors
     /// When the descriptor's flags cannot be set.
-    pub fn new(fd: OwnedFd) -> io::Result<Self> {
+    pub(crate) fn new(fd: OwnedFd) -> io::Result<Self> {
         set_nonblocking(&fd)?;
         Ok(Self { fd, waiting: VecDeque::new(), close: false })
     }
 
     /// Whether clients may send more.
-    pub fn has_room(&self) -> bool {
+    pub(crate) fn has_room(&self) -> bool {
         self.waiting.len() < STDIN_WINDOW
     }
 
     /// Whether to poll for writing.
-    pub fn wants_write(&self) -> bool {
+    pub(crate) fn wants_write(&self) -> bool {
         !self.waiting.is_empty()
     }
 
     /// The descriptor, for polling.
-    pub fn fd(&self) -> &OwnedFd {
+    pub(crate) fn fd(&self) -> &OwnedFd {
         &self.fd
     }
 
     /// Queues bytes.
-    pub fn push(&mut self, bytes: &[u8]) {
+    pub(crate) fn push(&mut self, bytes: &[u8]) {
         if !self.close {
             self.waiting.extend(bytes);
         }
     }
 
     /// Closes the descriptor once everything queued is written.
-    pub fn close_after_flush(&mut self) {
+    pub(crate) fn close_after_flush(&mut self) {
         self.close = true;
     }
 
     /// Writes what the process takes. False when the descriptor is to be dropped.
-    pub fn flush(&mut self) -> bool {
+    pub(crate) fn flush(&mut self) -> bool {
         while !self.waiting.is_empty() {
             let (front, _) = self.waiting.as_slices();
             match nix::unistd::write(&self.fd, front) {
@@ -85,7 +85,7 @@ impl Stdin {
 
 /// The container's init or an exec.
 #[derive(Debug)]
-pub struct Task {
+pub(crate) struct Task {
     /// Exec id; `None` is the container itself.
     pub exec: Option<String>,
     /// Pid in the shim's pid namespace.
@@ -108,12 +108,12 @@ pub struct Task {
 
 impl Task {
     /// Whether this is a terminal.
-    pub fn tty(&self) -> bool {
+    pub(crate) fn tty(&self) -> bool {
         self.terminal.is_some()
     }
 
     /// Ended, and all of its output is read (or given up on).
-    pub fn finished(&self, now: std::time::Instant) -> bool {
+    pub(crate) fn finished(&self, now: std::time::Instant) -> bool {
         self.exit.is_some() && (self.outputs.is_empty() || self.drain_until.is_some_and(|t| now >= t))
     }
 
@@ -121,7 +121,7 @@ impl Task {
     ///
     /// # Errors
     /// When the process has no terminal or the kernel refuses.
-    pub fn resize(&self, width: u16, height: u16) -> Result<(), String> {
+    pub(crate) fn resize(&self, width: u16, height: u16) -> Result<(), String> {
         let master = self.terminal.as_ref().ok_or("the process has no terminal")?;
         let size = rustix::termios::Winsize { ws_row: height, ws_col: width, ws_xpixel: 0, ws_ypixel: 0 };
         rustix::termios::tcsetwinsize(master.as_fd(), size).map_err(|e| format!("setting the terminal's size: {e}"))
@@ -132,7 +132,7 @@ impl Task {
 ///
 /// # Errors
 /// When `fcntl` fails.
-pub fn set_nonblocking<F: AsFd>(fd: &F) -> io::Result<()> {
+pub(crate) fn set_nonblocking<F: AsFd>(fd: &F) -> io::Result<()> {
     let flags = OFlag::from_bits_retain(fcntl(fd, FcntlArg::F_GETFL)?);
     fcntl(fd, FcntlArg::F_SETFL(flags | OFlag::O_NONBLOCK))?;
     Ok(())

@@ -72,7 +72,9 @@ pub fn environment(config: &Config, own: &[String], hostname: Option<&str>, home
 #[must_use]
 pub fn no_new_privileges(host: &HostConfig) -> bool {
     let options = host.security_opt.iter().flatten();
-    options.map(String::as_str).any(|o| matches!(o, "no-new-privileges" | "no-new-privileges=true" | "no-new-privileges:true"))
+    options
+        .map(String::as_str)
+        .any(|o| matches!(o, "no-new-privileges" | "no-new-privileges=true" | "no-new-privileges:true"))
 }
 
 /// The seccomp option: `None` is the default profile, `Some("unconfined")` none at all, anything else a profile's JSON.
@@ -107,7 +109,14 @@ pub fn cwd(configured: &str) -> &str {
 ///
 /// # Errors
 /// An unknown capability.
-pub fn base_process(host: &HostConfig, user: &User, tty: bool, args: Vec<String>, env: Vec<String>, cwd: &str) -> Result<Value> {
+pub fn base_process(
+    host: &HostConfig,
+    user: &User,
+    tty: bool,
+    args: Vec<String>,
+    env: Vec<String>,
+    cwd: &str,
+) -> Result<Value> {
     let add = host.cap_add.clone().unwrap_or_default();
     let set = caps::effective(&add, &host.cap_drop.clone().unwrap_or_default(), host.privileged)?;
     // A user other than root starts with nothing but may gain through set-uid files what the bounding set allows.
@@ -200,7 +209,11 @@ fn device_rules(host: &HostConfig, devices: &[Value]) -> Vec<Value> {
     }
     let mut rules = vec![json!({ "allow": false, "access": "rwm" })];
     let chars = [(1, 5), (1, 3), (1, 9), (1, 8), (5, 0), (5, 1), (1, 7), (5, 2)];
-    rules.extend(chars.map(|(major, minor)| json!({ "allow": true, "type": "c", "major": major, "minor": minor, "access": "rwm" })));
+    rules.extend(
+        chars.map(
+            |(major, minor)| json!({ "allow": true, "type": "c", "major": major, "minor": minor, "access": "rwm" }),
+        ),
+    );
     rules.push(json!({ "allow": true, "type": "c", "major": 136, "access": "rwm" }));
     rules.push(json!({ "allow": true, "type": "c", "access": "m" }));
     rules.push(json!({ "allow": true, "type": "b", "access": "m" }));
@@ -224,8 +237,16 @@ mod tests {
     fn input<'a>(record: &'a Record, host: &'a HostConfig) -> Input<'a> {
         let user = User { uid: 0, gid: 0, groups: vec![0], home: "/root".into() };
         Input {
-            record, host, rootfs: "/merged".into(), user, seccomp: None, devices: vec![], network_namespace: None,
-            pid_namespace: None, ipc_namespace: None, in_user_namespace: false,
+            record,
+            host,
+            rootfs: "/merged".into(),
+            user,
+            seccomp: None,
+            devices: vec![],
+            network_namespace: None,
+            pid_namespace: None,
+            ipc_namespace: None,
+            in_user_namespace: false,
         }
     }
 
@@ -237,7 +258,8 @@ mod tests {
 
     #[test]
     fn the_environment_has_dockers_order() {
-        let config = Config { tty: true, env: vec!["A=1".into(), "PATH=/own".into(), "TERM".into()], ..Config::default() };
+        let config =
+            Config { tty: true, env: vec!["A=1".into(), "PATH=/own".into(), "TERM".into()], ..Config::default() };
         let env = environment(&config, &["A=2".into()], Some("box"), "/root");
         assert_eq!(env, ["PATH=/own", "HOSTNAME=box", "A=2", "HOME=/root"]);
         let plain = environment(&Config::default(), &[], Some("box"), "/");
@@ -248,7 +270,8 @@ mod tests {
     fn an_ordinary_container_has_its_own_namespaces_and_dockers_masks() {
         let (record, host) = (record(), defaults());
         let spec = generate(&input(&record, &host)).unwrap();
-        let kinds: Vec<&str> = spec["linux"]["namespaces"].as_array().unwrap().iter().filter_map(|n| n["type"].as_str()).collect();
+        let kinds: Vec<&str> =
+            spec["linux"]["namespaces"].as_array().unwrap().iter().filter_map(|n| n["type"].as_str()).collect();
         assert_eq!(kinds, ["mount", "network", "uts", "pid", "ipc"]);
         assert_eq!(spec["process"]["args"], json!(["sh", "-c"]));
         assert_eq!(spec["linux"]["cgroupsPath"], format!("/docker/{}", record.id));
@@ -267,7 +290,10 @@ mod tests {
         assert!(spec["linux"].get("maskedPaths").is_none());
         assert_eq!(spec["process"]["capabilities"]["effective"].as_array().unwrap().len(), caps::ALL.len());
         assert!(!spec["linux"]["namespaces"].to_string().contains("network"));
-        let host = HostConfig { security_opt: Some(vec!["no-new-privileges".into(), "seccomp=unconfined".into()]), ..defaults() };
+        let host = HostConfig {
+            security_opt: Some(vec!["no-new-privileges".into(), "seccomp=unconfined".into()]),
+            ..defaults()
+        };
         assert!(no_new_privileges(&host));
         assert_eq!(seccomp_option(&host), Some("unconfined"));
     }

@@ -8,14 +8,17 @@ use crate::types::MountPoint;
 /// OCI `mounts`, parents before children.
 pub(super) fn mounts(input: &Input<'_>) -> Vec<Value> {
     let (record, host) = (input.record, input.host);
-    let mount = |kind: &str, destination: &str, source: &str, options: &[&str]| {
-        json!({ "destination": destination, "type": kind, "source": source, "options": options })
-    };
+    let mount = |kind: &str, destination: &str, source: &str, options: &[&str]| json!({ "destination": destination, "type": kind, "source": source, "options": options });
     let sys = if host.privileged && !input.in_user_namespace { "rw" } else { "ro" };
     let mut list = vec![
         mount("proc", "/proc", "proc", &["nosuid", "noexec", "nodev"]),
         mount("tmpfs", "/dev", "tmpfs", &["nosuid", "strictatime", "mode=755", "size=65536k"]),
-        mount("devpts", "/dev/pts", "devpts", &["nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", "gid=5"]),
+        mount(
+            "devpts",
+            "/dev/pts",
+            "devpts",
+            &["nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", "gid=5"],
+        ),
     ];
     if host.network_mode == "host" && input.in_user_namespace {
         // A sysfs can only be mounted by the owner of the network namespace.

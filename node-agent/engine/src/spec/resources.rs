@@ -107,7 +107,13 @@ mod tests {
 
     #[test]
     fn limits_become_oci_resources() {
-        let h = HostConfig { memory: 64 << 20, memory_swap: 128 << 20, nano_cpus: 500_000_000, pids_limit: Some(20), ..HostConfig::default() };
+        let h = HostConfig {
+            memory: 64 << 20,
+            memory_swap: 128 << 20,
+            nano_cpus: 500_000_000,
+            pids_limit: Some(20),
+            ..HostConfig::default()
+        };
         let r = Value::Object(resources(&h));
         assert_eq!(r["memory"]["limit"], 64 << 20);
         assert_eq!(r["cpu"], json!({"period": 100_000, "quota": 50_000}));

@@ -33,7 +33,9 @@ pub fn lookup(spec: &str, extra: &[String], passwd: &str, group: &str) -> Result
         }
         None => match wanted.parse::<i64>() {
             Ok(id) => (checked(id)?, 0, "/".to_owned(), None),
-            Err(_) => return Err(Error::bad(format!("unable to find user {name}: no matching entries in passwd file"))),
+            Err(_) => {
+                return Err(Error::bad(format!("unable to find user {name}: no matching entries in passwd file")));
+            }
         },
     };
     let mut groups = Vec::new();
@@ -72,7 +74,10 @@ fn find_group(name: &str, group: &str) -> Result<u32> {
 
 fn checked(id: i64) -> Result<u32> {
     let limit = i64::from(i32::MAX);
-    u32::try_from(id).ok().filter(|_| id <= limit).ok_or_else(|| Error::bad("uids and gids must be in range 0-2147483647"))
+    u32::try_from(id)
+        .ok()
+        .filter(|_| id <= limit)
+        .ok_or_else(|| Error::bad("uids and gids must be in range 0-2147483647"))
 }
 
 fn fields(text: &str, count: usize) -> impl Iterator<Item = Vec<&str>> {
@@ -83,7 +88,8 @@ fn fields(text: &str, count: usize) -> impl Iterator<Item = Vec<&str>> {
 mod tests {
     use super::*;
 
-    const PASSWD: &str = "root:x:0:0:root:/root:/bin/sh\nbob:x:1000:1001::/home/bob:/bin/sh\n1234:x:7:7::/seven:/bin/sh\n";
+    const PASSWD: &str =
+        "root:x:0:0:root:/root:/bin/sh\nbob:x:1000:1001::/home/bob:/bin/sh\n1234:x:7:7::/seven:/bin/sh\n";
     const GROUP: &str = "root:x:0:root\nwheel:x:10:root,bob\nbob:x:1001:\naudio:x:29:bob\n";
 
     fn find(spec: &str) -> User {

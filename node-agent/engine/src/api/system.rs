@@ -1,0 +1,189 @@
+//! `/_ping`, `/version`, `/info`, `/events`, `/system/df`, and what is not offered.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::Router;
+use axum::body::Body;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use http::header;
+use serde_json::{Value, json};
+use tokio::sync::mpsc;
+
+use super::extract::Params;
+use super::{API_VERSION, MIN_API_VERSION};
+use crate::clock;
+use crate::engine::Engine;
+use crate::error::{Error, Result, blocking};
+use crate::events;
+
+type Engined = State<Arc<Engine>>;
+
+pub(super) fn routes() -> Router<Arc<Engine>> {
+    Router::new()
+        .route("/_ping", get(ping))
+        .route("/version", get(version))
+        .route("/info", get(info))
+        .route("/events", get(event_stream))
+        .route("/system/df", get(disk_usage))
+        .route("/build", post(no_build))
+        .route("/build/prune", post(no_build))
+}
+
+async fn ping() -> Response {
+    let headers = [
+        ("Builder-Version", "1"),
+        ("Swarm", "inactive"),
+        ("Cache-Control", "no-cache, no-store, must-revalidate"),
+        ("Pragma", "no-cache"),
+    ];
+    (headers, [(header::CONTENT_TYPE, "text/plain; charset=utf-8")], "OK").into_response()
+}
+
+async fn no_build() -> Error {
+    Error::unsupported("this engine cannot build images yet: commit a container instead")
+}
+
+fn architecture() -> &'static str {
+    match std::env::consts::ARCH {
+        "x86_64" => "amd64",
+        "aarch64" => "arm64",
+        other => other,
+    }
+}
+
+fn kernel() -> String {
+    nix::sys::utsname::uname().map(|u| u.release().to_string_lossy().into_owned()).unwrap_or_default()
+}
+
+async fn version() -> Json<Value> {
+    let details = json!({
+        "ApiVersion": API_VERSION, "Arch": architecture(), "BuildTime": "", "Experimental": "false", "GitCommit": "", "GoVersion": "none (Rust)",
+        "KernelVersion": kernel(), "MinAPIVersion": MIN_API_VERSION, "Os": "linux",
+    });
+    Json(json!({
+        "Platform": { "Name": "Slipway" },
+        "Components": [{ "Name": "Engine", "Version": crate::VERSION, "Details": details }],
+        "Version": crate::VERSION, "ApiVersion": API_VERSION, "MinAPIVersion": MIN_API_VERSION, "GitCommit": "", "GoVersion": "none (Rust)",
+        "Os": "linux", "Arch": architecture(), "KernelVersion": kernel(), "BuildTime": "",
+    }))
+}
+
+async fn info(State(engine): Engined) -> Json<Value> {
+    let (mut running, mut paused, mut stopped) = (0, 0, 0);
+    let all = engine.all_containers();
+    for container in &all {
+        match container.data().record.state.status() {
+            "running" | "restarting" => running += 1,
+            "paused" => paused += 1,
+            _ => stopped += 1,
+        }
+    }
+    let memory = std::fs::read_to_string("/proc/meminfo")
+        .ok()
+        .and_then(|t| t.split_whitespace().nth(1)?.parse::<u64>().ok())
+        .map_or(0, |kb| kb * 1024);
+    let release = std::fs::read_to_string("/etc/os-release").unwrap_or_default();
+    let os = release
+        .lines()
+        .find_map(|l| l.strip_prefix("PRETTY_NAME="))
+        .map_or("Linux", |v| v.trim_matches('"'))
+        .to_owned();
+    let cpus = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let host = nix::unistd::gethostname().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
+    let v2 = crate::containers::create::cgroup_v2();
+    let mirrors: Vec<&String> = engine.config.registry_mirror.iter().collect();
+    Json(json!({
+        "ID": engine.id, "Containers": all.len(), "ContainersRunning": running, "ContainersPaused": paused, "ContainersStopped": stopped,
+        "Images": engine.store.images().len(), "Driver": "overlay2",
+        "DriverStatus": [["Supports d_type", "true"], ["userxattr", slipway_images::in_user_namespace().to_string()]],
+        "Plugins": { "Volume": ["local"], "Network": ["bridge", "host", "null"], "Authorization": null, "Log": ["json-file", "none"] },
+        "MemoryLimit": true, "SwapLimit": true, "CpuCfsPeriod": true, "CpuCfsQuota": true, "CPUShares": true, "CPUSet": true, "PidsLimit": true,
+        "IPv4Forwarding": true, "Debug": false, "NFd": 0, "OomKillDisable": !v2, "NGoroutines": 0, "SystemTime": clock::now_string(),
+        "LoggingDriver": "json-file", "CgroupDriver": "cgroupfs", "CgroupVersion": if v2 { "2" } else { "1" }, "NEventsListener": 0,
+        "KernelVersion": kernel(), "OperatingSystem": os, "OSVersion": "", "OSType": "linux", "Architecture": std::env::consts::ARCH,
+        "IndexServerAddress": "https://index.docker.io/v1/",
+        "RegistryConfig": { "InsecureRegistryCIDRs": ["127.0.0.0/8"], "IndexConfigs": { "docker.io": { "Name": "docker.io", "Mirrors": mirrors, "Secure": true, "Official": true } }, "Mirrors": mirrors },
+        "NCPU": cpus, "MemTotal": memory, "GenericResources": null, "DockerRootDir": engine.config.data_root, "HttpProxy": "", "HttpsProxy": "",
+        "NoProxy": "", "Name": host, "Labels": [], "ExperimentalBuild": false, "ServerVersion": crate::VERSION,
+        "Runtimes": { "runc": { "path": engine.config.runtime.program } }, "DefaultRuntime": "runc",
+        "Swarm": { "NodeID": "", "NodeAddr": "", "LocalNodeState": "inactive", "ControlAvailable": false, "Error": "", "RemoteManagers": null },
+        "LiveRestoreEnabled": true, "Isolation": "", "InitBinary": "docker-init", "ContainerdCommit": { "ID": "" }, "RuncCommit": { "ID": "" },
+        "InitCommit": { "ID": "" }, "SecurityOptions": ["name=seccomp,profile=builtin"], "Warnings": [],
+    }))
+}
+
+async fn event_stream(State(engine): Engined, params: Params) -> Result<Response> {
+    let filters = params.filters()?;
+    let time = |key: &str| match params.get(key) {
+        "" => Ok(None),
+        text => clock::parse_api(text)
+            .map(|t| Some(t.unix_timestamp_nanos()))
+            .ok_or_else(|| Error::bad(format!("invalid {key}: {text}"))),
+    };
+    let (since, until) = (time("since")?, time("until")?);
+    let since = since.or(until.map(|_| 0));
+    let (past, mut live) = engine.events.subscribe(since);
+    let (sender, receiver) = mpsc::channel::<String>(64);
+    tokio::spawn(async move {
+        let line = |event: &events::Event| format!("{}\n", events::to_json(event));
+        for event in past.iter().filter(|e| events::matches(&filters, e) && until.is_none_or(|u| e.time_nano <= u)) {
+            if sender.send(line(event)).await.is_err() {
+                return;
+            }
+        }
+        let end = until.map(|u| u - clock::now().unix_timestamp_nanos());
+        let end = end.map(|ns| std::time::Duration::from_nanos(u64::try_from(ns.max(0)).unwrap_or(u64::MAX)));
+        let deadline = async move {
+            match end {
+                Some(wait) => tokio::time::sleep(wait).await,
+                None => std::future::pending().await,
+            }
+        };
+        let mut deadline = std::pin::pin!(deadline);
+        loop {
+            let event = tokio::select! {
+                event = live.recv() => event,
+                () = &mut deadline => return,
+                () = sender.closed() => return,
+            };
+            match event {
+                Ok(event) if events::matches(&filters, &event) => {
+                    if sender.send(line(&event)).await.is_err() {
+                        return;
+                    }
+                }
+                Ok(_) | Err(tokio::sync::broadcast::error::RecvError::Lagged(_)) => {}
+                Err(_) => return,
+            }
+        }
+    });
+    let stream = futures_util::stream::unfold(receiver, |mut r| async move {
+        r.recv().await.map(|l| (Ok::<_, std::convert::Infallible>(l), r))
+    });
+    Ok(([(header::CONTENT_TYPE, "application/json")], Body::from_stream(stream)).into_response())
+}
+
+async fn disk_usage(State(engine): Engined) -> Result<Json<Value>> {
+    blocking(move || {
+        let images = crate::images::list(&engine, false, &Default::default())?;
+        let layers: u64 = engine.store.images().iter().map(|s| s.image.size).sum();
+        let query = crate::containers::list::Query { all: true, size: true, ..Default::default() };
+        let containers = crate::containers::list::list(&engine, &query)?;
+        let volumes: Vec<Value> = engine
+            .volumes
+            .list()
+            .iter()
+            .map(|v| {
+                let mut value = v.to_json();
+                let users = crate::volumes::users(&engine, &v.name).len();
+                value["UsageData"] = json!({ "Size": crate::volumes::size_of(&v.mountpoint), "RefCount": users });
+                value
+            })
+            .collect();
+        Ok(Json(json!({ "LayersSize": layers, "Images": images, "Containers": containers, "Volumes": volumes, "BuildCache": [] })))
+    })
+    .await
+}

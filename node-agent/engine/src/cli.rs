@@ -1,0 +1,134 @@
+//! `node-agent engine`: options, the event loop, sockets, and what a signal does.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use clap::Parser;
+
+use crate::api::{self, Address};
+use crate::engine::{Engine, EngineConfig};
+use crate::error::{Error, Result};
+use crate::shim::protocol::RuntimeCommand;
+
+/// The Docker engine: containers, images, networks and volumes behind Docker's HTTP API.
+#[derive(Debug, Parser)]
+#[command(name = "engine", version)]
+struct Options {
+    /// Where to listen: unix:///PATH or tcp://ADDRESS:PORT (repeatable).
+    #[arg(long = "host", short = 'H', default_value = "unix:///var/run/docker.sock")]
+    hosts: Vec<String>,
+    /// Persistent state.
+    #[arg(long, default_value = "/var/lib/docker")]
+    data_root: PathBuf,
+    /// State of running containers.
+    #[arg(long, default_value = "/var/run/docker")]
+    exec_root: PathBuf,
+    /// File that receives the engine's pid.
+    #[arg(long)]
+    pidfile: Option<PathBuf>,
+    /// An OCI runtime to use instead of the built-in one (runc, crun, runsc).
+    #[arg(long)]
+    runtime: Option<PathBuf>,
+    /// Name of the default bridge.
+    #[arg(long, default_value = "docker0")]
+    bridge: String,
+    /// Address of the default bridge with its subnet.
+    #[arg(long, default_value = "172.17.0.1/16")]
+    bip: String,
+    /// Where docker.io images come from: http://HOST[:PORT] or unix:///PATH.
+    #[arg(long)]
+    registry_mirror: Option<String>,
+    /// error, warn, info or debug.
+    #[arg(long, default_value = "warn")]
+    log_level: String,
+}
+
+/// Runs the engine until a signal ends it; containers go on.
+pub fn main(args: Vec<OsString>) -> ExitCode {
+    let options = match Options::try_parse_from(std::iter::once(OsString::from("engine")).chain(args)) {
+        Ok(options) => options,
+        Err(e) => {
+            // Nothing helps if the terminal is gone.
+            let _ = e.print();
+            return ExitCode::from(u8::try_from(e.exit_code()).unwrap_or(1));
+        }
+    };
+    match run(options) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(e) => {
+            eprintln!("engine: {e}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(options: Options) -> Result<()> {
+    let filter = tracing_subscriber::EnvFilter::try_new(&options.log_level)
+        .map_err(|e| Error::bad(format!("--log-level: {e}")))?;
+    // A second subscriber in one process (tests) is no error.
+    let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).try_init();
+    let addresses = options.hosts.iter().map(|h| Address::parse(h)).collect::<Result<Vec<_>>>()?;
+    let exec_root = absolute(&options.exec_root)?;
+    let runtime = match options.runtime {
+        Some(program) => RuntimeCommand { program, args: vec![], root: exec_root.join("runtime") },
+        // This very program, even if its file is replaced while it runs.
+        None => RuntimeCommand {
+            program: "/proc/self/exe".into(),
+            args: vec!["runtime".into()],
+            root: exec_root.join("runtime"),
+        },
+    };
+    let config = EngineConfig {
+        data_root: absolute(&options.data_root)?,
+        exec_root,
+        runtime,
+        bridge: options.bridge,
+        bip: options.bip.parse().map_err(|e| Error::bad(format!("--bip: {e}")))?,
+        registry_mirror: options.registry_mirror,
+    };
+    // One thread for everything that waits; blocking work gets small threads that end when idle.
+    let event_loop = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .thread_stack_size(1 << 20)
+        .max_blocking_threads(64)
+        .thread_keep_alive(std::time::Duration::from_secs(2))
+        .build()?;
+    event_loop.block_on(async {
+        let engine = Engine::open(config)?;
+        // Bound before containers are restored: clients wait instead of failing.
+        let listeners = addresses.iter().map(api::Listener::bind).collect::<Result<Vec<_>>>()?;
+        crate::containers::restore::restore(&engine).await?;
+        if let Some(path) = &options.pidfile {
+            std::fs::write(path, format!("{}\n", std::process::id()))
+                .map_err(|e| Error::internal(format!("writing {}: {e}", path.display())))?;
+        }
+        for (listener, address) in listeners.into_iter().zip(&options.hosts) {
+            eprintln!("API listen on {address}");
+            tokio::spawn(api::serve(Arc::clone(&engine), listener));
+        }
+        wait_for_signal().await?;
+        for address in &addresses {
+            address.clean_up();
+        }
+        if let Some(path) = &options.pidfile {
+            let _ = std::fs::remove_file(path);
+        }
+        Ok(())
+    })
+}
+
+fn absolute(path: &std::path::Path) -> Result<PathBuf> {
+    std::path::absolute(path).map_err(|e| Error::bad(format!("{}: {e}", path.display())))
+}
+
+async fn wait_for_signal() -> Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (mut term, mut int) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    tokio::select! {
+        _ = term.recv() => {}
+        _ = int.recv() => {}
+    }
+    Ok(())
+}
