@@ -22,7 +22,6 @@ mod log;
 mod mount_plan;
 mod mounts;
 mod namespaces;
-pub mod net;
 mod process;
 mod rlimits;
 mod rootfs;
