@@ -57,7 +57,7 @@ impl Page {
     async fn hello(&mut self, next: u64) {
         let frame = [&[0][..], &next.to_be_bytes(), &self.client, &[0, 80, 0, 24]].concat();
         self.send(frame).await;
-        while !self.step().await.is_some_and(|opcode| opcode == 0x80) {}
+        while self.step().await != Some(0x80) {}
     }
 
     async fn send(&mut self, frame: Vec<u8>) {
