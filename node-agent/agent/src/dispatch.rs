@@ -15,6 +15,8 @@ const PROGRAMS: &[(&str, &str, Program)] = &[
     ("runtime", "an OCI runtime, with runc's command line", slipway_runtime::cli::main),
     ("library", "the starter images for nodes", crate::library::main),
     ("lab", "checks labs", crate::labs::check_main),
+    ("engine", "the Docker engine", slipway_engine::cli::main),
+    ("shim", "the keeper of one container", slipway_engine::shim::main),
     ("init", "process 1 of a node", crate::init::main),
     ("relay", "joins standard streams to a socket in a node", crate::relay::main),
 ];

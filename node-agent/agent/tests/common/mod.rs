@@ -1,7 +1,7 @@
 //! What tests with real nodes share: whether they can run at all, namespaces of their own, a node image, and a census of what a
 //! host can leak.
 
-#![allow(dead_code, reason = "each test program uses a part")]
+#![allow(dead_code, unreachable_pub, reason = "each test program uses a part")]
 
 pub mod client;
 
@@ -56,8 +56,8 @@ pub fn isolated(test: impl FnOnce(&sandbox::Settings) + Send) {
             let dir = tempfile::Builder::new().prefix("slipway-test-").tempdir().expect("a data directory");
             use std::os::unix::fs::PermissionsExt;
             fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o711)).expect("nodes can pass through");
-            let mut config = Config::default();
-            config.runtime = std::env::var_os("SLIPWAY_TEST_RUNTIME").map(PathBuf::from);
+            let runtime = std::env::var_os("SLIPWAY_TEST_RUNTIME").map(PathBuf::from);
+            let config = Config { runtime, ..Config::default() };
             let data_dir = dir.path().to_owned();
             test(&sandbox::Settings { data_dir, node_image, agent, library: None, config });
         });
