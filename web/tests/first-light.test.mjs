@@ -181,10 +181,10 @@ describe("first light", { skip }, () => {
     // As the browser says when a laptop wakes up; without it the page would find out within ten seconds.
     await page.evaluate(() => window.dispatchEvent(new Event("online")));
     await shows(page, /\ntyped while away\n/, { timeout: 20_000 });
-    await shows(page, /(\n|# )said while away\n/, { timeout: 20_000 });
+    await shows(page, /(\n|[#$] )said while away\n/, { timeout: 20_000 });
     await until(async () => (await connection(page)) === "connected", "the connection to be back");
     assert.equal((await screen(page)).match(/^typed while away$/gm).length, 1);
-    assert.equal((await screen(page)).match(/(^|# )said while away$/gm).length, 1);
+    assert.equal((await screen(page)).match(/(^|[#$] )said while away$/gm).length, 1);
   });
 
   test("the shell learns the terminal's size", async () => {
