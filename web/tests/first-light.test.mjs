@@ -15,7 +15,7 @@ const required = process.env.SLIPWAY_REQUIRE_ROOT_TESTS === "1";
 const skip = !server && !required && "SLIPWAY_URL is not set: start `cargo xtask serve` and give its address";
 const lab = "/labs/doing-more-with-docker-images";
 const minutes = 60_000;
-const prompt = /root@node1[^\n]*[#$] ?$/;
+const prompt = /\[node1\][^\n]*root@[^\n]*\n\$ ?$/;
 
 describe("first light", { skip }, () => {
   let browser;
@@ -81,7 +81,7 @@ describe("first light", { skip }, () => {
     const started = Date.now();
     await shows(page, prompt, { timeout: minutes });
     console.log(`first prompt ${Date.now() - started} ms after the click`);
-    assert.match(await screen(page), /root@node1/);
+    assert.match(await screen(page), /\[node1\] .*root@\d+\.\d+\.\d+\.\d+/);
     await page.getByText("connected", { exact: true }).waitFor();
   });
 
@@ -115,7 +115,7 @@ describe("first light", { skip }, () => {
 
   test("docker container ls -a lists the stopped container", async () => {
     await block("docker container ls -a").click();
-    const list = await following("docker container ls -a", /Exited[^]*root@node1[^\n]*$/);
+    const list = await following("docker container ls -a", /Exited[^]*\n\$ ?$/);
     assert.match(list, /CONTAINER ID +IMAGE +COMMAND +CREATED +STATUS +PORTS +NAMES/);
     assert.match(list, /[0-9a-f]{12} +ubuntu +"bash" .* Exited \(0\) .* ago/);
   });
@@ -136,7 +136,7 @@ describe("first light", { skip }, () => {
     await until(async () => /docker container commit [0-9a-f]{12}\nsha256:[0-9a-f]{64}\n/.test(await screen(page)), "the image's id");
     await shows(page, prompt);
     await block("docker image ls").click();
-    const list = await following("docker image ls", /ubuntu[^]*root@node1[^\n]*$/);
+    const list = await following("docker image ls", /ubuntu[^]*\n\$ ?$/);
     assert.match(list, /REPOSITORY +TAG +IMAGE ID +CREATED +SIZE/);
     assert.match(list, /<none> +<none> +[0-9a-f]{12} /);
   });
@@ -146,14 +146,14 @@ describe("first light", { skip }, () => {
     await until(async () => /docker image tag [0-9a-f]{12} ourfiglet\n/.test(await screen(page)), "the tag command");
     await shows(page, prompt);
     await block("docker image ls", 1).click();
-    const list = await following("docker image ls", /ourfiglet[^]*root@node1[^\n]*$/);
+    const list = await following("docker image ls", /ourfiglet[^]*\n\$ ?$/);
     assert.match(list, /ourfiglet +latest +[0-9a-f]{12} /);
     assert.doesNotMatch(list, /<none>/);
   });
 
   test("docker container run ourfiglet figlet hello works without installing anything", async () => {
     await block("docker container run ourfiglet figlet hello").click();
-    const banner = await following("run ourfiglet figlet hello", /\|_\|[^]*root@node1[^\n]*$/, minutes);
+    const banner = await following("run ourfiglet figlet hello", /\|_\|[^]*\n\$ ?$/, minutes);
     assert.match(banner, /_ {2}/);
   });
 
@@ -166,7 +166,7 @@ describe("first light", { skip }, () => {
   test("a reload replays the screen and stays in the session", async () => {
     await type("marker=kept-in-this-shell", prompt);
     await page.reload();
-    await shows(page, /marker=kept-in-this-shell\n[^]*root@node1[^\n]*$/);
+    await shows(page, /marker=kept-in-this-shell\n[^]*\n\$ ?$/);
     await type("echo $marker", /\nkept-in-this-shell\n/);
   });
 
@@ -181,10 +181,10 @@ describe("first light", { skip }, () => {
     // As the browser says when a laptop wakes up; without it the page would find out within ten seconds.
     await page.evaluate(() => window.dispatchEvent(new Event("online")));
     await shows(page, /\ntyped while away\n/, { timeout: 20_000 });
-    await shows(page, /(\n|# )said while away\n/, { timeout: 20_000 });
+    await shows(page, /(\n|[#$] )said while away\n/, { timeout: 20_000 });
     await until(async () => (await connection(page)) === "connected", "the connection to be back");
     assert.equal((await screen(page)).match(/^typed while away$/gm).length, 1);
-    assert.equal((await screen(page)).match(/(^|# )said while away$/gm).length, 1);
+    assert.equal((await screen(page)).match(/(^|[#$] )said while away$/gm).length, 1);
   });
 
   test("the shell learns the terminal's size", async () => {
@@ -221,7 +221,7 @@ describe("first light", { skip }, () => {
     );
     const started = Date.now();
     await page.keyboard.press("Control+c");
-    await shows(page, /\^C[^]*root@node1[^\n]*$/, { timeout: 10_000 });
+    await shows(page, /\^C[^]*\n\$ ?$/, { timeout: 10_000 });
     console.log(`flood: ${frames} frames/s; prompt ${Date.now() - started} ms after Ctrl-C`);
     assert.ok(frames >= 5, `${frames} frames in a second`);
     await type("rm /tmp/large; echo responsive", /\nresponsive\n/);
