@@ -146,7 +146,7 @@ describe("first light", { skip }, () => {
     await until(async () => /docker image tag [0-9a-f]{12} ourfiglet\n/.test(await screen(page)), "the tag command");
     await shows(page, prompt);
     await block("docker image ls", 1).click();
-    const list = await following("docker image ls", /ourfiglet[^]*\n\$ ?$/);
+    const list = await following("docker image ls", /\nourfiglet [^]*\n\$ ?$/);
     assert.match(list, /ourfiglet +latest +[0-9a-f]{12} /);
     assert.doesNotMatch(list, /<none>/);
   });
