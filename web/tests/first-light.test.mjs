@@ -146,7 +146,7 @@ describe("first light", { skip }, () => {
     await until(async () => /docker image tag [0-9a-f]{12} ourfiglet\n/.test(await screen(page)), "the tag command");
     await shows(page, prompt);
     await block("docker image ls", 1).click();
-    const list = await following("docker image ls", /ourfiglet[^]*\n\$ ?$/);
+    const list = await following("docker image ls", /\nourfiglet [^]*\n\$ ?$/);
     assert.match(list, /ourfiglet +latest +[0-9a-f]{12} /);
     assert.doesNotMatch(list, /<none>/);
   });
@@ -195,6 +195,9 @@ describe("first light", { skip }, () => {
     await until(async () => (await size()) !== before, "another size");
     await type("stty  size", new RegExp(`\n${await size()}\n`));
     await page.setViewportSize({ width: 1360, height: 820 });
+    // A shell that learns of a new size while a line is typed draws the line again.
+    await until(async () => (await size()) === before, "the former size");
+    await type("stty   size", new RegExp(`\n${before}\n`));
   });
 
   test("UTF-8 arrives whole, whatever its pieces", async () => {
