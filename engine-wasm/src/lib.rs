@@ -1,6 +1,7 @@
 //! The image engine: what needs no kernel. Pure functions over text and bytes, the same in the browser and on a node; no I/O, no clock, no `unsafe`.
 
 pub mod cli;
+pub mod dockerfile;
 mod golang;
 pub mod reference;
 pub mod tabwriter;

@@ -15,12 +15,14 @@ pub(super) fn call<'a>(name: Option<String>, args: &[Value<'a>]) -> Result<Value
     match args.first() {
         None => Err("call of nil".into()),
         Some(value) if matches!(value.data, Data::Nil) => Err("call of nil".into()),
-        Some(value) => Err(format!(
-            "non-function {} of type {}",
-            name.unwrap_or_else(|| format!("<{} Value>", value.inner_type())),
-            value.inner_type()
-        )
-        .into()),
+        Some(value) => {
+            // A callee that was piped in has no name; Go shows what `reflect.Value.String` gives.
+            let name = name.unwrap_or_else(|| match &value.data {
+                Data::Bytes(text) => String::from_utf8_lossy(text).into_owned(),
+                _ => format!("<{} Value>", value.inner_type()),
+            });
+            Err(format!("non-function {name} of type {}", value.inner_type()).into())
+        }
     }
 }
 

@@ -335,6 +335,12 @@ impl<'a> Exec<'a> {
                 quote(&invocation.name)
             ));
         };
+        // Room is left for the pipeline, so that the limit is met here, where Go meets its own.
+        if self.depth + 10 > MAX_DEPTH {
+            return self.fail(format_args!(
+                "exceeded maximum template depth ({MAX_DEPTH})"
+            ));
+        }
         self.deeper()?;
         let dot = match &invocation.pipe {
             Some(pipe) => self.pipeline(dot, pipe)?,
