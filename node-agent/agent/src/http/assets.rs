@@ -10,7 +10,7 @@ use rust_embed::RustEmbed;
 use super::ApiError;
 
 #[derive(RustEmbed)]
-#[folder = "$CARGO_MANIFEST_DIR/../../target/slipway/web"]
+#[folder = "../../target/slipway/web"]
 #[allow_missing = true]
 struct Site;
 
