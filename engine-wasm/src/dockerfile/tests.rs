@@ -125,6 +125,11 @@ fn faults_have_buildkits_texts_and_the_rest_is_still_read() {
             (0, 0),
         ),
         (
+            "# escape = ",
+            "invalid escape token ' ' does not match ` or \\",
+            (0, 0),
+        ),
+        (
             "# syntax=a\n# syntax=b\nFROM a",
             "only one syntax parser directive can be used",
             (1, 1),

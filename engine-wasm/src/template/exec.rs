@@ -421,11 +421,11 @@ impl<'a> Exec<'a> {
             }
             Expr::Field(_) | Expr::Chain(..) => return self.operand(dot, first, has_args),
             Expr::Variable(names) => {
-                self.at = At::Operand(first);
+                let value = self.operand(dot, first, has_args)?;
                 if names.len() == 1 {
                     self.not_a_function(command, piped.as_ref())?;
                 }
-                return self.operand(dot, first, has_args);
+                return Ok(value);
             }
             _ => {}
         }
