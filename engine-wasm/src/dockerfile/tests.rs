@@ -230,6 +230,21 @@ fn variables_take_every_modifier() {
 
 #[test]
 fn hostile_input_ends_in_errors() {
+    let in_a_megabyte = std::thread::Builder::new().stack_size(1 << 20).spawn(|| {
+        let onbuild = parse(&"ONBUILD ".repeat(5000)).errors.len();
+        let objects = parse(&format!("CMD {}", "[[".repeat(30_000))).errors.len();
+        let words = Lexer::new('\\')
+            .word(&"${a:-".repeat(10_000), &NoEnv)
+            .is_err();
+        (onbuild, objects, words)
+    });
+    assert_eq!(
+        in_a_megabyte
+            .expect("a thread")
+            .join()
+            .expect("no overflow"),
+        (1, 0, true)
+    );
     assert!(
         Lexer::new('\\')
             .word(&"${a:-".repeat(10_000), &NoEnv)

@@ -9,7 +9,7 @@ use crate::golang::printf::sprint;
 use crate::golang::quote::quote;
 
 /// How far calls, actions and parentheses may be inside one another while running.
-pub(super) const MAX_DEPTH: usize = 600;
+pub(super) const MAX_DEPTH: usize = 300;
 
 /// Where an error happens: the node that is being evaluated.
 #[derive(Clone, Copy)]
