@@ -1,4 +1,4 @@
-//! Expected texts were printed by Go 1.27's text/template and fmt, given the same template and data.
+//! Expected texts are those of Go's text/template and fmt; CONFORMANCE.md says how ours were compared with them at large.
 
 use serde_json::json;
 
