@@ -48,7 +48,11 @@ fn split(text: &str) -> Option<(String, String)> {
     let text = text.trim_start();
     let (name, value) = text.split_once('=')?;
     let name = name.trim_end_matches(regex_space).to_ascii_lowercase();
-    let value = value.trim_matches(regex_space);
+    let value = match (value.trim_matches(regex_space), value.chars().next_back()) {
+        // The expression wants one character at least, and takes a space where there is nothing else.
+        ("", Some(space)) => &value[value.len() - space.len_utf8()..],
+        (value, _) => value,
+    };
     let known = matches!(name.as_str(), "syntax" | "escape" | "check");
     (known && !value.is_empty() && !value.contains('\n')).then(|| (name, value.to_owned()))
 }

@@ -27,14 +27,17 @@ pub(super) fn split_command(line: &str, escape: char) -> Command {
     };
     let offset = begin + trimmed.len() - rest.len();
     let (flags, used) = flags(rest.as_bytes(), escape);
+    // A byte that BuildKit takes for a space can stand inside a character; places are rounded to whole ones.
+    let whole = |at: usize| {
+        (at..=rest.len())
+            .find(|at| rest.is_char_boundary(*at))
+            .unwrap_or(rest.len())
+    };
     let flags = flags
         .into_iter()
-        .map(|(flag, range)| (flag, range.start + offset..range.end + offset))
+        .map(|(flag, range)| (flag, whole(range.start) + offset..whole(range.end) + offset))
         .collect();
-    // A byte that BuildKit takes for a space can stand inside a character; the rest begins at the next whole one.
-    let used = (used..=rest.len())
-        .find(|at| rest.is_char_boundary(*at))
-        .unwrap_or(rest.len());
+    let used = whole(used);
     let after = &rest[used..];
     let start = offset + used + (after.len() - after.trim_start().len());
     Command {
@@ -45,7 +48,7 @@ pub(super) fn split_command(line: &str, escape: char) -> Command {
 }
 
 /// White space among Latin-1 characters.
-fn is_space(byte: u8) -> bool {
+pub(super) fn is_space(byte: u8) -> bool {
     matches!(
         byte,
         b'\t' | b'\n' | 0x0b | 0x0c | b'\r' | b' ' | 0x85 | 0xa0

@@ -29,7 +29,7 @@ fn parse(word: &str) -> Result<Option<Heredoc>, Error> {
         Some(rest) => (true, rest),
         None => (false, rest),
     };
-    let rest = rest.trim_start_matches(|c| matches!(c, ' ' | '\t' | '\n' | '\r' | '\u{c}'));
+    let rest = rest.trim_start_matches([' ', '\t', '\n', '\r', '\u{c}']);
     if rest.is_empty() || rest.contains('<') {
         return Ok(None);
     }

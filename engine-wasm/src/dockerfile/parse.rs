@@ -4,10 +4,10 @@
 use std::ops::Range;
 
 use super::directive::{Directive, Watcher};
-use super::flags::split_command;
+use super::flags::{is_space, split_command};
 use super::json::{Json, parse_array};
 use super::line::Line;
-use super::words::{is_blank, parse_words, split_blanks, split_first};
+use super::words::{parse_words, split_blanks, split_first};
 use super::{Dockerfile, Error, ErrorKind, Heredoc, MAX_LINE, Node, Warning, Word, heredoc};
 
 /// How deep `ONBUILD ONBUILD …` is followed.
@@ -415,14 +415,27 @@ impl Cutter<'_> {
     }
 
     fn healthcheck(&self, node: &mut Node, args: Range<usize>) -> Result<(), ErrorKind> {
+        // BuildKit looks at single bytes here; places are rounded to whole characters.
         let text = self.text(args.clone());
-        let space = |c: char| is_blank(c) || matches!(c, '\n' | '\u{85}' | '\u{a0}');
-        let kind = text.find(space).unwrap_or(text.len());
+        let bytes = text.as_bytes();
+        let kind = bytes
+            .iter()
+            .position(|b| is_space(*b))
+            .unwrap_or(bytes.len());
         if kind == 0 {
             return Ok(());
         }
-        let rest = text[kind..].trim_start_matches(space);
-        node.args.push(self.word(args.start..args.start + kind));
-        self.maybe_json(node, args.end - rest.len()..args.end)
+        let spaces = bytes[kind..].iter().take_while(|b| is_space(**b)).count();
+        let whole = |at: usize| {
+            (at..=text.len())
+                .find(|at| text.is_char_boundary(*at))
+                .unwrap_or(text.len())
+        };
+        let span = self.line.source(args.start..args.start + whole(kind));
+        node.args.push(Word {
+            text: String::from_utf8_lossy(&bytes[..kind]).into_owned(),
+            span,
+        });
+        self.maybe_json(node, args.start + whole(kind + spaces)..args.end)
     }
 }

@@ -125,6 +125,11 @@ fn faults_have_buildkits_texts_and_the_rest_is_still_read() {
             (0, 0),
         ),
         (
+            "# escape = ",
+            "invalid escape token ' ' does not match ` or \\",
+            (0, 0),
+        ),
+        (
             "# syntax=a\n# syntax=b\nFROM a",
             "only one syntax parser directive can be used",
             (1, 1),
@@ -225,6 +230,21 @@ fn variables_take_every_modifier() {
 
 #[test]
 fn hostile_input_ends_in_errors() {
+    let in_a_megabyte = std::thread::Builder::new().stack_size(1 << 20).spawn(|| {
+        let onbuild = parse(&"ONBUILD ".repeat(5000)).errors.len();
+        let objects = parse(&format!("CMD {}", "[[".repeat(30_000))).errors.len();
+        let words = Lexer::new('\\')
+            .word(&"${a:-".repeat(10_000), &NoEnv)
+            .is_err();
+        (onbuild, objects, words)
+    });
+    assert_eq!(
+        in_a_megabyte
+            .expect("a thread")
+            .join()
+            .expect("no overflow"),
+        (1, 0, true)
+    );
     assert!(
         Lexer::new('\\')
             .word(&"${a:-".repeat(10_000), &NoEnv)

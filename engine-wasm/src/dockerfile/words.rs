@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 /// White space between words, as BuildKit's regular expression has it; Unicode's other spaces do not count.
-pub(super) fn is_blank(c: char) -> bool {
+fn is_blank(c: char) -> bool {
     matches!(c, '\t' | '\u{b}' | '\u{c}' | '\r' | ' ')
 }
 

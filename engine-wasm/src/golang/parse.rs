@@ -96,7 +96,7 @@ fn underscores_ok(s: &str) -> bool {
     last != '_'
 }
 
-/// `strconv.ParseFloat(s, 64)`, with hexadecimal floats, infinities and NaN. Underscores only where a base prefix allows them.
+/// `strconv.ParseFloat(s, 64)`, with hexadecimal floats, infinities, NaN, and underscores between digits.
 pub(crate) fn parse_float(s: &str) -> Result<f64, NumReason> {
     let (sign, body) = match s.as_bytes().first() {
         Some(b'-') => (-1.0, &s[1..]),
@@ -118,15 +118,20 @@ pub(crate) fn parse_float(s: &str) -> Result<f64, NumReason> {
     let magnitude = if let Some(hex) = lower.strip_prefix("0x") {
         parse_hex_float(&hex.replace('_', "")).filter(|_| !hex.contains('_') || underscores_ok(s))
     } else {
-        let plain = lower
+        let digits = if lower.contains('_') && underscores_ok(s) {
+            lower.replace('_', "")
+        } else {
+            lower
+        };
+        let plain = digits
             .bytes()
             .all(|b| b.is_ascii_digit() || matches!(b, b'.' | b'e' | b'+' | b'-'));
-        let begins = lower
+        let begins = digits
             .bytes()
             .next()
             .is_some_and(|b| b.is_ascii_digit() || b == b'.');
         if plain && begins {
-            lower.parse().ok()
+            digits.parse().ok()
         } else {
             None
         }
@@ -238,7 +243,8 @@ mod tests {
         assert_eq!(parse_float("-.5"), Ok(-0.5));
         assert_eq!(parse_float("5."), Ok(5.0));
         assert_eq!(parse_float("1e400"), Err(NumReason::Range));
-        assert_eq!(parse_float("1_0"), Err(NumReason::Syntax));
+        assert_eq!(parse_float("1_0.5_0"), Ok(10.5));
+        assert_eq!(parse_float("1_.5"), Err(NumReason::Syntax));
         assert_eq!(parse_float("."), Err(NumReason::Syntax));
         assert_eq!(parse_float("+nan"), Err(NumReason::Syntax));
         assert_eq!(parse_float("-Inf"), Ok(f64::NEG_INFINITY));

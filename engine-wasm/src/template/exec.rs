@@ -9,7 +9,7 @@ use crate::golang::printf::sprint;
 use crate::golang::quote::quote;
 
 /// How far calls, actions and parentheses may be inside one another while running.
-pub(super) const MAX_DEPTH: usize = 600;
+pub(super) const MAX_DEPTH: usize = 300;
 
 /// Where an error happens: the node that is being evaluated.
 #[derive(Clone, Copy)]
@@ -421,11 +421,11 @@ impl<'a> Exec<'a> {
             }
             Expr::Field(_) | Expr::Chain(..) => return self.operand(dot, first, has_args),
             Expr::Variable(names) => {
-                self.at = At::Operand(first);
+                let value = self.operand(dot, first, has_args)?;
                 if names.len() == 1 {
                     self.not_a_function(command, piped.as_ref())?;
                 }
-                return self.operand(dot, first, has_args);
+                return Ok(value);
             }
             _ => {}
         }

@@ -9,7 +9,7 @@ use super::number::{Number, invalid_syntax};
 use crate::golang::quote::{quote, unquote};
 
 /// How deep actions and parentheses may stand in one another.
-pub(super) const MAX_NESTING: usize = 200;
+pub(super) const MAX_NESTING: usize = 100;
 
 /// Templates by name: the one parsed and those it defines.
 pub(super) type Trees = BTreeMap<String, List>;

@@ -2,7 +2,7 @@ use super::*;
 
 #[test]
 fn sizes_have_four_digits_and_drop_zeros() {
-    // Recorded from go-units v0.5.
+    // Recorded from go-units under Go 1.27.
     for (bytes, text) in [
         (0.0, "0B"),
         (999.0, "999B"),
