@@ -21,46 +21,28 @@ pub(crate) fn start(directory: &Directory) -> Result<()> {
     match directory.status(&record) {
         Status::Created => {}
         Status::Running | Status::Paused => {
-            return Err(Error::WrongState(
-                "cannot start an already running container".into(),
-            ));
+            return Err(Error::WrongState("cannot start an already running container".into()));
         }
         Status::Stopped => {
-            return Err(Error::WrongState(
-                "cannot start a container that has stopped".into(),
-            ));
+            return Err(Error::WrongState("cannot start a container that has stopped".into()));
         }
         Status::Creating => {
-            return Err(Error::WrongState(
-                "cannot start a container that is still being created".into(),
-            ));
+            return Err(Error::WrongState("cannot start a container that is still being created".into()));
         }
     }
     let path = directory.fifo();
-    let what = || {
-        format!(
-            "tell the container's init to start through {}",
-            path.display()
-        )
-    };
+    let what = || format!("tell the container's init to start through {}", path.display());
     // Without a reader (the init died this moment) this fails instead of waiting.
-    let fifo = rustix::fs::open(
-        &path,
-        OFlags::WRONLY | OFlags::NONBLOCK | OFlags::CLOEXEC,
-        Mode::empty(),
-    )
-    .context(what)?;
+    let fifo =
+        rustix::fs::open(&path, OFlags::WRONLY | OFlags::NONBLOCK | OFlags::CLOEXEC, Mode::empty()).context(what)?;
     fs::remove_file(&path).context(what)?;
     fs::File::from(fifo).write_all(b"s").context(what)?;
-    let has_poststart = fs::read(directory.config())
-        .is_ok_and(|raw| raw.windows(11).any(|w| w == b"\"poststart\""));
+    let has_poststart = fs::read(directory.config()).is_ok_and(|raw| raw.windows(11).any(|w| w == b"\"poststart\""));
     if has_poststart {
         let spec = exec::config(directory)?;
-        hooks::run(
-            "poststart",
-            spec.hooks().as_ref().and_then(|h| h.poststart().as_ref()),
-            || directory.state(&record),
-        )?;
+        hooks::run("poststart", spec.hooks().as_ref().and_then(|h| h.poststart().as_ref()), || {
+            directory.state(&record)
+        })?;
     }
     Ok(())
 }
@@ -73,35 +55,22 @@ pub(crate) fn parse_signal(text: &str) -> Result<i32> {
         }
     } else {
         let upper = text.to_ascii_uppercase();
-        let name = if upper.starts_with("SIG") {
-            upper.clone()
-        } else {
-            format!("SIG{upper}")
-        };
+        let name = if upper.starts_with("SIG") { upper.clone() } else { format!("SIG{upper}") };
         if let Ok(signal) = Signal::from_str(&name) {
             return Ok(signal as i32);
         }
         let real_time = |prefix: &str, base: i32| {
             name.strip_prefix(prefix)
-                .and_then(|n| {
-                    if n.is_empty() {
-                        Some(0)
-                    } else {
-                        n.parse().ok()
-                    }
-                })
+                .and_then(|n| if n.is_empty() { Some(0) } else { n.parse().ok() })
                 .map(|n: i32| base + n)
         };
-        if let Some(number) = real_time("SIGRTMIN", 34)
-            .or_else(|| real_time("SIGRTMAX", 64))
-            .filter(|n| (34..=64).contains(n))
+        if let Some(number) =
+            real_time("SIGRTMIN", 34).or_else(|| real_time("SIGRTMAX", 64)).filter(|n| (34..=64).contains(n))
         {
             return Ok(number);
         }
     }
-    Err(Error::Spec(format!(
-        "invalid signal {text:?}: use a number or a name such as TERM"
-    )))
+    Err(Error::Spec(format!("invalid signal {text:?}: use a number or a name such as TERM")))
 }
 
 /// Sends a signal to the container's init, or with `all` to every process of its cgroup.
@@ -117,8 +86,7 @@ pub(crate) fn kill(directory: &Directory, signal: i32, all: bool) -> Result<()> 
     match directory.status(&record) {
         Status::Stopped => Err(Error::WrongState("container not running".into())),
         _ => {
-            raw_kill(record.pid, signal)
-                .context(|| format!("send signal {signal} to process {}", record.pid))?;
+            raw_kill(record.pid, signal).context(|| format!("send signal {signal} to process {}", record.pid))?;
             if signal == libc::SIGKILL && record.cgroup.frozen() {
                 record.cgroup.freeze(false)?;
             }
@@ -129,11 +97,7 @@ pub(crate) fn kill(directory: &Directory, signal: i32, all: bool) -> Result<()> 
 
 fn raw_kill(pid: i32, signal: i32) -> std::io::Result<()> {
     // SAFETY: kill takes integers only.
-    if unsafe { libc::kill(pid, signal) } == 0 {
-        Ok(())
-    } else {
-        Err(std::io::Error::last_os_error())
-    }
+    if unsafe { libc::kill(pid, signal) } == 0 { Ok(()) } else { Err(std::io::Error::last_os_error()) }
 }
 
 /// Removes a stopped container; a created one, and with `force` any, is killed first.
@@ -163,16 +127,13 @@ pub(crate) fn delete(directory: &Directory, force: bool) -> Result<()> {
         let _ = send_signal(Pid::from_raw(pid), Signal::SIGKILL);
     }
     record.cgroup.delete()?;
-    let poststop =
-        fs::read(directory.config()).is_ok_and(|raw| raw.windows(10).any(|w| w == b"\"poststop\""));
+    let poststop = fs::read(directory.config()).is_ok_and(|raw| raw.windows(10).any(|w| w == b"\"poststop\""));
     if poststop && let Ok(spec) = exec::config(directory) {
         let list = spec.hooks().as_ref().and_then(|h| h.poststop().as_ref());
         // The container is gone either way: a failing hook is told, not obeyed (runtime-spec, "Lifecycle").
         for hook in list.into_iter().flatten() {
-            hooks::run("poststop", Some(&vec![hook.clone()]), || {
-                directory.state(&record)
-            })
-            .unwrap_or_else(|e| crate::log::warn(&e.to_string()));
+            hooks::run("poststop", Some(&vec![hook.clone()]), || directory.state(&record))
+                .unwrap_or_else(|e| crate::log::warn(&e.to_string()));
         }
     }
     directory.remove()
@@ -233,10 +194,7 @@ pub(crate) fn list(root: &Path) -> Result<Vec<State>> {
         other => other.context(|| format!("read {}", root.display()))?,
     };
     for entry in entries.flatten() {
-        let directory = Directory {
-            id: entry.file_name().to_string_lossy().into_owned(),
-            path: entry.path(),
-        };
+        let directory = Directory { id: entry.file_name().to_string_lossy().into_owned(), path: entry.path() };
         match directory.load() {
             Ok(record) => states.push(directory.state(&record)),
             Err(Error::NotFound(_)) => {}
