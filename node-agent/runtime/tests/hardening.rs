@@ -12,22 +12,13 @@ use serde_json::json;
 use slipway_runtime::client::Io;
 
 fn null() -> std::os::fd::OwnedFd {
-    fs::File::options()
-        .read(true)
-        .write(true)
-        .open("/dev/null")
-        .unwrap()
-        .into()
+    fs::File::options().read(true).write(true).open("/dev/null").unwrap().into()
 }
 
 fn created(sandbox: &Sandbox) -> u32 {
     sandbox.write();
     let io = Io::Inherit([null(), null(), null()]);
-    sandbox
-        .client()
-        .create(&sandbox.id, sandbox.dir.path(), io)
-        .unwrap()
-        .pid
+    sandbox.client().create(&sandbox.id, sandbox.dir.path(), io).unwrap().pid
 }
 
 #[test]
@@ -36,13 +27,15 @@ fn the_runtimes_program_file_cannot_be_written_through_the_containers_init() {
         return;
     };
     let pid = created(&sandbox);
-    let program = format!("/proc/{pid}/exe");
-    let error = fs::OpenOptions::new()
-        .write(true)
-        .open(&program)
-        .unwrap_err();
-    // Read-only, not merely busy: busy would end with the process.
-    assert_eq!(error.raw_os_error(), Some(libc::EROFS), "{error}");
+    // As the container could open it, to write through /proc/self/fd once nobody executes it any more.
+    let program = fs::File::open(format!("/proc/{pid}/exe")).unwrap();
+    let mount = rustix::fs::fstatvfs(&program).unwrap();
+    assert!(mount.f_flag.contains(rustix::fs::StatVfsMountFlags::RDONLY));
+    // Nor can anybody make the mount writable again: it is in no mount namespace.
+    let path = format!("/proc/self/fd/{}", program.as_raw_fd());
+    let flags = nix::mount::MsFlags::MS_REMOUNT | nix::mount::MsFlags::MS_BIND;
+    let remounted = nix::mount::mount(None::<&str>, path.as_str(), None::<&str>, flags, None::<&str>);
+    assert_eq!(remounted, Err(nix::errno::Errno::EINVAL));
 }
 
 #[test]
@@ -68,27 +61,17 @@ fn an_executed_process_cannot_be_traced_by_the_containers_root_before_its_progra
     };
     sandbox.own_user_namespace();
     for set in ["bounding", "effective", "permitted"] {
-        sandbox.config["process"]["capabilities"][set]
-            .as_array_mut()
-            .unwrap()
-            .push(json!("CAP_SYS_PTRACE"));
+        sandbox.config["process"]["capabilities"][set].as_array_mut().unwrap().push(json!("CAP_SYS_PTRACE"));
     }
     sandbox.write();
     let log = sandbox.dir.path().join("log");
     let file = fs::File::create(&log).unwrap();
-    let io = Io::Inherit([
-        null(),
-        file.try_clone().unwrap().into(),
-        file.try_clone().unwrap().into(),
-    ]);
+    let io = Io::Inherit([null(), file.try_clone().unwrap().into(), file.try_clone().unwrap().into()]);
     let client = sandbox.client();
     client.create(&sandbox.id, sandbox.dir.path(), io).unwrap();
     client.start(&sandbox.id).unwrap();
     for _ in 0..40 {
-        let done = sandbox
-            .command(&["exec", &sandbox.id, "true"])
-            .status()
-            .unwrap();
+        let done = sandbox.command(&["exec", &sandbox.id, "true"]).status().unwrap();
         assert!(done.success());
     }
     fs::write(sandbox.dir.path().join("rootfs/stop"), "").unwrap();
@@ -129,10 +112,7 @@ fn only_the_standard_streams_and_preserved_descriptors_are_inherited() {
     // The last one is ls's own, of the directory that it reads.
     assert_eq!(exec(&[], &list), "0 1 2 3 ");
     assert_eq!(exec(&["--preserve-fds", "1"], &list), "0 1 2 3 4 ");
-    let outside = exec(
-        &["--preserve-fds", "1", "--cwd", "/proc/self/fd/3"],
-        &["pwd"],
-    );
+    let outside = exec(&["--preserve-fds", "1", "--cwd", "/proc/self/fd/3"], &["pwd"]);
     assert!(outside.contains("leads outside the container"), "{outside}");
 }
 
@@ -146,9 +126,10 @@ fn mounts_stay_inside_the_root_and_kernel_file_systems_follow_no_links() {
     fs::create_dir(&source).unwrap();
     fs::write(source.join("payload"), "").unwrap();
     symlink("/../../../../../../etc", rootfs.join("escape")).unwrap();
-    sandbox.config["mounts"].as_array_mut().unwrap().push(
-        json!({"destination": "/escape/inside", "type": "bind", "source": source, "options": ["bind"]}),
-    );
+    sandbox.config["mounts"]
+        .as_array_mut()
+        .unwrap()
+        .push(json!({"destination": "/escape/inside", "type": "bind", "source": source, "options": ["bind"]}));
     let seen = sandbox.stdout();
     assert!(seen.starts_with("payload\n"), "{seen}");
     assert!(!std::path::Path::new("/etc/inside").exists());
@@ -158,10 +139,7 @@ fn mounts_stay_inside_the_root_and_kernel_file_systems_follow_no_links() {
     let refused = sandbox.run();
     assert!(!refused.status.success());
     let said = text(&refused.stderr);
-    assert!(
-        said.contains("/proc leads over a symbolic link of the image"),
-        "{said}"
-    );
+    assert!(said.contains("/proc leads over a symbolic link of the image"), "{said}");
 }
 
 #[test]
@@ -177,10 +155,7 @@ fn parts_of_proc_cannot_be_covered_and_a_false_proc_is_not_written_to() {
     assert_eq!(sandbox.stdout(), "MemTotal: 1 kB\n");
     mounts(&mut sandbox, bind("/proc/self/status"));
     let refused = text(&sandbox.run().stderr);
-    assert!(
-        refused.contains("cannot be mounted because it is inside /proc"),
-        "{refused}"
-    );
+    assert!(refused.contains("cannot be mounted because it is inside /proc"), "{refused}");
 
     let Some(mut sandbox) = Sandbox::new("true") else {
         return;
@@ -188,15 +163,9 @@ fn parts_of_proc_cannot_be_covered_and_a_false_proc_is_not_written_to() {
     let fake = sandbox.dir.path().join("rootfs/proc/sys/net/ipv4");
     fs::create_dir_all(&fake).unwrap();
     fs::write(fake.join("ip_forward"), "untouched").unwrap();
-    sandbox.config["mounts"]
-        .as_array_mut()
-        .unwrap()
-        .retain(|m| m["destination"] != "/proc");
+    sandbox.config["mounts"].as_array_mut().unwrap().retain(|m| m["destination"] != "/proc");
     sandbox.config["linux"]["sysctl"] = json!({"net.ipv4.ip_forward": "1"});
     let refused = text(&sandbox.run().stderr);
     assert!(refused.contains("is not a proc file system"), "{refused}");
-    assert_eq!(
-        fs::read_to_string(fake.join("ip_forward")).unwrap(),
-        "untouched"
-    );
+    assert_eq!(fs::read_to_string(fake.join("ip_forward")).unwrap(), "untouched");
 }
