@@ -25,6 +25,7 @@ mod namespaces;
 pub mod net;
 mod process;
 mod procfs;
+mod relay;
 mod rlimits;
 mod rootfs;
 pub mod seccomp;

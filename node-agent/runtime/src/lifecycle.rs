@@ -2,18 +2,18 @@
 
 use std::fs;
 use std::io::Write as _;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::path::Path;
 use std::str::FromStr;
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::sys::signal::{Signal, kill as send_signal};
-use nix::unistd::Pid;
+use nix::sys::signal::Signal;
 use oci_spec::runtime::LinuxResources;
 use rustix::fs::{Mode, OFlags};
 
 use crate::error::{Context, Error, Result};
 use crate::state::{Directory, Record, State, Status};
-use crate::{exec, hooks};
+use crate::{exec, hooks, state};
 
 /// Lets a created container execute its program.
 pub(crate) fn start(directory: &Directory) -> Result<()> {
@@ -76,28 +76,48 @@ pub(crate) fn parse_signal(text: &str) -> Result<i32> {
 /// Sends a signal to the container's init, or with `all` to every process of its cgroup.
 pub(crate) fn kill(directory: &Directory, signal: i32, all: bool) -> Result<()> {
     let record = directory.load()?;
+    let running = directory.status(&record) != Status::Stopped;
     if all {
-        for pid in record.cgroup.pids() {
-            // A process that has gone in the meantime needs no signal.
-            let _ = raw_kill(pid, signal);
-        }
-        return Ok(());
-    }
-    match directory.status(&record) {
-        Status::Stopped => Err(Error::WrongState("container not running".into())),
-        _ => {
-            raw_kill(record.pid, signal).context(|| format!("send signal {signal} to process {}", record.pid))?;
-            if signal == libc::SIGKILL && record.cgroup.frozen() {
-                record.cgroup.freeze(false)?;
-            }
-            Ok(())
+        record.cgroup.signal_all(signal)?;
+        // Where no cgroup could be made, the init is all that is known.
+        if !running || !record.cgroup.hierarchies().is_empty() {
+            return Ok(());
         }
     }
+    if !running {
+        return Err(Error::WrongState("container not running".into()));
+    }
+    signal_init(&record, signal)?;
+    if signal == libc::SIGKILL && record.cgroup.frozen() {
+        record.cgroup.freeze(false)?;
+    }
+    Ok(())
 }
 
-fn raw_kill(pid: i32, signal: i32) -> std::io::Result<()> {
-    // SAFETY: kill takes integers only.
-    if unsafe { libc::kill(pid, signal) } == 0 { Ok(()) } else { Err(std::io::Error::last_os_error()) }
+/// Signals the very process that was recorded, never a later one of the same number.
+fn signal_init(record: &Record, signal: i32) -> Result<()> {
+    let what = || format!("send signal {signal} to process {}", record.pid);
+    let Some(handle) = open_init(record).context(what)? else {
+        return Err(Error::WrongState("container not running".into()));
+    };
+    // SAFETY: takes integers and a null siginfo; rustix has no way to name real-time signals.
+    let sent = unsafe {
+        libc::syscall(libc::SYS_pidfd_send_signal, handle.as_raw_fd(), signal, std::ptr::null::<libc::siginfo_t>(), 0)
+    };
+    if sent == 0 { Ok(()) } else { Err(std::io::Error::last_os_error()).context(what) }
+}
+
+/// The container's init as a handle; None when it is gone, whoever has its number now.
+fn open_init(record: &Record) -> std::io::Result<Option<OwnedFd>> {
+    let Some(pid) = rustix::process::Pid::from_raw(record.pid) else {
+        return Ok(None);
+    };
+    let handle = match rustix::process::pidfd_open(pid, rustix::process::PidfdFlags::empty()) {
+        Err(rustix::io::Errno::SRCH) => return Ok(None),
+        other => other?,
+    };
+    // Asked while the handle is held: if the start time is right now, the handle is of the right process.
+    Ok(state::alive(record.pid, record.start_time).then_some(handle))
 }
 
 /// Removes a stopped container; a created one, and with `force` any, is killed first.
@@ -123,9 +143,7 @@ pub(crate) fn delete(directory: &Directory, force: bool) -> Result<()> {
         }
     }
     // Without a pid namespace of its own, the init's end leaves the others alive.
-    for pid in record.cgroup.pids() {
-        let _ = send_signal(Pid::from_raw(pid), Signal::SIGKILL);
-    }
+    record.cgroup.signal_all(libc::SIGKILL)?;
     record.cgroup.delete()?;
     let poststop = fs::read(directory.config()).is_ok_and(|raw| raw.windows(10).any(|w| w == b"\"poststop\""));
     if poststop && let Ok(spec) = exec::config(directory) {
@@ -141,12 +159,8 @@ pub(crate) fn delete(directory: &Directory, force: bool) -> Result<()> {
 
 fn kill_and_wait(record: &Record) -> Result<()> {
     let what = || format!("kill the container's init, process {}", record.pid);
-    let Some(pid) = rustix::process::Pid::from_raw(record.pid) else {
+    let Some(handle) = open_init(record).context(what)? else {
         return Ok(());
-    };
-    let handle = match rustix::process::pidfd_open(pid, rustix::process::PidfdFlags::empty()) {
-        Err(rustix::io::Errno::SRCH) => return Ok(()),
-        other => other.context(what)?,
     };
     match rustix::process::pidfd_send_signal(&handle, rustix::process::Signal::KILL) {
         Err(rustix::io::Errno::SRCH) => return Ok(()),
@@ -155,7 +169,6 @@ fn kill_and_wait(record: &Record) -> Result<()> {
     if record.cgroup.frozen() {
         record.cgroup.freeze(false)?;
     }
-    use std::os::fd::AsFd;
     let mut fds = [PollFd::new(handle.as_fd(), PollFlags::POLLIN)];
     match poll(&mut fds, PollTimeout::from(10_000u16)).context(what)? {
         0 => Err(Error::WrongState(format!(

@@ -200,7 +200,7 @@ fn parse_stat(line: &str) -> Option<(char, u64)> {
     Some((letter, fields.nth(18)?.parse().ok()?))
 }
 
-fn alive(pid: i32, start_time: u64) -> bool {
+pub(crate) fn alive(pid: i32, start_time: u64) -> bool {
     pid > 0
         && stat(Pid::from_raw(pid)).is_some_and(|(letter, start)| start == start_time && !matches!(letter, 'Z' | 'X'))
 }

@@ -5,7 +5,6 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::{ControlMessage, ControlMessageOwned, MsgFlags, recvmsg, sendmsg};
 use rustix::fs::{Mode, OFlags};
 use rustix::termios::Winsize;
@@ -78,62 +77,4 @@ pub(crate) fn receive(socket: BorrowedFd<'_>) -> Result<OwnedFd> {
         Some(fd) => Ok(unsafe { OwnedFd::from_raw_fd(fd) }),
         None => Err(Error::Runtime("the runtime closed the console socket without sending a terminal".into())),
     }
-}
-
-/// Copies between this process's own terminal (or pipes) and the container's until the container's side is closed.
-/// `resized` is asked after every interruption whether the size may have changed.
-pub(crate) fn relay(master: &OwnedFd, mut on_wake: impl FnMut() -> bool) -> Result<()> {
-    let (stdin, stdout) = (std::io::stdin(), std::io::stdout());
-    let mut buffer = vec![0u8; 64 * 1024];
-    let mut input = true;
-    loop {
-        let mut fds = vec![PollFd::new(master.as_fd(), PollFlags::POLLIN)];
-        if input {
-            fds.push(PollFd::new(stdin.as_fd(), PollFlags::POLLIN));
-        }
-        match poll(&mut fds, PollTimeout::from(100u8)) {
-            Err(nix::errno::Errno::EINTR) | Ok(0) => {
-                if on_wake() {
-                    return Ok(());
-                }
-                continue;
-            }
-            other => other.context(|| "wait for terminal input".into())?,
-        };
-        let ready = |i: usize| fds.get(i).and_then(PollFd::revents).is_some_and(|r| !r.is_empty());
-        let (from_master, from_stdin) = (ready(0), ready(1));
-        drop(fds);
-        if from_master {
-            match rustix::io::read(master, &mut buffer) {
-                // EIO: the last process of the terminal has closed it.
-                Ok(0) | Err(rustix::io::Errno::IO) => return Ok(()),
-                Ok(n) => write_all(stdout.as_fd(), &buffer[..n])?,
-                Err(rustix::io::Errno::INTR | rustix::io::Errno::AGAIN) => {}
-                Err(error) => return Err(error).context(|| "read from the terminal".into()),
-            }
-        }
-        if from_stdin {
-            match rustix::io::read(&stdin, &mut buffer) {
-                Ok(0) | Err(rustix::io::Errno::IO) => {
-                    input = false;
-                    // End of input, as a terminal says it.
-                    write_all(master.as_fd(), &[4])?;
-                }
-                Ok(n) => write_all(master.as_fd(), &buffer[..n])?,
-                Err(_) => {}
-            }
-        }
-    }
-}
-
-fn write_all(fd: BorrowedFd<'_>, mut bytes: &[u8]) -> Result<()> {
-    while !bytes.is_empty() {
-        match rustix::io::write(fd, bytes) {
-            Ok(n) => bytes = &bytes[n..],
-            Err(rustix::io::Errno::INTR) => {}
-            Err(rustix::io::Errno::IO) => return Ok(()),
-            Err(error) => return Err(error).context(|| "write to the terminal".into()),
-        }
-    }
-    Ok(())
 }

@@ -217,6 +217,35 @@ impl Cgroup {
         pids
     }
 
+    /// Signals every process of the group. A killing signal is repeated until none is left that could still fork, and reaches
+    /// frozen ones too.
+    pub(crate) fn signal_all(&self, signal: i32) -> Result<()> {
+        let kills = signal == libc::SIGKILL;
+        if kills
+            && self.v2
+            && let Some(hierarchy) = self.hierarchies.first()
+            && fs::write(hierarchy.path.join("cgroup.kill"), "1").is_ok()
+        {
+            return Ok(());
+        }
+        let deadline = Instant::now() + Duration::from_secs(10);
+        let mut thawed = !kills;
+        loop {
+            let pids = self.pids();
+            for pid in &pids {
+                // SAFETY: kill takes integers only. A process that has gone in the meantime needs no signal.
+                let _ = unsafe { libc::kill(*pid, signal) };
+            }
+            if !std::mem::replace(&mut thawed, true) && self.frozen() {
+                self.freeze(false)?;
+            }
+            if !kills || pids.is_empty() || Instant::now() > deadline {
+                return Ok(());
+            }
+            std::thread::sleep(Duration::from_micros(200));
+        }
+    }
+
     /// Removes the group and those below it, waiting for processes that are still dying.
     pub(crate) fn delete(&self) -> Result<()> {
         self.hierarchies.iter().try_for_each(Hierarchy::delete)

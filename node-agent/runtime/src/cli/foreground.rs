@@ -15,7 +15,7 @@ use rustix::termios::{OptionalActions, Termios};
 use super::args::RunArgs;
 use crate::error::{Context, Result};
 use crate::state::Directory;
-use crate::{create, exec, lifecycle, spec, terminal};
+use crate::{create, exec, lifecycle, relay, spec, terminal};
 
 static TARGET: AtomicI32 = AtomicI32::new(0);
 static RESIZED: AtomicBool = AtomicBool::new(true);
@@ -82,13 +82,13 @@ fn attend(pid: Pid, console: Option<OwnedFd>) -> Result<ExitCode> {
     if let Some(console) = console {
         let master = terminal::receive(console.as_fd())?;
         let _raw = RawMode::enter();
-        terminal::relay(&master, || {
+        let (stdin, stdout) = (std::io::stdin(), std::io::stdout());
+        relay::relay(&master, stdin.as_fd(), stdout.as_fd(), || {
             if RESIZED.swap(false, Ordering::Relaxed)
                 && let Ok(size) = rustix::termios::tcgetwinsize(std::io::stdin())
             {
                 let _ = rustix::termios::tcsetwinsize(&master, size);
             }
-            false
         })?;
     }
     loop {
