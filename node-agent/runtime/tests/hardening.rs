@@ -1,5 +1,6 @@
 //! What a hostile image or a hostile root inside a container tries against the runtime, and what comes of it.
 
+#[allow(dead_code)]
 mod common;
 
 use std::fs;
