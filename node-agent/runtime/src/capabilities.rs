@@ -20,9 +20,7 @@ pub(crate) struct Sets {
 impl Sets {
     /// The sets that `process.capabilities` asks for; an absent set is empty.
     pub(crate) fn plan(caps: &LinuxCapabilities) -> Sets {
-        let mask = |set: &Option<HashSet<Capability>>| {
-            set.iter().flatten().fold(0, |m, c| m | 1 << number(*c))
-        };
+        let mask = |set: &Option<HashSet<Capability>>| set.iter().flatten().fold(0, |m, c| m | 1 << number(*c));
         Sets {
             bounding: mask(caps.bounding()),
             effective: mask(caps.effective()),
@@ -46,9 +44,7 @@ impl Sets {
     /// Drops from the bounding set whatever is not in it; needs CAP_SETPCAP, so it comes before the change of user.
     pub(crate) fn apply_bounding(&self) -> Result<()> {
         for cap in 0..=last() {
-            if self.bounding & 1 << cap == 0
-                && sys::prctl(libc::PR_CAPBSET_READ, cap, 0).is_ok_and(|held| held == 1)
-            {
+            if self.bounding & 1 << cap == 0 && sys::prctl(libc::PR_CAPBSET_READ, cap, 0).is_ok_and(|held| held == 1) {
                 sys::prctl(libc::PR_CAPBSET_DROP, cap, 0)
                     .context(|| format!("drop capability {cap} from the bounding set"))?;
             }
@@ -59,20 +55,11 @@ impl Sets {
     /// Sets the other four; comes after the change of user.
     pub(crate) fn apply(&self) -> Result<()> {
         sys::capset(self.effective, self.permitted, self.inheritable).context(|| {
-            format!(
-                "set capabilities (effective {:#x}, permitted {:#x})",
-                self.effective, self.permitted
-            )
+            format!("set capabilities (effective {:#x}, permitted {:#x})", self.effective, self.permitted)
         })?;
-        sys::prctl(
-            libc::PR_CAP_AMBIENT,
-            libc::PR_CAP_AMBIENT_CLEAR_ALL as u64,
-            0,
-        )
-        .context(|| "clear ambient capabilities".into())?;
-        for cap in (0..=last())
-            .filter(|cap| self.ambient & self.permitted & self.inheritable & 1 << cap != 0)
-        {
+        sys::prctl(libc::PR_CAP_AMBIENT, libc::PR_CAP_AMBIENT_CLEAR_ALL as u64, 0)
+            .context(|| "clear ambient capabilities".into())?;
+        for cap in (0..=last()).filter(|cap| self.ambient & self.permitted & self.inheritable & 1 << cap != 0) {
             sys::prctl(libc::PR_CAP_AMBIENT, libc::PR_CAP_AMBIENT_RAISE as u64, cap)
                 .context(|| format!("raise ambient capability {cap}"))?;
         }
@@ -154,11 +141,7 @@ mod tests {
     fn dockers_default_set_is_the_mask_seen_in_every_container() {
         let set: HashSet<_> = crate::docker_default_capabilities().into_iter().collect();
         let mut caps = LinuxCapabilities::default();
-        caps.set_bounding(Some(set))
-            .set_effective(None)
-            .set_permitted(None)
-            .set_inheritable(None)
-            .set_ambient(None);
+        caps.set_bounding(Some(set)).set_effective(None).set_permitted(None).set_inheritable(None).set_ambient(None);
         let sets = Sets::plan(&caps);
         assert_eq!(sets.bounding, 0xa804_25fb);
         assert_eq!(sets.effective, 0);

@@ -16,7 +16,7 @@ use crate::mount_plan::{self, Kind};
 use crate::state::{self, Directory, Record, State, Status};
 use crate::sync::{Line, Message};
 use crate::sys::{Cloned, clone_process};
-use crate::{devices, hooks, id_map, mounts, namespaces, process, spec, terminal};
+use crate::{devices, guard, hooks, id_map, mounts, namespaces, process, spec, sys, terminal};
 
 /// What the command line says beyond the bundle.
 #[derive(Clone, Debug, Default)]
@@ -31,28 +31,20 @@ pub(crate) struct Options {
 }
 
 /// Creates a container; returns its init's id. On failure nothing of it is left.
-pub(crate) fn create(
-    root: &Path,
-    id: &str,
-    options: &Options,
-    console: Option<OwnedFd>,
-) -> Result<Pid> {
-    let bundle = fs::canonicalize(&options.bundle)
-        .context(|| format!("find the bundle {}", options.bundle.display()))?;
+pub(crate) fn create(root: &Path, id: &str, options: &Options, console: Option<OwnedFd>) -> Result<Pid> {
+    let bundle =
+        fs::canonicalize(&options.bundle).context(|| format!("find the bundle {}", options.bundle.display()))?;
     let (raw, spec) = spec::load(&bundle)?;
     spec::validate(&spec)?;
+    guard::protect(&spec)?;
+    if nix::unistd::geteuid().is_root() {
+        // The processes cloned from here inherit it. Without root they could not be given their id maps any more: they see to it themselves.
+        sys::undumpable()?;
+    }
     let directory = Directory::new(root, id)?;
     directory.create()?;
     let mut cgroup = None;
-    let made = create_in(
-        &directory,
-        &bundle,
-        &raw,
-        &spec,
-        options,
-        console,
-        &mut cgroup,
-    );
+    let made = create_in(&directory, &bundle, &raw, &spec, options, console, &mut cgroup);
     if made.is_err() {
         if let Some(cgroup) = cgroup {
             let _ = cgroup.delete();
@@ -71,19 +63,12 @@ fn create_in(
     console: Option<OwnedFd>,
     made_cgroup: &mut Option<Cgroup>,
 ) -> Result<Pid> {
-    let linux = spec
-        .linux()
-        .as_ref()
-        .ok_or_else(|| Error::Spec("config.json has no linux section".into()))?;
+    let linux = spec.linux().as_ref().ok_or_else(|| Error::Spec("config.json has no linux section".into()))?;
     let namespaces = namespaces::Plan::new(linux.namespaces().as_deref().unwrap_or_default())?;
-    fs::write(directory.config(), raw)
-        .context(|| format!("write {}", directory.config().display()))?;
+    fs::write(directory.config(), raw).context(|| format!("write {}", directory.config().display()))?;
     let fifo = make_fifo(directory)?;
-    let cgroup = made_cgroup.insert(Cgroup::plan(
-        linux.cgroups_path().as_deref(),
-        &directory.id,
-        options.systemd_cgroup,
-    )?);
+    let cgroup =
+        made_cgroup.insert(Cgroup::plan(linux.cgroups_path().as_deref(), &directory.id, options.systemd_cgroup)?);
     cgroup.create()?;
     if let Some(resources) = linux.resources() {
         cgroup.apply(resources)?;
@@ -116,25 +101,12 @@ fn create_in(
     // From here on the plan's descriptors are the init's alone.
     let (has_user_namespace, cgroup) = (namespaces.creates(Type::User), plan.cgroup.clone());
     drop(plan);
-    let result = guide(
-        directory,
-        spec,
-        &mut record,
-        pid,
-        &ours,
-        has_user_namespace,
-        &cgroup,
-        options,
-    );
+    let result = guide(directory, spec, &mut record, pid, &ours, has_user_namespace, &cgroup, options);
     if result.is_err() {
         let _ = nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGKILL);
         let _ = waitpid(pid, None);
-        hooks::run(
-            "poststop",
-            spec.hooks().as_ref().and_then(|h| h.poststop().as_ref()),
-            || directory.state(&record),
-        )
-        .unwrap_or_else(|error| crate::log::warn(&error.to_string()));
+        hooks::run("poststop", spec.hooks().as_ref().and_then(|h| h.poststop().as_ref()), || directory.state(&record))
+            .unwrap_or_else(|error| crate::log::warn(&error.to_string()));
     }
     result.map(|()| pid)
 }
@@ -148,19 +120,15 @@ fn make_fifo(directory: &Directory) -> Result<OwnedFd> {
 }
 
 fn open_console(spec: &Spec, options: &Options) -> Result<Option<OwnedFd>> {
-    let terminal = spec
-        .process()
-        .as_ref()
-        .and_then(|p| p.terminal())
-        .unwrap_or(false);
+    let terminal = spec.process().as_ref().and_then(|p| p.terminal()).unwrap_or(false);
     match (&options.console_socket, terminal) {
         (Some(path), true) => terminal::connect(path).map(Some),
-        (None, true) => Err(Error::Spec(
-            "cannot allocate tty if runc will detach without setting console socket".into(),
-        )),
-        (Some(_), false) => Err(Error::Spec(
-            "cannot use console socket if runc will not detach or allocate tty".into(),
-        )),
+        (None, true) => {
+            Err(Error::Spec("cannot allocate tty if runc will detach without setting console socket".into()))
+        }
+        (Some(_), false) => {
+            Err(Error::Spec("cannot use console socket if runc will not detach or allocate tty".into()))
+        }
         (None, false) => Ok(None),
     }
 }
@@ -178,12 +146,7 @@ fn plan<'a>(
     state: State,
 ) -> Result<Plan<'a>> {
     let linux = spec.linux().as_ref();
-    let mounts: Vec<_> = spec
-        .mounts()
-        .iter()
-        .flatten()
-        .map(|m| mount_plan::plan(m, bundle))
-        .collect::<Result<_>>()?;
+    let mounts: Vec<_> = spec.mounts().iter().flatten().map(|m| mount_plan::plan(m, bundle)).collect::<Result<_>>()?;
     let sources = mounts
         .iter()
         .map(|m| match &m.kind {
@@ -191,17 +154,9 @@ fn plan<'a>(
             _ => Ok(None),
         })
         .collect::<Result<_>>()?;
-    let devices = devices::plan(
-        linux
-            .and_then(|l| l.devices().as_deref())
-            .unwrap_or_default(),
-    )?;
+    let devices = devices::plan(linux.and_then(|l| l.devices().as_deref()).unwrap_or_default())?;
     let bind_devices = namespaces.has(Type::User) || id_map::in_user_namespace();
-    let host_devices = if bind_devices {
-        devices::open_host(&devices)?
-    } else {
-        Vec::new()
-    };
+    let host_devices = if bind_devices { devices::open_host(&devices)? } else { Vec::new() };
     if !rootfs.is_dir() {
         return Err(Error::Spec(format!(
             "the root file system {} is not a directory: check root.path",
@@ -257,34 +212,26 @@ fn spawn(namespaces: &namespaces::Plan, plan: &Plan<'_>, ours: &Line, theirs: Li
             match answer? {
                 Message::Pid(pid) => Ok(Pid::from_raw(pid)),
                 Message::Failed(text) => Err(Error::Process(text)),
-                other => Err(Error::Process(format!(
-                    "the process that joins namespaces ended early ({other:?})"
-                ))),
+                other => Err(Error::Process(format!("the process that joins namespaces ended early ({other:?})"))),
             }
         }
     }
 }
 
 fn stage(namespaces: &namespaces::Plan, plan: &Plan<'_>) -> Result<()> {
+    if !namespaces.creates(Type::User) {
+        sys::undumpable()?;
+    }
     namespaces.join_all()?;
     if namespaces.creates(Type::Time) {
         // SAFETY: unshare takes integers only; CLONE_NEWTIME concerns this process's children.
         if unsafe { libc::unshare(libc::CLONE_NEWTIME) } != 0 {
             return Err(std::io::Error::last_os_error()).context(|| "make a time namespace".into());
         }
-        let offsets = plan
-            .spec
-            .linux()
-            .as_ref()
-            .and_then(|l| l.time_offsets().as_ref());
+        let offsets = plan.spec.linux().as_ref().and_then(|l| l.time_offsets().as_ref());
         for (clock, offset) in offsets.into_iter().flatten() {
-            let line = format!(
-                "{clock} {} {}",
-                offset.secs().unwrap_or(0),
-                offset.nanosecs().unwrap_or(0)
-            );
-            fs::write("/proc/self/timens_offsets", &line)
-                .context(|| format!("set time offset {line:?}"))?;
+            let line = format!("{clock} {} {}", offset.secs().unwrap_or(0), offset.nanosecs().unwrap_or(0));
+            fs::write("/proc/self/timens_offsets", &line).context(|| format!("set time offset {line:?}"))?;
         }
     }
     Ok(())
@@ -306,6 +253,8 @@ fn guide(
     record.start_time = state::stat(pid).map_or(0, |(_, start)| start);
     directory.save(record)?;
     cgroup.add(pid)?;
+    let oom_score = spec.process().as_ref().and_then(|p| p.oom_score_adj());
+    process::set_oom_score(&pid.to_string(), oom_score)?;
     if let Some(linux) = spec.linux().as_ref().filter(|_| new_user_namespace) {
         id_map::write(pid, spec::uid_mappings(linux), spec::gid_mappings(linux))?;
         delegate(spec, cgroup)?;
@@ -315,18 +264,10 @@ fn guide(
     loop {
         match line.receive()? {
             Message::Hooks => {
-                let state = || State {
-                    pid: record.pid as u32,
-                    status: Status::Creating,
-                    ..directory.state(record)
-                };
+                let state = || State { pid: record.pid as u32, status: Status::Creating, ..directory.state(record) };
                 #[allow(deprecated)]
                 hooks::run("prestart", hooks.and_then(|h| h.prestart().as_ref()), state)?;
-                hooks::run(
-                    "createRuntime",
-                    hooks.and_then(|h| h.create_runtime().as_ref()),
-                    state,
-                )?;
+                hooks::run("createRuntime", hooks.and_then(|h| h.create_runtime().as_ref()), state)?;
                 line.send(&Message::Go)?;
             }
             Message::Ready => break,
@@ -348,16 +289,11 @@ fn delegate(spec: &Spec, cgroup: &Cgroup) -> Result<()> {
     let Some(linux) = spec.linux() else {
         return Ok(());
     };
-    let own_view = namespaces::Plan::new(linux.namespaces().as_deref().unwrap_or_default())?
-        .creates(Type::Cgroup);
+    let own_view = namespaces::Plan::new(linux.namespaces().as_deref().unwrap_or_default())?.creates(Type::Cgroup);
     let writable = spec.mounts().iter().flatten().any(|m| {
-        matches!(m.typ().as_deref(), Some("cgroup" | "cgroup2"))
-            && !m.options().iter().flatten().any(|o| o == "ro")
+        matches!(m.typ().as_deref(), Some("cgroup" | "cgroup2")) && !m.options().iter().flatten().any(|o| o == "ro")
     });
-    match (
-        id_map::to_host(spec::uid_mappings(linux), 0),
-        id_map::to_host(spec::gid_mappings(linux), 0),
-    ) {
+    match (id_map::to_host(spec::uid_mappings(linux), 0), id_map::to_host(spec::gid_mappings(linux), 0)) {
         (Some(uid), Some(gid)) if own_view && writable => cgroup.delegate(uid, gid),
         _ => Ok(()),
     }
@@ -366,10 +302,7 @@ fn delegate(spec: &Spec, cgroup: &Cgroup) -> Result<()> {
 /// Writes a process id where `--pid-file` says, so that a reader never sees half of it.
 pub(crate) fn write_pid_file(path: Option<&Path>, pid: Pid) -> Result<()> {
     let Some(path) = path else { return Ok(()) };
-    let temporary = path.with_file_name(format!(
-        ".{}.new",
-        path.file_name().unwrap_or_default().to_string_lossy()
-    ));
+    let temporary = path.with_file_name(format!(".{}.new", path.file_name().unwrap_or_default().to_string_lossy()));
     fs::write(&temporary, pid.to_string()).context(|| format!("write {}", temporary.display()))?;
     fs::rename(&temporary, path).context(|| format!("write {}", path.display()))
 }

@@ -45,13 +45,5 @@ pub fn docker_masked_paths() -> Vec<String> {
 
 /// Paths that Docker makes read-only in an unprivileged container.
 pub fn docker_readonly_paths() -> Vec<String> {
-    [
-        "/proc/bus",
-        "/proc/fs",
-        "/proc/irq",
-        "/proc/sys",
-        "/proc/sysrq-trigger",
-    ]
-    .map(str::to_owned)
-    .to_vec()
+    ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"].map(str::to_owned).to_vec()
 }

@@ -21,14 +21,8 @@ pub(crate) struct Device {
 }
 
 /// runtime-spec, "Default Devices".
-const DEFAULT: [(&str, u32, u32); 6] = [
-    ("null", 1, 3),
-    ("zero", 1, 5),
-    ("full", 1, 7),
-    ("random", 1, 8),
-    ("urandom", 1, 9),
-    ("tty", 5, 0),
-];
+const DEFAULT: [(&str, u32, u32); 6] =
+    [("null", 1, 3), ("zero", 1, 5), ("full", 1, 7), ("random", 1, 8), ("urandom", 1, 9), ("tty", 5, 0)];
 
 /// The default devices and `linux.devices`; the latter win.
 pub(crate) fn plan(devices: &[LinuxDevice]) -> Result<Vec<Device>> {
@@ -56,9 +50,7 @@ pub(crate) fn plan(devices: &[LinuxDevice]) -> Result<Vec<Device>> {
             }
         };
         let number = |n: i64| {
-            u32::try_from(n).map_err(|_| {
-                Error::Spec(format!("device {} has number {n}", device.path().display()))
-            })
+            u32::try_from(n).map_err(|_| Error::Spec(format!("device {} has number {n}", device.path().display())))
         };
         let planned = Device {
             path: device.path().clone(),
@@ -78,13 +70,7 @@ pub(crate) fn plan(devices: &[LinuxDevice]) -> Result<Vec<Device>> {
 pub(crate) fn open_host(devices: &[Device]) -> Result<Vec<Option<OwnedFd>>> {
     devices
         .iter()
-        .map(|d| {
-            if d.kind == FileType::Fifo {
-                Ok(None)
-            } else {
-                open_tree(&d.path, false).map(Some)
-            }
-        })
+        .map(|d| if d.kind == FileType::Fifo { Ok(None) } else { open_tree(&d.path, false).map(Some) })
         .collect()
 }
 
@@ -100,24 +86,12 @@ pub(crate) fn make(root: &OwnedFd, device: &Device, host: Option<&OwnedFd>) -> R
         .ok_or_else(|| Error::Spec(format!("device path {} has no name", device.path.display())))?;
     let parent = place(root, device.path.parent().unwrap_or(Path::new("/")), true)?;
     let number = rustix::fs::makedev(device.major, device.minor);
-    match rustix::fs::mknodat(
-        &parent,
-        name,
-        device.kind,
-        Mode::from_raw_mode(device.mode),
-        number,
-    ) {
+    match rustix::fs::mknodat(&parent, name, device.kind, Mode::from_raw_mode(device.mode), number) {
         Err(rustix::io::Errno::EXIST) => return Ok(()),
         other => other.context(what)?,
     }
     // Independent of the umask.
-    rustix::fs::chmodat(
-        &parent,
-        name,
-        Mode::from_raw_mode(device.mode),
-        AtFlags::empty(),
-    )
-    .context(what)?;
+    rustix::fs::chmodat(&parent, name, Mode::from_raw_mode(device.mode), AtFlags::empty()).context(what)?;
     if device.owner != (0, 0) {
         let (uid, gid) = device.owner;
         rustix::fs::chownat(
@@ -176,10 +150,7 @@ mod tests {
             .set_uid(Some(5));
         let all = plan(&[fuse]).unwrap();
         assert_eq!(all.len(), 6);
-        let null = all
-            .iter()
-            .find(|d| d.path == Path::new("/dev/null"))
-            .unwrap();
+        let null = all.iter().find(|d| d.path == Path::new("/dev/null")).unwrap();
         assert_eq!((null.mode, null.owner), (0o600, (5, 0)));
     }
 

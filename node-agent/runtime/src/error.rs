@@ -63,10 +63,7 @@ pub(crate) trait Context<T> {
 
 impl<T, E: Into<io::Error>> Context<T> for std::result::Result<T, E> {
     fn context(self, what: impl FnOnce() -> String) -> Result<T> {
-        self.map_err(|error| Error::Io {
-            what: what(),
-            source: error.into(),
-        })
+        self.map_err(|error| Error::Io { what: what(), source: error.into() })
     }
 }
 
@@ -86,11 +83,7 @@ mod tests {
 
     #[test]
     fn kernel_answers_read_as_docker_prints_them() {
-        let error: Result<()> =
-            Err(io::Error::from_raw_os_error(libc::ENOENT)).context(|| "open /x".into());
-        assert_eq!(
-            error.unwrap_err().to_string(),
-            "open /x: no such file or directory"
-        );
+        let error: Result<()> = Err(io::Error::from_raw_os_error(libc::ENOENT)).context(|| "open /x".into());
+        assert_eq!(error.unwrap_err().to_string(), "open /x: no such file or directory");
     }
 }

@@ -43,15 +43,10 @@ pub(crate) fn exec(
     match directory.status(&record) {
         Status::Running | Status::Created => {}
         Status::Paused => {
-            return Err(Error::WrongState(format!(
-                "cannot exec in a paused container: resume {} first",
-                record.id
-            )));
+            return Err(Error::WrongState(format!("cannot exec in a paused container: resume {} first", record.id)));
         }
         Status::Stopped | Status::Creating => {
-            return Err(Error::WrongState(
-                "cannot exec in a stopped container".into(),
-            ));
+            return Err(Error::WrongState("cannot exec in a stopped container".into()));
         }
     }
     spec::validate_process(process)?;
@@ -61,9 +56,7 @@ pub(crate) fn exec(
         (Some(console), _) => Some(console),
         (None, Some(path)) if terminal => Some(terminal::connect(path)?),
         (None, None) if terminal => {
-            return Err(Error::Spec(
-                "cannot allocate tty if runc will detach without setting console socket".into(),
-            ));
+            return Err(Error::Spec("cannot allocate tty if runc will detach without setting console socket".into()));
         }
         _ => None,
     };
@@ -74,34 +67,28 @@ pub(crate) fn exec(
         .context(|| format!("open process {}", record.pid))?;
     let namespaces = shared_namespaces(&spec)?;
     let (ours, theirs) = Line::pair()?;
-    let stage =
-        match clone_process(0).context(|| "clone a process that joins the container".into())? {
-            Cloned::Parent(stage) => stage,
-            Cloned::Child => {
-                let joined = setns(
-                    target.as_fd(),
-                    CloneFlags::from_bits_retain(namespaces as i32),
-                )
-                .context(|| format!("join the namespaces of process {}", record.pid))
+    let stage = match clone_process(0).context(|| "clone a process that joins the container".into())? {
+        Cloned::Parent(stage) => stage,
+        Cloned::Child => {
+            // From the moment it joins, the container's root sees the process; it holds the host's descriptors until execve.
+            let joined = process::set_oom_score("self", process.oom_score_adj())
+                .and_then(|()| sys::undumpable())
+                .and_then(|()| {
+                    setns(target.as_fd(), CloneFlags::from_bits_retain(namespaces as i32))
+                        .context(|| format!("join the namespaces of process {}", record.pid))
+                })
                 .and_then(|()| {
                     clone_process(libc::CLONE_PARENT as u64)
                         .context(|| "clone into the container's pid namespace".into())
                 });
-                match joined {
-                    Ok(Cloned::Child) => run(
-                        process,
-                        filter.as_ref(),
-                        console,
-                        namespaces,
-                        options,
-                        theirs,
-                    ),
-                    Ok(Cloned::Parent(pid)) => drop(theirs.send(&Message::Pid(pid.as_raw()))),
-                    Err(error) => drop(theirs.send(&Message::Failed(error.to_string()))),
-                }
-                exit_now(0)
+            match joined {
+                Ok(Cloned::Child) => run(process, filter.as_ref(), console, namespaces, options, theirs),
+                Ok(Cloned::Parent(pid)) => drop(theirs.send(&Message::Pid(pid.as_raw()))),
+                Err(error) => drop(theirs.send(&Message::Failed(error.to_string()))),
             }
-        };
+            exit_now(0)
+        }
+    };
     drop(theirs);
     let answer = ours.receive();
     let _ = waitpid(stage, None);
@@ -109,9 +96,7 @@ pub(crate) fn exec(
         Message::Pid(pid) => Pid::from_raw(pid),
         Message::Failed(text) => return Err(Error::Process(text)),
         other => {
-            return Err(Error::Process(format!(
-                "the process that joins the container ended early ({other:?})"
-            )));
+            return Err(Error::Process(format!("the process that joins the container ended early ({other:?})")));
         }
     };
     let result = guide(&record, pid, &ours, options);
@@ -132,9 +117,7 @@ fn guide(record: &Record, pid: Pid, line: &Line, options: &Options) -> Result<()
             Message::Closed => break,
             Message::Failed(text) => return Err(Error::Process(text)),
             other => {
-                return Err(Error::Process(format!(
-                    "the executed process said {other:?}"
-                )));
+                return Err(Error::Process(format!("the executed process said {other:?}")));
             }
         }
     }
@@ -143,26 +126,10 @@ fn guide(record: &Record, pid: Pid, line: &Line, options: &Options) -> Result<()
 
 /// The namespaces in which the container is not its creator's neighbour.
 fn shared_namespaces(spec: &Spec) -> Result<u64> {
-    let plan = namespaces::Plan::new(
-        spec.linux()
-            .as_ref()
-            .and_then(|l| l.namespaces().as_deref())
-            .unwrap_or_default(),
-    )?;
-    let all = [
-        Type::User,
-        Type::Mount,
-        Type::Pid,
-        Type::Network,
-        Type::Uts,
-        Type::Ipc,
-        Type::Cgroup,
-        Type::Time,
-    ];
-    Ok(all
-        .into_iter()
-        .filter(|kind| plan.has(*kind))
-        .fold(0, |bits, kind| bits | namespaces::bit(kind)))
+    let plan =
+        namespaces::Plan::new(spec.linux().as_ref().and_then(|l| l.namespaces().as_deref()).unwrap_or_default())?;
+    let all = [Type::User, Type::Mount, Type::Pid, Type::Network, Type::Uts, Type::Ipc, Type::Cgroup, Type::Time];
+    Ok(all.into_iter().filter(|kind| plan.has(*kind)).fold(0, |bits, kind| bits | namespaces::bit(kind)))
 }
 
 fn run(
@@ -176,24 +143,19 @@ fn run(
     let ready = (|| {
         line.wait_for_go()?;
         nix::unistd::setsid().context(|| "start a session".into())?;
-        process::set_oom_score(process.oom_score_adj())?;
         if namespaces & namespaces::bit(Type::User) != 0 {
             init::become_root()?;
             let _ = sys::prctl(libc::PR_SET_PDEATHSIG, 0, 0);
         }
         nix::sys::stat::umask(nix::sys::stat::Mode::from_bits_truncate(0o022));
         match &console {
-            Some(console) => terminal::set_up(
-                console.as_fd(),
-                process::console_size(process),
-                process.user().uid(),
-                false,
-            )?,
+            Some(console) => {
+                terminal::set_up(console.as_fd(), process::console_size(process), process.user().uid(), false)?
+            }
             None => process::own_streams(process.user().uid()),
         }
         let program = process::prepare(process, filter)?;
-        sys::close_from_on_exec(3 + options.preserve_fds)
-            .context(|| "close inherited descriptors".into())?;
+        sys::close_from_on_exec(3 + options.preserve_fds).context(|| "close inherited descriptors".into())?;
         Ok(program)
     })();
     let failure = match ready {
@@ -201,12 +163,7 @@ fn run(
             let error = program.execute();
             format!(
                 "exec {}: {}",
-                process
-                    .args()
-                    .iter()
-                    .flatten()
-                    .next()
-                    .map_or("", String::as_str),
+                process.args().iter().flatten().next().map_or("", String::as_str),
                 crate::error::errno_text(error.raw_os_error().unwrap_or(0))
             )
         }

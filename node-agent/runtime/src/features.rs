@@ -6,10 +6,8 @@ use crate::capabilities;
 
 /// The features document.
 pub(crate) fn document() -> Value {
-    let capabilities: Vec<String> = capabilities::ALL
-        .iter()
-        .map(|c| format!("CAP_{}", screaming(&format!("{c:?}"))))
-        .collect();
+    let capabilities: Vec<String> =
+        capabilities::ALL.iter().map(|c| format!("CAP_{}", screaming(&format!("{c:?}")))).collect();
     json!({
         "ociVersionMin": "1.0.0",
         "ociVersionMax": crate::spec::VERSION,
@@ -59,10 +57,7 @@ mod tests {
     #[test]
     fn the_document_reads_as_the_specifications_type() {
         let document = document();
-        assert_eq!(
-            document["linux"]["capabilities"][10],
-            "CAP_NET_BIND_SERVICE"
-        );
+        assert_eq!(document["linux"]["capabilities"][10], "CAP_NET_BIND_SERVICE");
         let _: oci_spec::runtime::Features = serde_json::from_value(document).unwrap();
     }
 }

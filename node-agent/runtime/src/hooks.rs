@@ -11,19 +11,12 @@ use crate::error::{Context, Error, Result};
 use crate::state::State;
 
 /// Runs the hooks of one point in order; the first failure ends it.
-pub(crate) fn run(
-    point: &str,
-    hooks: Option<&Vec<Hook>>,
-    state: impl FnOnce() -> State,
-) -> Result<()> {
+pub(crate) fn run(point: &str, hooks: Option<&Vec<Hook>>, state: impl FnOnce() -> State) -> Result<()> {
     let Some(hooks) = hooks.filter(|h| !h.is_empty()) else {
         return Ok(());
     };
-    let state = serde_json::to_vec(&state())
-        .map_err(|e| Error::Spec(format!("encode the state for hooks: {e}")))?;
-    hooks
-        .iter()
-        .try_for_each(|hook| run_one(point, hook, &state))
+    let state = serde_json::to_vec(&state()).map_err(|e| Error::Spec(format!("encode the state for hooks: {e}")))?;
+    hooks.iter().try_for_each(|hook| run_one(point, hook, &state))
 }
 
 fn run_one(point: &str, hook: &Hook, state: &[u8]) -> Result<()> {
@@ -38,20 +31,12 @@ fn run_one(point: &str, hook: &Hook, state: &[u8]) -> Result<()> {
             command.env(name, value);
         }
     }
-    let mut child = command
-        .stdin(Stdio::piped())
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped())
-        .spawn()
-        .context(what)?;
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().context(what)?;
     if let Some(mut stdin) = child.stdin.take() {
         // A hook need not read its state.
         let _ = stdin.write_all(state);
     }
-    let deadline = hook
-        .timeout()
-        .and_then(|s| u64::try_from(s).ok())
-        .map(|s| Instant::now() + Duration::from_secs(s));
+    let deadline = hook.timeout().and_then(|s| u64::try_from(s).ok()).map(|s| Instant::now() + Duration::from_secs(s));
     let status = loop {
         let Some(deadline) = deadline else {
             break child.wait().context(what)?;
@@ -77,9 +62,5 @@ fn run_one(point: &str, hook: &Hook, state: &[u8]) -> Result<()> {
     if let Some(pipe) = child.stderr.take() {
         let _ = pipe.take(4096).read_to_string(&mut stderr);
     }
-    Err(Error::Process(format!(
-        "{}: {status}, stderr: {}",
-        what(),
-        stderr.trim_end()
-    )))
+    Err(Error::Process(format!("{}: {status}, stderr: {}", what(), stderr.trim_end())))
 }

@@ -28,12 +28,8 @@ pub(crate) fn to_host(mappings: &[LinuxIdMapping], inner: u32) -> Option<u32> {
 pub(crate) fn write(pid: Pid, uids: &[LinuxIdMapping], gids: &[LinuxIdMapping]) -> Result<()> {
     let file = |name: &str| format!("/proc/{pid}/{name}");
     let put = |name: &str, value: &str| {
-        fs::write(file(name), value).context(|| {
-            format!(
-                "write {name} {:?} (are these ids ours to give?)",
-                value.trim_end()
-            )
-        })
+        fs::write(file(name), value)
+            .context(|| format!("write {name} {:?} (are these ids ours to give?)", value.trim_end()))
     };
     put("uid_map", &text(uids))?;
     match put("gid_map", &text(gids)) {
@@ -61,20 +57,12 @@ mod tests {
     use oci_spec::runtime::LinuxIdMappingBuilder;
 
     fn map(container: u32, host: u32, size: u32) -> LinuxIdMapping {
-        LinuxIdMappingBuilder::default()
-            .container_id(container)
-            .host_id(host)
-            .size(size)
-            .build()
-            .unwrap()
+        LinuxIdMappingBuilder::default().container_id(container).host_id(host).size(size).build().unwrap()
     }
 
     #[test]
     fn maps_are_written_inside_outside_length() {
-        assert_eq!(
-            text(&[map(0, 100_000, 65_536), map(70_000, 1, 1)]),
-            "0 100000 65536\n70000 1 1\n"
-        );
+        assert_eq!(text(&[map(0, 100_000, 65_536), map(70_000, 1, 1)]), "0 100000 65536\n70000 1 1\n");
         assert_eq!(to_host(&[map(0, 100_000, 65_536)], 33), Some(100_033));
         assert_eq!(to_host(&[map(0, 100_000, 65_536)], 65_536), None);
     }

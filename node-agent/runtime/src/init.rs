@@ -61,18 +61,12 @@ fn set_up(plan: &Plan<'_>, line: &Line) -> Result<process::Program> {
     // Without its runtime a half-made container must not stay; cleared once it is made.
     let _ = sys::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL as u64, 0);
     line.wait_for_go()?;
-    let process = plan
-        .spec
-        .process()
-        .as_ref()
-        .ok_or_else(|| Error::Spec("config.json has no process to start".into()))?;
-    let linux = plan
-        .spec
-        .linux()
-        .as_ref()
-        .ok_or_else(|| Error::Spec("config.json has no linux section".into()))?;
+    // Until execve this process holds the host's descriptors: nobody in a shared namespace may trace it.
+    sys::undumpable()?;
+    let process =
+        plan.spec.process().as_ref().ok_or_else(|| Error::Spec("config.json has no process to start".into()))?;
+    let linux = plan.spec.linux().as_ref().ok_or_else(|| Error::Spec("config.json has no linux section".into()))?;
     nix::unistd::setsid().context(|| "start a session".into())?;
-    process::set_oom_score(process.oom_score_adj())?;
     if plan.namespaces.has(Type::User) {
         become_root()?;
     }
@@ -80,26 +74,15 @@ fn set_up(plan: &Plan<'_>, line: &Line) -> Result<process::Program> {
         unshare(CloneFlags::CLONE_NEWCGROUP).context(|| "make a cgroup namespace".into())?;
     }
     nix::sys::stat::umask(nix::sys::stat::Mode::empty());
-    let propagation = linux
-        .rootfs_propagation()
-        .as_deref()
-        .filter(|p| !p.is_empty());
+    let propagation = linux.rootfs_propagation().as_deref().filter(|p| !p.is_empty());
     rootfs::attach_root(&plan.root_tree, &plan.rootfs, propagation)?;
     build_root(plan)?;
     let spec_hooks = plan.spec.hooks().as_ref();
     if spec_hooks.is_some_and(has_early_hooks) {
         line.send(&Message::Hooks)?;
         line.wait_for_go()?;
-        let state = || State {
-            pid: std::process::id(),
-            status: Status::Creating,
-            ..plan.state.clone()
-        };
-        hooks::run(
-            "createContainer",
-            spec_hooks.and_then(|h| h.create_container().as_ref()),
-            state,
-        )?;
+        let state = || State { pid: std::process::id(), status: Status::Creating, ..plan.state.clone() };
+        hooks::run("createContainer", spec_hooks.and_then(|h| h.create_container().as_ref()), state)?;
     }
     rootfs::enter(&plan.root_tree, plan.no_pivot)?;
     let size = process::console_size(process);
@@ -111,16 +94,11 @@ fn set_up(plan: &Plan<'_>, line: &Line) -> Result<process::Program> {
     set_names(plan)?;
     nix::sys::stat::umask(nix::sys::stat::Mode::from_bits_truncate(0o022));
     if let Some(personality) = linux.personality() {
-        let per_linux32 = matches!(
-            personality.domain(),
-            oci_spec::runtime::LinuxPersonalityDomain::PerLinux32
-        );
-        sys::personality(if per_linux32 { 8 } else { 0 })
-            .context(|| "set the personality".into())?;
+        let per_linux32 = matches!(personality.domain(), oci_spec::runtime::LinuxPersonalityDomain::PerLinux32);
+        sys::personality(if per_linux32 { 8 } else { 0 }).context(|| "set the personality".into())?;
     }
     let program = process::prepare(process, plan.filter.as_ref())?;
-    sys::close_from_on_exec(3 + plan.preserve_fds)
-        .context(|| "close inherited descriptors".into())?;
+    sys::close_from_on_exec(3 + plan.preserve_fds).context(|| "close inherited descriptors".into())?;
     // A change of user resets it in any case; here it is cleared for good.
     let _ = sys::prctl(libc::PR_SET_PDEATHSIG, 0, 0);
     line.send(&Message::Ready)?;
@@ -136,8 +114,6 @@ pub(crate) fn become_root() -> Result<()> {
         Ok(()) | Err(nix::errno::Errno::EPERM) => Ok(()),
         other => other.context(what),
     }?;
-    // The change of user has made the process undumpable, which would hand its /proc files to an unmapped owner.
-    sys::prctl(libc::PR_SET_DUMPABLE, 1, 0).context(what)?;
     let _ = sys::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL as u64, 0);
     Ok(())
 }
@@ -145,67 +121,43 @@ pub(crate) fn become_root() -> Result<()> {
 fn has_early_hooks(hooks: &Hooks) -> bool {
     #[allow(deprecated)]
     let prestart = hooks.prestart().as_ref();
-    [
-        prestart,
-        hooks.create_runtime().as_ref(),
-        hooks.create_container().as_ref(),
-    ]
-    .into_iter()
-    .flatten()
-    .any(|list| !list.is_empty())
+    [prestart, hooks.create_runtime().as_ref(), hooks.create_container().as_ref()]
+        .into_iter()
+        .flatten()
+        .any(|list| !list.is_empty())
 }
 
 fn build_root(plan: &Plan<'_>) -> Result<()> {
-    let maker = Maker {
-        root: &plan.root_tree,
-        cgroup: &plan.cgroup,
-        cgroup_namespace: plan.namespaces.has(Type::Cgroup),
-    };
+    let maker =
+        Maker { root: &plan.root_tree, cgroup: &plan.cgroup, cgroup_namespace: plan.namespaces.has(Type::Cgroup) };
     for (planned, source) in plan.mounts.iter().zip(&plan.sources) {
         maker.make(planned, source.as_ref())?;
     }
     // The host's own /dev, bound in, must not be written to.
-    let dev_is_hosts = plan
-        .mounts
-        .iter()
-        .any(|m| m.destination.as_os_str() == "/dev" && matches!(m.kind, Kind::Bind { .. }));
+    let dev_is_hosts =
+        plan.mounts.iter().any(|m| m.destination.as_os_str() == "/dev" && matches!(m.kind, Kind::Bind { .. }));
     if !dev_is_hosts {
         for (i, device) in plan.devices.iter().enumerate() {
-            devices::make(
-                &plan.root_tree,
-                device,
-                plan.host_devices.get(i).and_then(Option::as_ref),
-            )?;
+            devices::make(&plan.root_tree, device, plan.host_devices.get(i).and_then(Option::as_ref))?;
         }
         devices::make_links(&plan.root_tree)?;
     }
     Ok(())
 }
 
-fn finish_root(
-    plan: &Plan<'_>,
-    linux: &oci_spec::runtime::Linux,
-    propagation: Option<&str>,
-) -> Result<()> {
+fn finish_root(plan: &Plan<'_>, linux: &oci_spec::runtime::Linux, propagation: Option<&str>) -> Result<()> {
     for (name, value) in linux.sysctl().iter().flatten() {
         rootfs::sysctl(name, value)?;
     }
-    let readonly = plan
-        .spec
-        .root()
-        .as_ref()
-        .and_then(|r| r.readonly())
-        .unwrap_or(false);
+    let readonly = plan.spec.root().as_ref().and_then(|r| r.readonly()).unwrap_or(false);
     rootfs::finish(propagation, readonly)?;
     for path in linux.readonly_paths().iter().flatten() {
         rootfs::make_readonly(path)?;
     }
     let masked = linux.masked_paths().as_deref().unwrap_or_default();
     if !masked.is_empty() {
-        let null = rootfs::null_device()?;
-        masked
-            .iter()
-            .try_for_each(|path| rootfs::mask(path, &null))?;
+        let mut masks = rootfs::Masks::new()?;
+        masked.iter().try_for_each(|path| masks.hide(path))?;
     }
     Ok(())
 }
@@ -223,20 +175,13 @@ fn set_names(plan: &Plan<'_>) -> Result<()> {
 fn wait_and_execute(plan: &Plan<'_>, program: &process::Program) -> ! {
     if let Some(fifo) = &plan.fifo {
         let mut byte = [0u8; 1];
-        let started = fifo
-            .try_clone()
-            .map(std::fs::File::from)
-            .and_then(|mut f| f.read_exact(&mut byte));
+        let started = fifo.try_clone().map(std::fs::File::from).and_then(|mut f| f.read_exact(&mut byte));
         if let Err(error) = started {
             eprintln!("wait for start: {error}");
             exit_now(255);
         }
     }
-    let state = || State {
-        pid: std::process::id(),
-        status: Status::Created,
-        ..plan.state.clone()
-    };
+    let state = || State { pid: std::process::id(), status: Status::Created, ..plan.state.clone() };
     if let Some(hooks) = plan.spec.hooks()
         && let Err(error) = hooks::run("startContainer", hooks.start_container().as_ref(), state)
     {

@@ -5,7 +5,6 @@
 
 mod capabilities;
 mod cgroups;
-pub mod net;
 pub mod cli;
 pub mod client;
 mod create;
@@ -14,6 +13,7 @@ mod devices;
 mod error;
 mod exec;
 mod features;
+mod guard;
 mod hooks;
 mod id_map;
 mod init;
@@ -22,7 +22,10 @@ mod log;
 mod mount_plan;
 mod mounts;
 mod namespaces;
+pub mod net;
 mod process;
+mod procfs;
+mod relay;
 mod rlimits;
 mod rootfs;
 pub mod seccomp;

@@ -2,18 +2,18 @@
 
 use std::fs;
 use std::io::Write as _;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::path::Path;
 use std::str::FromStr;
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::sys::signal::{Signal, kill as send_signal};
-use nix::unistd::Pid;
+use nix::sys::signal::Signal;
 use oci_spec::runtime::LinuxResources;
 use rustix::fs::{Mode, OFlags};
 
 use crate::error::{Context, Error, Result};
 use crate::state::{Directory, Record, State, Status};
-use crate::{exec, hooks};
+use crate::{exec, hooks, state};
 
 /// Lets a created container execute its program.
 pub(crate) fn start(directory: &Directory) -> Result<()> {
@@ -21,46 +21,28 @@ pub(crate) fn start(directory: &Directory) -> Result<()> {
     match directory.status(&record) {
         Status::Created => {}
         Status::Running | Status::Paused => {
-            return Err(Error::WrongState(
-                "cannot start an already running container".into(),
-            ));
+            return Err(Error::WrongState("cannot start an already running container".into()));
         }
         Status::Stopped => {
-            return Err(Error::WrongState(
-                "cannot start a container that has stopped".into(),
-            ));
+            return Err(Error::WrongState("cannot start a container that has stopped".into()));
         }
         Status::Creating => {
-            return Err(Error::WrongState(
-                "cannot start a container that is still being created".into(),
-            ));
+            return Err(Error::WrongState("cannot start a container that is still being created".into()));
         }
     }
     let path = directory.fifo();
-    let what = || {
-        format!(
-            "tell the container's init to start through {}",
-            path.display()
-        )
-    };
+    let what = || format!("tell the container's init to start through {}", path.display());
     // Without a reader (the init died this moment) this fails instead of waiting.
-    let fifo = rustix::fs::open(
-        &path,
-        OFlags::WRONLY | OFlags::NONBLOCK | OFlags::CLOEXEC,
-        Mode::empty(),
-    )
-    .context(what)?;
+    let fifo =
+        rustix::fs::open(&path, OFlags::WRONLY | OFlags::NONBLOCK | OFlags::CLOEXEC, Mode::empty()).context(what)?;
     fs::remove_file(&path).context(what)?;
     fs::File::from(fifo).write_all(b"s").context(what)?;
-    let has_poststart = fs::read(directory.config())
-        .is_ok_and(|raw| raw.windows(11).any(|w| w == b"\"poststart\""));
+    let has_poststart = fs::read(directory.config()).is_ok_and(|raw| raw.windows(11).any(|w| w == b"\"poststart\""));
     if has_poststart {
         let spec = exec::config(directory)?;
-        hooks::run(
-            "poststart",
-            spec.hooks().as_ref().and_then(|h| h.poststart().as_ref()),
-            || directory.state(&record),
-        )?;
+        hooks::run("poststart", spec.hooks().as_ref().and_then(|h| h.poststart().as_ref()), || {
+            directory.state(&record)
+        })?;
     }
     Ok(())
 }
@@ -73,67 +55,69 @@ pub(crate) fn parse_signal(text: &str) -> Result<i32> {
         }
     } else {
         let upper = text.to_ascii_uppercase();
-        let name = if upper.starts_with("SIG") {
-            upper.clone()
-        } else {
-            format!("SIG{upper}")
-        };
+        let name = if upper.starts_with("SIG") { upper.clone() } else { format!("SIG{upper}") };
         if let Ok(signal) = Signal::from_str(&name) {
             return Ok(signal as i32);
         }
         let real_time = |prefix: &str, base: i32| {
             name.strip_prefix(prefix)
-                .and_then(|n| {
-                    if n.is_empty() {
-                        Some(0)
-                    } else {
-                        n.parse().ok()
-                    }
-                })
+                .and_then(|n| if n.is_empty() { Some(0) } else { n.parse().ok() })
                 .map(|n: i32| base + n)
         };
-        if let Some(number) = real_time("SIGRTMIN", 34)
-            .or_else(|| real_time("SIGRTMAX", 64))
-            .filter(|n| (34..=64).contains(n))
+        if let Some(number) =
+            real_time("SIGRTMIN", 34).or_else(|| real_time("SIGRTMAX", 64)).filter(|n| (34..=64).contains(n))
         {
             return Ok(number);
         }
     }
-    Err(Error::Spec(format!(
-        "invalid signal {text:?}: use a number or a name such as TERM"
-    )))
+    Err(Error::Spec(format!("invalid signal {text:?}: use a number or a name such as TERM")))
 }
 
 /// Sends a signal to the container's init, or with `all` to every process of its cgroup.
 pub(crate) fn kill(directory: &Directory, signal: i32, all: bool) -> Result<()> {
     let record = directory.load()?;
+    let running = directory.status(&record) != Status::Stopped;
     if all {
-        for pid in record.cgroup.pids() {
-            // A process that has gone in the meantime needs no signal.
-            let _ = raw_kill(pid, signal);
-        }
-        return Ok(());
-    }
-    match directory.status(&record) {
-        Status::Stopped => Err(Error::WrongState("container not running".into())),
-        _ => {
-            raw_kill(record.pid, signal)
-                .context(|| format!("send signal {signal} to process {}", record.pid))?;
-            if signal == libc::SIGKILL && record.cgroup.frozen() {
-                record.cgroup.freeze(false)?;
-            }
-            Ok(())
+        record.cgroup.signal_all(signal)?;
+        // Where no cgroup could be made, the init is all that is known.
+        if !running || !record.cgroup.hierarchies().is_empty() {
+            return Ok(());
         }
     }
+    if !running {
+        return Err(Error::WrongState("container not running".into()));
+    }
+    signal_init(&record, signal)?;
+    if signal == libc::SIGKILL && record.cgroup.frozen() {
+        record.cgroup.freeze(false)?;
+    }
+    Ok(())
 }
 
-fn raw_kill(pid: i32, signal: i32) -> std::io::Result<()> {
-    // SAFETY: kill takes integers only.
-    if unsafe { libc::kill(pid, signal) } == 0 {
-        Ok(())
-    } else {
-        Err(std::io::Error::last_os_error())
-    }
+/// Signals the very process that was recorded, never a later one of the same number.
+fn signal_init(record: &Record, signal: i32) -> Result<()> {
+    let what = || format!("send signal {signal} to process {}", record.pid);
+    let Some(handle) = open_init(record).context(what)? else {
+        return Err(Error::WrongState("container not running".into()));
+    };
+    // SAFETY: takes integers and a null siginfo; rustix has no way to name real-time signals.
+    let sent = unsafe {
+        libc::syscall(libc::SYS_pidfd_send_signal, handle.as_raw_fd(), signal, std::ptr::null::<libc::siginfo_t>(), 0)
+    };
+    if sent == 0 { Ok(()) } else { Err(std::io::Error::last_os_error()).context(what) }
+}
+
+/// The container's init as a handle; None when it is gone, whoever has its number now.
+fn open_init(record: &Record) -> std::io::Result<Option<OwnedFd>> {
+    let Some(pid) = rustix::process::Pid::from_raw(record.pid) else {
+        return Ok(None);
+    };
+    let handle = match rustix::process::pidfd_open(pid, rustix::process::PidfdFlags::empty()) {
+        Err(rustix::io::Errno::SRCH) => return Ok(None),
+        other => other?,
+    };
+    // Asked while the handle is held: if the start time is right now, the handle is of the right process.
+    Ok(state::alive(record.pid, record.start_time).then_some(handle))
 }
 
 /// Removes a stopped container; a created one, and with `force` any, is killed first.
@@ -159,20 +143,15 @@ pub(crate) fn delete(directory: &Directory, force: bool) -> Result<()> {
         }
     }
     // Without a pid namespace of its own, the init's end leaves the others alive.
-    for pid in record.cgroup.pids() {
-        let _ = send_signal(Pid::from_raw(pid), Signal::SIGKILL);
-    }
+    record.cgroup.signal_all(libc::SIGKILL)?;
     record.cgroup.delete()?;
-    let poststop =
-        fs::read(directory.config()).is_ok_and(|raw| raw.windows(10).any(|w| w == b"\"poststop\""));
+    let poststop = fs::read(directory.config()).is_ok_and(|raw| raw.windows(10).any(|w| w == b"\"poststop\""));
     if poststop && let Ok(spec) = exec::config(directory) {
         let list = spec.hooks().as_ref().and_then(|h| h.poststop().as_ref());
         // The container is gone either way: a failing hook is told, not obeyed (runtime-spec, "Lifecycle").
         for hook in list.into_iter().flatten() {
-            hooks::run("poststop", Some(&vec![hook.clone()]), || {
-                directory.state(&record)
-            })
-            .unwrap_or_else(|e| crate::log::warn(&e.to_string()));
+            hooks::run("poststop", Some(&vec![hook.clone()]), || directory.state(&record))
+                .unwrap_or_else(|e| crate::log::warn(&e.to_string()));
         }
     }
     directory.remove()
@@ -180,12 +159,8 @@ pub(crate) fn delete(directory: &Directory, force: bool) -> Result<()> {
 
 fn kill_and_wait(record: &Record) -> Result<()> {
     let what = || format!("kill the container's init, process {}", record.pid);
-    let Some(pid) = rustix::process::Pid::from_raw(record.pid) else {
+    let Some(handle) = open_init(record).context(what)? else {
         return Ok(());
-    };
-    let handle = match rustix::process::pidfd_open(pid, rustix::process::PidfdFlags::empty()) {
-        Err(rustix::io::Errno::SRCH) => return Ok(()),
-        other => other.context(what)?,
     };
     match rustix::process::pidfd_send_signal(&handle, rustix::process::Signal::KILL) {
         Err(rustix::io::Errno::SRCH) => return Ok(()),
@@ -194,7 +169,6 @@ fn kill_and_wait(record: &Record) -> Result<()> {
     if record.cgroup.frozen() {
         record.cgroup.freeze(false)?;
     }
-    use std::os::fd::AsFd;
     let mut fds = [PollFd::new(handle.as_fd(), PollFlags::POLLIN)];
     match poll(&mut fds, PollTimeout::from(10_000u16)).context(what)? {
         0 => Err(Error::WrongState(format!(
@@ -233,10 +207,7 @@ pub(crate) fn list(root: &Path) -> Result<Vec<State>> {
         other => other.context(|| format!("read {}", root.display()))?,
     };
     for entry in entries.flatten() {
-        let directory = Directory {
-            id: entry.file_name().to_string_lossy().into_owned(),
-            path: entry.path(),
-        };
+        let directory = Directory { id: entry.file_name().to_string_lossy().into_owned(), path: entry.path() };
         match directory.load() {
             Ok(record) => states.push(directory.state(&record)),
             Err(Error::NotFound(_)) => {}

@@ -57,27 +57,12 @@ const FLAGS: &[(&str, u64, u64, bool)] = &[
     ("exec", libc::MS_NOEXEC, sys::ATTR_NOEXEC, false),
     ("noatime", libc::MS_NOATIME, sys::ATTR_NOATIME, true),
     ("atime", libc::MS_NOATIME, sys::ATTR_NOATIME, false),
-    (
-        "nodiratime",
-        libc::MS_NODIRATIME,
-        sys::ATTR_NODIRATIME,
-        true,
-    ),
+    ("nodiratime", libc::MS_NODIRATIME, sys::ATTR_NODIRATIME, true),
     ("diratime", libc::MS_NODIRATIME, sys::ATTR_NODIRATIME, false),
     ("relatime", libc::MS_RELATIME, 0, true),
     ("norelatime", libc::MS_RELATIME, 0, false),
-    (
-        "strictatime",
-        libc::MS_STRICTATIME,
-        sys::ATTR_STRICTATIME,
-        true,
-    ),
-    (
-        "nostrictatime",
-        libc::MS_STRICTATIME,
-        sys::ATTR_STRICTATIME,
-        false,
-    ),
+    ("strictatime", libc::MS_STRICTATIME, sys::ATTR_STRICTATIME, true),
+    ("nostrictatime", libc::MS_STRICTATIME, sys::ATTR_STRICTATIME, false),
     ("nosymfollow", 256, sys::ATTR_NOSYMFOLLOW, true),
     ("symfollow", 256, sys::ATTR_NOSYMFOLLOW, false),
     ("sync", libc::MS_SYNCHRONOUS, 0, true),
@@ -121,9 +106,8 @@ impl Options {
                     options.flags &= !flag;
                     options.attr_set &= !attr;
                 }
-            } else if let Some(&(_, _, attr, set)) = word
-                .strip_prefix('r')
-                .and_then(|w| FLAGS.iter().find(|f| f.0 == w && f.2 != 0))
+            } else if let Some(&(_, _, attr, set)) =
+                word.strip_prefix('r').and_then(|w| FLAGS.iter().find(|f| f.0 == w && f.2 != 0))
             {
                 if set {
                     options.attr_set_recursive |= attr;
@@ -159,30 +143,17 @@ pub(crate) fn plan(mount: &Mount, bundle: &Path) -> Result<Planned> {
         (None, "cgroup" | "cgroup2") => Kind::Cgroup,
         (None, fstype) => Kind::FileSystem {
             fstype: fstype.to_owned(),
-            source: mount
-                .source()
-                .as_ref()
-                .map_or_else(|| fstype.to_owned(), |s| s.to_string_lossy().into_owned()),
+            source: mount.source().as_ref().map_or_else(|| fstype.to_owned(), |s| s.to_string_lossy().into_owned()),
         },
     };
-    Ok(Planned {
-        destination,
-        kind,
-        options,
-    })
+    Ok(Planned { destination, kind, options })
 }
 
 fn bind_kind(mount: &Mount, bundle: &Path, recursive: bool) -> Result<Kind> {
     let source = mount.source().as_ref().ok_or_else(|| {
-        Error::Spec(format!(
-            "the bind mount at {} has no source: name one",
-            mount.destination().display()
-        ))
+        Error::Spec(format!("the bind mount at {} has no source: name one", mount.destination().display()))
     })?;
-    Ok(Kind::Bind {
-        source: bundle.join(source),
-        recursive,
-    })
+    Ok(Kind::Bind { source: bundle.join(source), recursive })
 }
 
 #[cfg(test)]
@@ -195,13 +166,7 @@ mod tests {
 
     #[test]
     fn flags_and_data_are_told_apart() {
-        let (options, bind) = parse(&[
-            "nosuid",
-            "noexec",
-            "newinstance",
-            "ptmxmode=0666",
-            "mode=0620",
-        ]);
+        let (options, bind) = parse(&["nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620"]);
         assert_eq!(options.flags, libc::MS_NOSUID | libc::MS_NOEXEC);
         assert_eq!(options.data, "newinstance,ptmxmode=0666,mode=0620");
         assert_eq!(bind, None);
@@ -235,10 +200,7 @@ mod tests {
         mount.set_source(Some("data".into()));
         assert_eq!(
             plan(&mount, Path::new("/b")).unwrap().kind,
-            Kind::Bind {
-                source: "/b/data".into(),
-                recursive: true
-            }
+            Kind::Bind { source: "/b/data".into(), recursive: true }
         );
     }
 }

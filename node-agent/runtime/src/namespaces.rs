@@ -25,17 +25,14 @@ impl Plan {
         for namespace in namespaces {
             let kind = namespace.typ();
             if plan.has(kind) {
-                return Err(Error::Spec(format!(
-                    "namespace {kind} is listed twice in linux.namespaces: keep one"
-                )));
+                return Err(Error::Spec(format!("namespace {kind} is listed twice in linux.namespaces: keep one")));
             }
             match namespace.path() {
                 Some(path) if !path.as_os_str().is_empty() => plan.join.push((kind, path.clone())),
                 _ => plan.new |= bit(kind),
             }
         }
-        plan.join
-            .sort_by_key(|(kind, _)| u8::from(*kind != Type::User));
+        plan.join.sort_by_key(|(kind, _)| u8::from(*kind != Type::User));
         Ok(plan)
     }
 
@@ -62,9 +59,7 @@ impl Plan {
 
     /// Joins everything that is to be joined; a pid namespace takes effect for the next child.
     pub(crate) fn join_all(&self) -> Result<()> {
-        self.join
-            .iter()
-            .try_for_each(|(kind, path)| join(*kind, path))
+        self.join.iter().try_for_each(|(kind, path)| join(*kind, path))
     }
 }
 
@@ -105,19 +100,13 @@ mod tests {
 
     #[test]
     fn an_empty_path_means_a_new_namespace_and_the_cgroup_one_waits() {
-        let plan = Plan::new(&[
-            namespace(Type::Cgroup, Some("")),
-            namespace(Type::Mount, None),
-        ])
-        .unwrap();
+        let plan = Plan::new(&[namespace(Type::Cgroup, Some("")), namespace(Type::Mount, None)]).unwrap();
         assert!(plan.creates(Type::Cgroup) && !plan.needs_stage());
         assert_eq!(plan.clone_flags(), libc::CLONE_NEWNS as u64);
     }
 
     #[test]
     fn a_namespace_listed_twice_is_an_error() {
-        assert!(
-            Plan::new(&[namespace(Type::Pid, None), namespace(Type::Pid, Some("/p"))]).is_err()
-        );
+        assert!(Plan::new(&[namespace(Type::Pid, None), namespace(Type::Pid, Some("/p"))]).is_err());
     }
 }

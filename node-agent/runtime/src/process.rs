@@ -12,6 +12,7 @@ use nix::unistd::{Gid, Uid};
 use oci_spec::runtime::{LinuxSeccomp, Process};
 
 use crate::error::{Context, Error, Result, errno_text};
+use crate::procfs::Proc;
 use crate::{capabilities, rlimits, seccomp, sys};
 
 /// A program ready to be executed.
@@ -29,14 +30,13 @@ pub(crate) fn console_size(process: &Process) -> Option<(u16, u16)> {
     Some((part(size.height())?, part(size.width())?))
 }
 
-/// `/proc/self/oom_score_adj`; lowering it needs CAP_SYS_RESOURCE, without which the process simply stays as likely a victim as before.
-pub(crate) fn set_oom_score(value: Option<i32>) -> Result<()> {
+/// `oom_score_adj` of a process that is still waiting, written from outside: the process itself is undumpable and does not own
+/// its files in /proc. Lowering it needs CAP_SYS_RESOURCE, without which it simply stays as likely a victim as before.
+pub(crate) fn set_oom_score(pid: &str, value: Option<i32>) -> Result<()> {
     let Some(value) = value else { return Ok(()) };
-    match fs::write("/proc/self/oom_score_adj", value.to_string()) {
+    match fs::write(format!("/proc/{pid}/oom_score_adj"), value.to_string()) {
         Err(error) if error.raw_os_error() == Some(libc::EACCES) => {
-            crate::log::warn(&format!(
-                "oom_score_adj stays as it is: lowering it to {value} needs CAP_SYS_RESOURCE"
-            ));
+            crate::log::warn(&format!("oom_score_adj stays as it is: lowering it to {value} needs CAP_SYS_RESOURCE"));
             Ok(())
         }
         other => other.context(|| format!("set oom_score_adj to {value}")),
@@ -50,14 +50,9 @@ pub(crate) fn filter(profile: Option<&LinuxSeccomp>) -> Result<Option<seccomp::F
 
 /// Becomes the user of the specification, with its limits, capabilities and seccomp filter, and finds the program.
 pub(crate) fn prepare(process: &Process, filter: Option<&seccomp::Filter>) -> Result<Program> {
-    for (what, value) in [
-        ("AppArmor profile", process.apparmor_profile()),
-        ("SELinux label", process.selinux_label()),
-    ] {
-        if let Some(value) = value
-            .as_ref()
-            .filter(|v| !v.is_empty() && *v != "unconfined")
-        {
+    for (what, value) in [("AppArmor profile", process.apparmor_profile()), ("SELinux label", process.selinux_label())]
+    {
+        if let Some(value) = value.as_ref().filter(|v| !v.is_empty() && *v != "unconfined") {
             set_label(what, value)?;
         }
     }
@@ -71,15 +66,9 @@ pub(crate) fn prepare(process: &Process, filter: Option<&seccomp::Filter>) -> Re
         filter.load()?;
     }
     let held = sys::capget().context(|| "read the runtime's capabilities".into())?[1];
-    let sets = process
-        .capabilities()
-        .as_ref()
-        .map(capabilities::Sets::plan)
-        .unwrap_or_default()
-        .limited_to(held);
+    let sets = process.capabilities().as_ref().map(capabilities::Sets::plan).unwrap_or_default().limited_to(held);
     sets.apply_bounding()?;
-    sys::prctl(libc::PR_SET_KEEPCAPS, 1, 0)
-        .context(|| "keep capabilities over the change of user".into())?;
+    sys::prctl(libc::PR_SET_KEEPCAPS, 1, 0).context(|| "keep capabilities over the change of user".into())?;
     let entered = enter_directory(process.cwd());
     set_user(process)?;
     sys::prctl(libc::PR_SET_KEEPCAPS, 0, 0).context(|| "reset keepcaps".into())?;
@@ -99,51 +88,45 @@ fn set_label(what: &str, value: &str) -> Result<()> {
     let (available, file, text) = if what.starts_with("App") {
         (
             Path::new("/sys/module/apparmor/parameters/enabled").exists(),
-            "/proc/thread-self/attr/apparmor/exec",
+            "thread-self/attr/apparmor/exec",
             format!("exec {value}"),
         )
     } else {
-        (
-            Path::new("/sys/fs/selinux/enforce").exists(),
-            "/proc/thread-self/attr/exec",
-            value.to_owned(),
-        )
+        (Path::new("/sys/fs/selinux/enforce").exists(), "thread-self/attr/exec", value.to_owned())
     };
     if !available {
-        crate::log::warn(&format!(
-            "{what} {value:?} is not applied: this kernel does not offer it"
-        ));
+        crate::log::warn(&format!("{what} {value:?} is not applied: this kernel does not offer it"));
         return Ok(());
     }
-    fs::write(file, text).context(|| format!("apply the {what} {value:?}"))
+    Proc::open()?.write(Path::new(file), &text)
 }
 
 fn enter_directory(cwd: &Path) -> Result<()> {
     match nix::unistd::chdir(cwd) {
         Err(nix::errno::Errno::ENOENT) => {
-            fs::create_dir_all(cwd)
-                .context(|| format!("create the working directory {}", cwd.display()))?;
+            fs::create_dir_all(cwd).context(|| format!("create the working directory {}", cwd.display()))?;
             nix::unistd::chdir(cwd)
         }
         other => other,
     }
-    .context(|| {
-        format!(
-            "chdir to cwd ({:?}) set in config.json failed",
+    .context(|| format!("chdir to cwd ({:?}) set in config.json failed", cwd.display()))?;
+    // A leaked descriptor of a host directory, reached through /proc, would leave the process outside (CVE-2024-21626);
+    // the kernel then gives a path that does not start at the root.
+    let inside = rustix::process::getcwd(Vec::new()).is_ok_and(|path| path.to_bytes().starts_with(b"/"));
+    if inside {
+        Ok(())
+    } else {
+        Err(Error::Spec(format!(
+            "process.cwd {:?} leads outside the container: name a directory of its own file system",
             cwd.display()
-        )
-    })
+        )))
+    }
 }
 
 fn set_user(process: &Process) -> Result<()> {
     let user = process.user();
     let (uid, gid) = (Uid::from_raw(user.uid()), Gid::from_raw(user.gid()));
-    let groups: Vec<Gid> = user
-        .additional_gids()
-        .iter()
-        .flatten()
-        .map(|g| Gid::from_raw(*g))
-        .collect();
+    let groups: Vec<Gid> = user.additional_gids().iter().flatten().map(|g| Gid::from_raw(*g)).collect();
     let denied = || fs::read_to_string("/proc/self/setgroups").is_ok_and(|t| t.trim() == "deny");
     match nix::unistd::setgroups(&groups) {
         Err(nix::errno::Errno::EPERM) if groups.is_empty() && denied() => {}
@@ -166,8 +149,7 @@ pub(crate) fn own_streams(uid: u32) {
         let Ok(stat) = rustix::fs::fstat(standard) else {
             continue;
         };
-        let is_null = stat.st_mode & libc::S_IFMT == libc::S_IFCHR
-            && stat.st_rdev == rustix::fs::makedev(1, 3);
+        let is_null = stat.st_mode & libc::S_IFMT == libc::S_IFCHR && stat.st_rdev == rustix::fs::makedev(1, 3);
         if stat.st_uid != uid && !is_null {
             let _ = rustix::fs::fchown(standard, Some(rustix::fs::Uid::from_raw(uid)), None);
         }
@@ -178,13 +160,8 @@ fn find(process: &Process) -> Result<Program> {
     let args = process.args().as_deref().unwrap_or_default();
     let name = args.first().cloned().unwrap_or_default();
     let env = process.env().as_deref().unwrap_or_default();
-    let path = env
-        .iter()
-        .rev()
-        .find_map(|e| e.strip_prefix("PATH="))
-        .unwrap_or("");
-    let found = look_up(&name, path)
-        .map_err(|reason| Error::Process(format!("exec: {name:?}: {reason}")))?;
+    let path = env.iter().rev().find_map(|e| e.strip_prefix("PATH=")).unwrap_or("");
+    let found = look_up(&name, path).map_err(|reason| Error::Process(format!("exec: {name:?}: {reason}")))?;
     let strings = |list: &[String]| {
         list.iter()
             .map(|s| sys::c_string(s.as_bytes()))
@@ -194,18 +171,11 @@ fn find(process: &Process) -> Result<Program> {
     let mut env = strings(env)?;
     if !env.iter().any(|e| e.to_bytes().starts_with(b"HOME=")) {
         env.push(
-            sys::c_string(format!("HOME={}", home(process.user().uid())).as_bytes())
-                .context(|| "set HOME".into())?,
+            sys::c_string(format!("HOME={}", home(process.user().uid())).as_bytes()).context(|| "set HOME".into())?,
         );
     }
-    let path = sys::c_string(found.as_os_str().as_encoded_bytes())
-        .context(|| format!("execute {name:?}"))?;
-    Ok(Program {
-        path,
-        args: strings(args)?,
-        env,
-        name,
-    })
+    let path = sys::c_string(found.as_os_str().as_encoded_bytes()).context(|| format!("execute {name:?}"))?;
+    Ok(Program { path, args: strings(args)?, env, name })
 }
 
 /// Finds a program as a shell would, with Go's words when there is none (Docker's users know them).
@@ -228,10 +198,7 @@ fn look_up(name: &str, path: &str) -> Result<PathBuf, String> {
         };
     }
     let mut denied = false;
-    for dir in path
-        .split(':')
-        .filter(|d| !d.is_empty() && !name.is_empty())
-    {
+    for dir in path.split(':').filter(|d| !d.is_empty() && !name.is_empty()) {
         let file = Path::new(dir).join(name);
         match check(&file) {
             Ok(()) => return Ok(file),
@@ -239,11 +206,7 @@ fn look_up(name: &str, path: &str) -> Result<PathBuf, String> {
             Err(_) => {}
         }
     }
-    Err(if denied {
-        "permission denied".into()
-    } else {
-        "executable file not found in $PATH".into()
-    })
+    Err(if denied { "permission denied".into() } else { "executable file not found in $PATH".into() })
 }
 
 fn home(uid: u32) -> String {
@@ -296,25 +259,15 @@ mod tests {
         assert_eq!(look_up("tool", &path).unwrap_err(), "permission denied");
         fs::set_permissions(&tool, fs::Permissions::from_mode(0o755)).unwrap();
         assert_eq!(look_up("tool", &path).unwrap(), tool);
-        assert_eq!(
-            look_up("nope", &path).unwrap_err(),
-            "executable file not found in $PATH"
-        );
-        assert_eq!(
-            look_up("/no/such", "").unwrap_err(),
-            "stat /no/such: no such file or directory"
-        );
+        assert_eq!(look_up("nope", &path).unwrap_err(), "executable file not found in $PATH");
+        assert_eq!(look_up("/no/such", "").unwrap_err(), "stat /no/such: no such file or directory");
         assert_eq!(look_up("/", "").unwrap_err(), "is a directory");
     }
 
     #[test]
     fn the_home_directory_comes_from_the_images_passwd() {
         assert_eq!(
-            home_in(
-                "root:x:0:0:root:/root:/bin/sh\nwww:x:33:33::/var/www:/bin/false\n",
-                33
-            )
-            .as_deref(),
+            home_in("root:x:0:0:root:/root:/bin/sh\nwww:x:33:33::/var/www:/bin/false\n", 33).as_deref(),
             Some("/var/www")
         );
         assert_eq!(home_in("broken\n", 33), None);

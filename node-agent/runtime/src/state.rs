@@ -96,9 +96,7 @@ pub(crate) struct Directory {
 pub(crate) fn check_id(id: &str) -> Result<()> {
     let good = |b: u8| b.is_ascii_alphanumeric() || b"_+-.".contains(&b);
     if id.is_empty() || id == "." || id == ".." || id.len() > 1024 || !id.bytes().all(good) {
-        return Err(Error::Spec(format!(
-            "invalid container id {id:?}: use letters, digits and _ + - . only"
-        )));
+        return Err(Error::Spec(format!("invalid container id {id:?}: use letters, digits and _ + - . only")));
     }
     Ok(())
 }
@@ -107,22 +105,16 @@ impl Directory {
     /// The directory of `id`, whether it exists or not.
     pub(crate) fn new(root: &Path, id: &str) -> Result<Directory> {
         check_id(id)?;
-        Ok(Directory {
-            id: id.to_owned(),
-            path: root.join(id),
-        })
+        Ok(Directory { id: id.to_owned(), path: root.join(id) })
     }
 
     /// Makes it; an existing one means that the id is taken.
     pub(crate) fn create(&self) -> Result<()> {
         if let Some(root) = self.path.parent() {
-            fs::create_dir_all(root)
-                .context(|| format!("create the runtime's root directory {}", root.display()))?;
+            fs::create_dir_all(root).context(|| format!("create the runtime's root directory {}", root.display()))?;
         }
         match fs::create_dir(&self.path) {
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-                Err(Error::Exists(self.id.clone()))
-            }
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Err(Error::Exists(self.id.clone())),
             other => other.context(|| format!("create {}", self.path.display())),
         }
     }
@@ -137,15 +129,10 @@ impl Directory {
 
     /// Writes the record so that a reader sees the old or the new one, never half.
     pub(crate) fn save(&self, record: &Record) -> Result<()> {
-        let (file, temporary) = (
-            self.path.join("state.json"),
-            self.path.join("state.json.new"),
-        );
-        let json = serde_json::to_vec(record)
-            .map_err(|e| Error::Spec(format!("encode {}: {e}", file.display())))?;
+        let (file, temporary) = (self.path.join("state.json"), self.path.join("state.json.new"));
+        let json = serde_json::to_vec(record).map_err(|e| Error::Spec(format!("encode {}: {e}", file.display())))?;
         fs::write(&temporary, json).context(|| format!("write {}", temporary.display()))?;
-        fs::rename(&temporary, &file)
-            .context(|| format!("rename {} to {}", temporary.display(), file.display()))
+        fs::rename(&temporary, &file).context(|| format!("rename {} to {}", temporary.display(), file.display()))
     }
 
     /// Reads the record.
@@ -157,12 +144,8 @@ impl Directory {
             }
             other => other.context(|| format!("read {}", file.display()))?,
         };
-        serde_json::from_slice(&json).map_err(|e| {
-            Error::Spec(format!(
-                "{} is damaged ({e}): delete --force the container",
-                file.display()
-            ))
-        })
+        serde_json::from_slice(&json)
+            .map_err(|e| Error::Spec(format!("{} is damaged ({e}): delete --force the container", file.display())))
     }
 
     /// Removes the directory and all in it; not being there is fine.
@@ -194,21 +177,13 @@ impl Directory {
         State {
             oci_version: crate::spec::VERSION.to_owned(),
             id: record.id.clone(),
-            pid: if status == Status::Stopped {
-                0
-            } else {
-                record.pid as u32
-            },
+            pid: if status == Status::Stopped { 0 } else { record.pid as u32 },
             status,
             bundle: record.bundle.clone(),
             rootfs: record.rootfs.clone(),
             created: record.created.clone(),
             annotations: record.annotations.clone(),
-            owner: if nix::unistd::geteuid().is_root() {
-                "root".into()
-            } else {
-                nix::unistd::geteuid().to_string()
-            },
+            owner: if nix::unistd::geteuid().is_root() { "root".into() } else { nix::unistd::geteuid().to_string() },
         }
     }
 }
@@ -225,17 +200,14 @@ fn parse_stat(line: &str) -> Option<(char, u64)> {
     Some((letter, fields.nth(18)?.parse().ok()?))
 }
 
-fn alive(pid: i32, start_time: u64) -> bool {
+pub(crate) fn alive(pid: i32, start_time: u64) -> bool {
     pid > 0
-        && stat(Pid::from_raw(pid))
-            .is_some_and(|(letter, start)| start == start_time && !matches!(letter, 'Z' | 'X'))
+        && stat(Pid::from_raw(pid)).is_some_and(|(letter, start)| start == start_time && !matches!(letter, 'Z' | 'X'))
 }
 
 /// The time now as RFC 3339 in UTC with nanoseconds.
 pub(crate) fn now() -> String {
-    let since = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     rfc3339(since.as_secs(), since.subsec_nanos())
 }
 
@@ -243,16 +215,11 @@ fn rfc3339(seconds: u64, nanoseconds: u32) -> String {
     // Days to a civil date in the proleptic Gregorian calendar, counting eras of 400 years from 1 March 0000.
     let (days, rest) = (seconds / 86_400 + 719_468, seconds % 86_400);
     let (era, day_of_era) = (days / 146_097, days % 146_097);
-    let year_of_era =
-        (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
     let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     let shifted = (5 * day_of_year + 2) / 153;
     let day = day_of_year - (153 * shifted + 2) / 5 + 1;
-    let month = if shifted < 10 {
-        shifted + 3
-    } else {
-        shifted - 9
-    };
+    let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
     let year = year_of_era + era * 400 + u64::from(month <= 2);
     let (hour, minute, second) = (rest / 3_600, rest / 60 % 60, rest % 60);
     format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{nanoseconds:09}Z")

@@ -31,13 +31,8 @@ pub(crate) struct Line(OwnedFd);
 impl Line {
     /// Both ends.
     pub(crate) fn pair() -> Result<(Line, Line)> {
-        let (a, b) = socketpair(
-            AddressFamily::Unix,
-            SockType::SeqPacket,
-            None,
-            SockFlag::SOCK_CLOEXEC,
-        )
-        .context(|| "make a socket pair".into())?;
+        let (a, b) = socketpair(AddressFamily::Unix, SockType::SeqPacket, None, SockFlag::SOCK_CLOEXEC)
+            .context(|| "make a socket pair".into())?;
         Ok((Line(a), Line(b)))
     }
 
@@ -86,9 +81,7 @@ impl Line {
     pub(crate) fn wait_for_go(&self) -> Result<()> {
         match self.receive()? {
             Message::Go => Ok(()),
-            other => Err(Error::Process(format!(
-                "the runtime process ended early ({other:?})"
-            ))),
+            other => Err(Error::Process(format!("the runtime process ended early ({other:?})"))),
         }
     }
 }
@@ -100,13 +93,9 @@ mod tests {
     #[test]
     fn messages_arrive_whole_and_in_order_and_a_closed_line_is_seen() {
         let (a, b) = Line::pair().unwrap();
-        for message in [
-            Message::Go,
-            Message::Pid(4711),
-            Message::Hooks,
-            Message::Ready,
-            Message::Failed("mount /x: no".into()),
-        ] {
+        for message in
+            [Message::Go, Message::Pid(4711), Message::Hooks, Message::Ready, Message::Failed("mount /x: no".into())]
+        {
             a.send(&message).unwrap();
             assert_eq!(b.receive().unwrap(), message);
         }

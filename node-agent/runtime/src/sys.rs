@@ -59,11 +59,7 @@ pub(crate) fn clone_process(flags: u64) -> io::Result<Cloned> {
     let mut args = [0u64; 11];
     args[0] = flags;
     // exit_signal; the kernel wants none with CLONE_PARENT, where the sibling's parent decides.
-    args[4] = if flags & libc::CLONE_PARENT as u64 == 0 {
-        libc::SIGCHLD as u64
-    } else {
-        0
-    };
+    args[4] = if flags & libc::CLONE_PARENT as u64 == 0 { libc::SIGCHLD as u64 } else { 0 };
     // SAFETY: `args` is a zeroed clone_args of the given size (v2, 88 bytes); no stack is passed, so that the child
     // goes on on a copy of this one, as after fork. The process has one thread, hence no lock can be held by another.
     let rc = unsafe { libc::syscall(libc::SYS_clone3, args.as_mut_ptr(), size_of_val(&args)) };
@@ -77,6 +73,13 @@ pub(crate) fn clone_process(flags: u64) -> io::Result<Cloned> {
 pub(crate) fn prctl(option: i32, a: u64, b: u64) -> io::Result<i64> {
     // SAFETY: only options with integer arguments are used in this crate; none reads or writes memory.
     check(unsafe { libc::prctl(option, a, b, 0u64, 0u64) }.into())
+}
+
+/// Until the next execve, only a holder of CAP_SYS_PTRACE in the namespace that this program was executed in may trace this
+/// process, read its memory or use its descriptors; a container's root is none.
+pub(crate) fn undumpable() -> crate::error::Result<()> {
+    use crate::error::Context as _;
+    prctl(libc::PR_SET_DUMPABLE, 0, 0).context(|| "make the runtime untraceable".into()).map(drop)
 }
 
 /// The effective, permitted and inheritable sets of this thread, as bit masks.
@@ -94,14 +97,7 @@ pub(crate) fn capset(effective: u64, permitted: u64, inheritable: u64) -> io::Re
     let header = [0x2008_0522u32, 0];
     let low = |v: u64| v as u32;
     let high = |v: u64| (v >> 32) as u32;
-    let data = [
-        low(effective),
-        low(permitted),
-        low(inheritable),
-        high(effective),
-        high(permitted),
-        high(inheritable),
-    ];
+    let data = [low(effective), low(permitted), low(inheritable), high(effective), high(permitted), high(inheritable)];
     // SAFETY: version 3 header and two 3-word structures, as the kernel reads them.
     check(unsafe { libc::syscall(libc::SYS_capset, header.as_ptr(), data.as_ptr()) }).map(drop)
 }
@@ -125,14 +121,8 @@ pub(crate) fn seccomp_set_filter(program: &[libc::sock_filter], flags: u64) -> i
         filter: program.as_ptr().cast_mut(),
     };
     // SAFETY: `fprog` describes `program`, which the kernel copies and does not change.
-    let rc = unsafe {
-        libc::syscall(
-            libc::SYS_seccomp,
-            libc::SECCOMP_SET_MODE_FILTER,
-            flags,
-            std::ptr::from_ref(&fprog),
-        )
-    };
+    let rc =
+        unsafe { libc::syscall(libc::SYS_seccomp, libc::SECCOMP_SET_MODE_FILTER, flags, std::ptr::from_ref(&fprog)) };
     check(rc).map(drop)
 }
 
@@ -145,15 +135,7 @@ pub(crate) fn bpf(command: u32, attr: &mut [u64; 16]) -> io::Result<i64> {
 /// Marks every descriptor from `first` on close-on-exec.
 pub(crate) fn close_from_on_exec(first: u32) -> io::Result<()> {
     // SAFETY: takes integers only; with CLOEXEC nothing is closed now, so no owned descriptor is invalidated.
-    check(unsafe {
-        libc::syscall(
-            libc::SYS_close_range,
-            first,
-            u32::MAX,
-            libc::CLOSE_RANGE_CLOEXEC,
-        )
-    })
-    .map(drop)
+    check(unsafe { libc::syscall(libc::SYS_close_range, first, u32::MAX, libc::CLOSE_RANGE_CLOEXEC) }).map(drop)
 }
 
 /// Makes the terminal behind `fd` this session's controlling terminal.
@@ -183,9 +165,5 @@ pub(crate) fn c_string(bytes: &[u8]) -> io::Result<CString> {
 }
 
 fn check(rc: i64) -> io::Result<i64> {
-    if rc < 0 {
-        Err(io::Error::last_os_error())
-    } else {
-        Ok(rc)
-    }
+    if rc < 0 { Err(io::Error::last_os_error()) } else { Ok(rc) }
 }

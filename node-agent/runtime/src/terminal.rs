@@ -5,7 +5,6 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::{ControlMessage, ControlMessageOwned, MsgFlags, recvmsg, sendmsg};
 use rustix::fs::{Mode, OFlags};
 use rustix::termios::Winsize;
@@ -15,44 +14,24 @@ use crate::{rootfs, sys};
 
 /// Connects to the console socket, which the container's process will send its terminal to.
 pub(crate) fn connect(path: &Path) -> Result<OwnedFd> {
-    UnixStream::connect(path)
-        .map(OwnedFd::from)
-        .context(|| format!("connect to the console socket {}", path.display()))
+    UnixStream::connect(path).map(OwnedFd::from).context(|| format!("connect to the console socket {}", path.display()))
 }
 
 /// Makes a terminal in the container's devpts, sends its master to `console`, and makes the slave this process's
 /// controlling terminal and standard streams; `bind_console` puts it at /dev/console as well.
-pub(crate) fn set_up(
-    console: BorrowedFd<'_>,
-    size: Option<(u16, u16)>,
-    owner: u32,
-    bind_console: bool,
-) -> Result<()> {
-    let open = |path: &str| {
-        rustix::fs::open(
-            path,
-            OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC,
-            Mode::empty(),
-        )
-    };
+pub(crate) fn set_up(console: BorrowedFd<'_>, size: Option<(u16, u16)>, owner: u32, bind_console: bool) -> Result<()> {
+    let open = |path: &str| rustix::fs::open(path, OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC, Mode::empty());
     let master = open("/dev/pts/ptmx")
         .or_else(|_| open("/dev/ptmx"))
         .context(|| "open /dev/ptmx (does the container mount devpts at /dev/pts?)".into())?;
     rustix::pty::unlockpt(&master).context(|| "unlock the terminal".into())?;
     let slave = rustix::pty::ioctl_tiocgptpeer(
         &master,
-        rustix::pty::OpenptFlags::RDWR
-            | rustix::pty::OpenptFlags::NOCTTY
-            | rustix::pty::OpenptFlags::CLOEXEC,
+        rustix::pty::OpenptFlags::RDWR | rustix::pty::OpenptFlags::NOCTTY | rustix::pty::OpenptFlags::CLOEXEC,
     )
     .context(|| "open the terminal's slave".into())?;
     if let Some((rows, columns)) = size {
-        let size = Winsize {
-            ws_row: rows,
-            ws_col: columns,
-            ws_xpixel: 0,
-            ws_ypixel: 0,
-        };
+        let size = Winsize { ws_row: rows, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
         rustix::termios::tcsetwinsize(&slave, size).context(|| "set the terminal's size".into())?;
     }
     rustix::fs::fchown(&slave, Some(rustix::fs::Uid::from_raw(owner)), None)
@@ -63,8 +42,7 @@ pub(crate) fn set_up(
             .context(|| "bind the terminal to /dev/console".into())?;
     }
     send(console, master.as_fd())?;
-    sys::set_controlling_terminal(slave.as_fd())
-        .context(|| "make the terminal the controlling one".into())?;
+    sys::set_controlling_terminal(slave.as_fd()).context(|| "make the terminal the controlling one".into())?;
     (0..3)
         .try_for_each(|standard| sys::dup_onto(slave.as_fd(), standard))
         .context(|| "put the terminal on the standard streams".into())
@@ -88,87 +66,15 @@ pub(crate) fn receive(socket: BorrowedFd<'_>) -> Result<OwnedFd> {
     let mut name = [0u8; 4096];
     let mut space = nix::cmsg_space!([i32; 1]);
     let mut parts = [IoSliceMut::new(&mut name)];
-    let message = recvmsg::<()>(
-        socket.as_raw_fd(),
-        &mut parts,
-        Some(&mut space),
-        MsgFlags::MSG_CMSG_CLOEXEC,
-    )
-    .context(|| "receive the terminal from the console socket".into())?;
-    let fds = message
-        .cmsgs()
-        .context(|| "read the console socket's message".into())?
-        .find_map(|m| match m {
-            ControlMessageOwned::ScmRights(fds) => fds.first().copied(),
-            _ => None,
-        });
+    let message = recvmsg::<()>(socket.as_raw_fd(), &mut parts, Some(&mut space), MsgFlags::MSG_CMSG_CLOEXEC)
+        .context(|| "receive the terminal from the console socket".into())?;
+    let fds = message.cmsgs().context(|| "read the console socket's message".into())?.find_map(|m| match m {
+        ControlMessageOwned::ScmRights(fds) => fds.first().copied(),
+        _ => None,
+    });
     match fds {
         // SAFETY: the kernel has just installed this descriptor for us; nobody else owns it.
         Some(fd) => Ok(unsafe { OwnedFd::from_raw_fd(fd) }),
-        None => Err(Error::Runtime(
-            "the runtime closed the console socket without sending a terminal".into(),
-        )),
+        None => Err(Error::Runtime("the runtime closed the console socket without sending a terminal".into())),
     }
-}
-
-/// Copies between this process's own terminal (or pipes) and the container's until the container's side is closed.
-/// `resized` is asked after every interruption whether the size may have changed.
-pub(crate) fn relay(master: &OwnedFd, mut on_wake: impl FnMut() -> bool) -> Result<()> {
-    let (stdin, stdout) = (std::io::stdin(), std::io::stdout());
-    let mut buffer = vec![0u8; 64 * 1024];
-    let mut input = true;
-    loop {
-        let mut fds = vec![PollFd::new(master.as_fd(), PollFlags::POLLIN)];
-        if input {
-            fds.push(PollFd::new(stdin.as_fd(), PollFlags::POLLIN));
-        }
-        match poll(&mut fds, PollTimeout::from(100u8)) {
-            Err(nix::errno::Errno::EINTR) | Ok(0) => {
-                if on_wake() {
-                    return Ok(());
-                }
-                continue;
-            }
-            other => other.context(|| "wait for terminal input".into())?,
-        };
-        let ready = |i: usize| {
-            fds.get(i)
-                .and_then(PollFd::revents)
-                .is_some_and(|r| !r.is_empty())
-        };
-        let (from_master, from_stdin) = (ready(0), ready(1));
-        drop(fds);
-        if from_master {
-            match rustix::io::read(master, &mut buffer) {
-                // EIO: the last process of the terminal has closed it.
-                Ok(0) | Err(rustix::io::Errno::IO) => return Ok(()),
-                Ok(n) => write_all(stdout.as_fd(), &buffer[..n])?,
-                Err(rustix::io::Errno::INTR | rustix::io::Errno::AGAIN) => {}
-                Err(error) => return Err(error).context(|| "read from the terminal".into()),
-            }
-        }
-        if from_stdin {
-            match rustix::io::read(&stdin, &mut buffer) {
-                Ok(0) | Err(rustix::io::Errno::IO) => {
-                    input = false;
-                    // End of input, as a terminal says it.
-                    write_all(master.as_fd(), &[4])?;
-                }
-                Ok(n) => write_all(master.as_fd(), &buffer[..n])?,
-                Err(_) => {}
-            }
-        }
-    }
-}
-
-fn write_all(fd: BorrowedFd<'_>, mut bytes: &[u8]) -> Result<()> {
-    while !bytes.is_empty() {
-        match rustix::io::write(fd, bytes) {
-            Ok(n) => bytes = &bytes[n..],
-            Err(rustix::io::Errno::INTR) => {}
-            Err(rustix::io::Errno::IO) => return Ok(()),
-            Err(error) => return Err(error).context(|| "write to the terminal".into()),
-        }
-    }
-    Ok(())
 }

@@ -14,9 +14,9 @@ use slipway_runtime::client::Io;
 
 #[test]
 fn a_program_sees_its_own_machine_and_its_exit_code_comes_back() {
-    let Some(sandbox) = Sandbox::new(
-        "hostname; echo $$; id -u; grep -E 'CapBnd|CapEff|NoNewPrivs|Seccomp:' /proc/self/status; exit 7",
-    ) else {
+    let Some(sandbox) =
+        Sandbox::new("hostname; echo $$; id -u; grep -E 'CapBnd|CapEff|NoNewPrivs|Seccomp:' /proc/self/status; exit 7")
+    else {
         return;
     };
     let output = sandbox.run();
@@ -33,20 +33,13 @@ fn seccomp_denies_namespaces_and_mounts_and_masks_hide() {
     };
     // Even with the capability: it is the filter that says no.
     for set in ["bounding", "effective", "permitted"] {
-        sandbox.config["process"]["capabilities"][set]
-            .as_array_mut()
-            .unwrap()
-            .push(json!("CAP_SYS_ADMIN"));
+        sandbox.config["process"]["capabilities"][set].as_array_mut().unwrap().push(json!("CAP_SYS_ADMIN"));
     }
     let output = sandbox.run();
     let all = text(&output.stdout) + &text(&output.stderr);
+    assert!(all.contains("unshare: unshare(0x20000): Operation not permitted"), "{all}");
     assert!(
-        all.contains("unshare: unshare(0x20000): Operation not permitted"),
-        "{all}"
-    );
-    assert!(
-        all.contains("mount: permission denied")
-            || all.contains("mounting t on /mnt failed: Operation not permitted"),
+        all.contains("mount: permission denied") || all.contains("mounting t on /mnt failed: Operation not permitted"),
         "{all}"
     );
     assert!(all.contains("\n0\n0\n"), "{all}");
@@ -60,16 +53,12 @@ fn a_read_only_root_limits_and_the_pids_limit_hold() {
         return;
     };
     sandbox.config["root"]["readonly"] = json!(true);
-    sandbox.config["process"]["rlimits"] =
-        json!([{"type": "RLIMIT_NOFILE", "soft": 99, "hard": 100}]);
+    sandbox.config["process"]["rlimits"] = json!([{"type": "RLIMIT_NOFILE", "soft": 99, "hard": 100}]);
     sandbox.config["linux"]["resources"] =
         json!({"pids": {"limit": 10}, "devices": [{"allow": false, "access": "rwm"}]});
     let output = sandbox.run();
     let all = text(&output.stdout) + &text(&output.stderr);
-    assert!(
-        all.contains("touch: /x: Read-only file system") && all.contains("\n99\n"),
-        "{all}"
-    );
+    assert!(all.contains("touch: /x: Read-only file system") && all.contains("\n99\n"), "{all}");
     assert!(all.contains("can't fork"), "{all}");
     assert!(!all.contains("survived"), "{all}");
 }
@@ -81,58 +70,23 @@ fn a_container_lives_through_create_start_exec_pause_kill_delete() {
     };
     sandbox.write();
     let client = sandbox.client();
-    let null = || {
-        fs::File::options()
-            .read(true)
-            .write(true)
-            .open("/dev/null")
-            .unwrap()
-            .into()
-    };
-    let started = client
-        .create(
-            &sandbox.id,
-            sandbox.dir.path(),
-            Io::Inherit([null(), null(), null()]),
-        )
-        .unwrap();
+    let null = || fs::File::options().read(true).write(true).open("/dev/null").unwrap().into();
+    let started = client.create(&sandbox.id, sandbox.dir.path(), Io::Inherit([null(), null(), null()])).unwrap();
     let status = || client.state(&sandbox.id).unwrap().status;
     assert_eq!(status(), Status::Created);
     assert!(
         client
-            .create(
-                &sandbox.id,
-                sandbox.dir.path(),
-                Io::Inherit([null(), null(), null()])
-            )
+            .create(&sandbox.id, sandbox.dir.path(), Io::Inherit([null(), null(), null()]))
             .unwrap_err()
             .to_string()
             .contains("already exists")
     );
     client.start(&sandbox.id).unwrap();
     assert_eq!(status(), Status::Running);
-    assert!(
-        client
-            .start(&sandbox.id)
-            .unwrap_err()
-            .to_string()
-            .contains("already running")
-    );
-    assert!(
-        client
-            .delete(&sandbox.id, false)
-            .unwrap_err()
-            .to_string()
-            .contains("is not stopped: running")
-    );
+    assert!(client.start(&sandbox.id).unwrap_err().to_string().contains("already running"));
+    assert!(client.delete(&sandbox.id, false).unwrap_err().to_string().contains("is not stopped: running"));
     let exec = sandbox
-        .command(&[
-            "exec",
-            &sandbox.id,
-            "sh",
-            "-c",
-            "hostname; grep Seccomp: /proc/self/status; exit 3",
-        ])
+        .command(&["exec", &sandbox.id, "sh", "-c", "hostname; grep Seccomp: /proc/self/status; exit 3"])
         .output()
         .unwrap();
     assert_eq!(
@@ -141,10 +95,7 @@ fn a_container_lives_through_create_start_exec_pause_kill_delete() {
         "{}",
         text(&exec.stderr)
     );
-    let missing = sandbox
-        .command(&["exec", &sandbox.id, "nosuch"])
-        .output()
-        .unwrap();
+    let missing = sandbox.command(&["exec", &sandbox.id, "nosuch"]).output().unwrap();
     assert_eq!(missing.status.code(), Some(255));
     assert!(
         text(&missing.stderr).contains("exec: \"nosuch\": executable file not found in $PATH"),
@@ -154,41 +105,17 @@ fn a_container_lives_through_create_start_exec_pause_kill_delete() {
     client.pause(&sandbox.id).unwrap();
     assert_eq!(status(), Status::Paused);
     client.resume(&sandbox.id).unwrap();
-    client
-        .update(
-            &sandbox.id,
-            &serde_json::from_str(r#"{"pids":{"limit":33}}"#).unwrap(),
-        )
-        .unwrap();
-    let limit = [
-        format!("/sys/fs/cgroup/pids/{}/pids.max", sandbox.id),
-        format!("/sys/fs/cgroup/{}/pids.max", sandbox.id),
-    ];
-    assert!(
-        limit
-            .iter()
-            .any(|f| fs::read_to_string(f).is_ok_and(|t| t.trim() == "33"))
-    );
+    client.update(&sandbox.id, &serde_json::from_str(r#"{"pids":{"limit":33}}"#).unwrap()).unwrap();
+    let limit =
+        [format!("/sys/fs/cgroup/pids/{}/pids.max", sandbox.id), format!("/sys/fs/cgroup/{}/pids.max", sandbox.id)];
+    assert!(limit.iter().any(|f| fs::read_to_string(f).is_ok_and(|t| t.trim() == "33")));
     assert_eq!(client.state(&sandbox.id).unwrap().pid, started.pid);
     client.kill(&sandbox.id, "KILL", false).unwrap();
     client.delete(&sandbox.id, true).unwrap();
-    assert!(
-        client
-            .state(&sandbox.id)
-            .unwrap_err()
-            .to_string()
-            .contains("does not exist")
-    );
-    let left = Command::new("find")
-        .args(["/sys/fs/cgroup", "-maxdepth", "3", "-name", &sandbox.id])
-        .output()
-        .unwrap();
+    assert!(client.state(&sandbox.id).unwrap_err().to_string().contains("does not exist"));
+    let left = Command::new("find").args(["/sys/fs/cgroup", "-maxdepth", "3", "-name", &sandbox.id]).output().unwrap();
     assert_eq!(text(&left.stdout), "", "control groups are left");
-    assert!(
-        !fs::read_to_string("/proc/self/mountinfo")
-            .unwrap()
-            .contains(sandbox.dir.path().to_str().unwrap())
-    );
+    assert!(!fs::read_to_string("/proc/self/mountinfo").unwrap().contains(sandbox.dir.path().to_str().unwrap()));
 }
 
 #[test]
@@ -200,9 +127,7 @@ fn a_terminal_is_handed_over_the_console_socket() {
     sandbox.config["process"]["consoleSize"] = json!({"height": 33, "width": 99});
     sandbox.write();
     let client = sandbox.client();
-    let started = client
-        .create(&sandbox.id, sandbox.dir.path(), Io::Terminal)
-        .unwrap();
+    let started = client.create(&sandbox.id, sandbox.dir.path(), Io::Terminal).unwrap();
     let mut terminal = fs::File::from(started.terminal.expect("a terminal was asked for"));
     client.start(&sandbox.id).unwrap();
     terminal.write_all(b"hello\n").unwrap();
@@ -212,10 +137,7 @@ fn a_terminal_is_handed_over_the_console_socket() {
         seen.extend_from_slice(&buffer[..n]);
     }
     let seen = text(&seen);
-    assert!(
-        seen.contains("/dev/pts/0\r\n33 99\r\n") && seen.contains("got:hello"),
-        "{seen:?}"
-    );
+    assert!(seen.contains("/dev/pts/0\r\n33 99\r\n") && seen.contains("got:hello"), "{seen:?}");
 }
 
 #[test]
@@ -234,8 +156,7 @@ fn a_node_in_a_user_namespace_runs_containers_of_its_own() {
     }
     let mut config = inner.config.clone();
     config["process"]["terminal"] = json!(true);
-    config["linux"]["resources"] =
-        json!({"pids": {"limit": 20}, "devices": [{"allow": false, "access": "rwm"}]});
+    config["linux"]["resources"] = json!({"pids": {"limit": 20}, "devices": [{"allow": false, "access": "rwm"}]});
     fs::write(rootfs.join("node/config.json"), config.to_string()).unwrap();
     fs::rename(inner.dir.path().join("rootfs"), rootfs.join("node/rootfs")).unwrap();
     fs::copy(common::runtime().0, rootfs.join("node/runtime")).unwrap();
@@ -246,39 +167,25 @@ fn a_node_in_a_user_namespace_runs_containers_of_its_own() {
     mounts.push(json!({"destination": "/sys/fs/cgroup", "type": "cgroup", "source": "cgroup", "options": ["nosuid", "noexec", "nodev"]}));
     mounts.extend(["/usr", "/lib", "/lib64", "/bin", "/sbin"].map(bind));
     let all: Vec<String> = slipway_runtime_capabilities();
-    sandbox.config["process"]["capabilities"] =
-        json!({"bounding": all, "effective": all, "permitted": all});
+    sandbox.config["process"]["capabilities"] = json!({"bounding": all, "effective": all, "permitted": all});
     for key in ["seccomp", "maskedPaths", "readonlyPaths"] {
         sandbox.config["linux"].as_object_mut().unwrap().remove(key);
     }
     sandbox.config["process"]["terminal"] = json!(false);
-    let word = if common::runtime().1.is_empty() {
-        ""
-    } else {
-        "runtime"
-    };
+    let word = if common::runtime().1.is_empty() { "" } else { "runtime" };
     sandbox.config["process"]["args"] = json!([
         "sh",
         "-c",
-        format!(
-            "/node/runtime {word} --root /node/run run --bundle /node inner </dev/null; echo rc=$?"
-        )
+        format!("/node/runtime {word} --root /node/run run --bundle /node inner </dev/null; echo rc=$?")
     ]);
     let output = sandbox.run();
     let seen = text(&output.stdout) + &text(&output.stderr);
     assert!(seen.contains("0\r\nbox\r\n/dev/pts/0\r\n"), "{seen}");
-    assert!(
-        seen.contains("1000000") && seen.contains("20\r\n") && seen.contains("rc=5"),
-        "{seen}"
-    );
+    assert!(seen.contains("1000000") && seen.contains("20\r\n") && seen.contains("rc=5"), "{seen}");
 }
 
 fn slipway_runtime_capabilities() -> Vec<String> {
-    let features = Command::new(common::runtime().0)
-        .args(common::runtime().1)
-        .arg("features")
-        .output()
-        .unwrap();
+    let features = Command::new(common::runtime().0).args(common::runtime().1).arg("features").output().unwrap();
     let document: serde_json::Value = serde_json::from_slice(&features.stdout).unwrap();
     serde_json::from_value(document["linux"]["capabilities"].clone()).unwrap()
 }
@@ -309,29 +216,19 @@ fn broken_bundles_are_refused_and_leave_nothing() {
     let refuse = |sandbox: &Sandbox, expected: &str| {
         let output = sandbox.run();
         assert_eq!(output.status.code(), Some(1));
-        assert!(
-            text(&output.stderr).contains(expected),
-            "{}",
-            text(&output.stderr)
-        );
+        assert!(text(&output.stderr).contains(expected), "{}", text(&output.stderr));
         assert!(!sandbox.dir.path().join("run").join(&sandbox.id).exists());
     };
     sandbox.config["process"]["args"] = json!(["nosuch"]);
-    refuse(
-        &sandbox,
-        "unable to start container process: exec: \"nosuch\": executable file not found in $PATH",
-    );
-    sandbox.config["mounts"].as_array_mut().unwrap().push(json!({"destination": "/x", "type": "bind", "source": "/no/such/source", "options": ["rbind"]}));
-    refuse(
-        &sandbox,
-        "open the mount source /no/such/source: no such file or directory",
-    );
+    refuse(&sandbox, "unable to start container process: exec: \"nosuch\": executable file not found in $PATH");
+    sandbox.config["mounts"]
+        .as_array_mut()
+        .unwrap()
+        .push(json!({"destination": "/x", "type": "bind", "source": "/no/such/source", "options": ["rbind"]}));
+    refuse(&sandbox, "open the mount source /no/such/source: no such file or directory");
     sandbox.config["mounts"].as_array_mut().unwrap().pop();
     sandbox.config["root"]["path"] = json!("nowhere");
     refuse(&sandbox, "nowhere");
-    let left = Command::new("find")
-        .args(["/sys/fs/cgroup", "-maxdepth", "3", "-name", &sandbox.id])
-        .output()
-        .unwrap();
+    let left = Command::new("find").args(["/sys/fs/cgroup", "-maxdepth", "3", "-name", &sandbox.id]).output().unwrap();
     assert_eq!(text(&left.stdout), "", "control groups are left");
 }

@@ -27,28 +27,20 @@ pub(crate) struct Hierarchy {
 
 /// Finds the hierarchies and the container's directory `path` in each; true for a pure version 2 host.
 pub(crate) fn discover(path: &Path) -> Result<(bool, Vec<Hierarchy>)> {
-    let mounts = fs::read_to_string("/proc/self/mountinfo")
-        .context(|| "read /proc/self/mountinfo".into())?;
-    let own =
-        fs::read_to_string("/proc/self/cgroup").context(|| "read /proc/self/cgroup".into())?;
+    let mounts = fs::read_to_string("/proc/self/mountinfo").context(|| "read /proc/self/mountinfo".into())?;
+    let own = fs::read_to_string("/proc/self/cgroup").context(|| "read /proc/self/cgroup".into())?;
     Ok(parse(&mounts, &own, path))
 }
 
 fn parse(mounts: &str, own: &str, path: &Path) -> (bool, Vec<Hierarchy>) {
-    let own: HashMap<&str, &str> = own
-        .lines()
-        .filter_map(|line| line.split_once(':')?.1.split_once(':'))
-        .collect();
+    let own: HashMap<&str, &str> = own.lines().filter_map(|line| line.split_once(':')?.1.split_once(':')).collect();
     let (mut v1, mut v2): (Vec<Hierarchy>, Vec<Hierarchy>) = (Vec::new(), Vec::new());
     for line in mounts.lines() {
         let Some((left, right)) = line.split_once(" - ") else {
             continue;
         };
-        let (left, right): (Vec<&str>, Vec<&str>) =
-            (left.split(' ').collect(), right.split(' ').collect());
-        let (&[_, _, _, root, mount, ..], &[fstype, _, options]) =
-            (left.as_slice(), right.as_slice())
-        else {
+        let (left, right): (Vec<&str>, Vec<&str>) = (left.split(' ').collect(), right.split(' ').collect());
+        let (&[_, _, _, root, mount, ..], &[fstype, _, options]) = (left.as_slice(), right.as_slice()) else {
             continue;
         };
         if !matches!(fstype, "cgroup" | "cgroup2") || !mount.starts_with("/sys/fs/cgroup") {
@@ -56,50 +48,29 @@ fn parse(mounts: &str, own: &str, path: &Path) -> (bool, Vec<Hierarchy>) {
         }
         let words: Vec<&str> = options
             .split(',')
-            .filter(|o| {
-                !matches!(*o, "rw" | "ro" | "xattr" | "nsdelegate" | "none")
-                    && !o.starts_with("release_agent")
-            })
+            .filter(|o| !matches!(*o, "rw" | "ro" | "xattr" | "nsdelegate" | "none") && !o.starts_with("release_agent"))
             .collect();
         let (key, controllers) = if fstype == "cgroup2" {
             (String::new(), Vec::new())
         } else {
-            let controllers: Vec<String> = words
-                .iter()
-                .filter(|w| !w.contains('=') || w.starts_with("name="))
-                .map(|w| (*w).to_owned())
-                .collect();
+            let controllers: Vec<String> =
+                words.iter().filter(|w| !w.contains('=') || w.starts_with("name=")).map(|w| (*w).to_owned()).collect();
             (controllers.join(","), controllers)
         };
         let mine = own.get(key.as_str()).copied().unwrap_or("/");
         let hierarchy = Hierarchy {
             path: directory(Path::new(mount), root, mine, path),
-            directory: Path::new(mount)
-                .file_name()
-                .map(|n| n.to_string_lossy().into_owned())
-                .unwrap_or_default(),
-            mount_data: if key.starts_with("name=") {
-                format!("none,{key}")
-            } else {
-                key
-            },
+            directory: Path::new(mount).file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default(),
+            mount_data: if key.starts_with("name=") { format!("none,{key}") } else { key },
             mount: mount.into(),
             controllers,
         };
         // A mount that covers an earlier one at the same place is the one that counts.
-        let list = if fstype == "cgroup2" {
-            &mut v2
-        } else {
-            &mut v1
-        };
+        let list = if fstype == "cgroup2" { &mut v2 } else { &mut v1 };
         list.retain(|h| h.mount != hierarchy.mount);
         list.push(hierarchy);
     }
-    if v1.is_empty() {
-        (true, v2)
-    } else {
-        (false, v1)
-    }
+    if v1.is_empty() { (true, v2) } else { (false, v1) }
 }
 
 /// The container's directory: absolute paths start at the mount, relative ones at the runtime's own group.
@@ -127,21 +98,13 @@ impl Hierarchy {
 
     /// The type to mount it again with.
     pub(crate) fn fstype(&self) -> &'static str {
-        if self.controllers.is_empty() {
-            "cgroup2"
-        } else {
-            "cgroup"
-        }
+        if self.controllers.is_empty() { "cgroup2" } else { "cgroup" }
     }
 
     /// Makes the container's directory and what stands above it.
     pub(crate) fn create(&mut self, v2: bool) -> Result<()> {
-        let mut missing: Vec<PathBuf> = self
-            .path
-            .ancestors()
-            .take_while(|p| *p != self.mount && !p.exists())
-            .map(Path::to_owned)
-            .collect();
+        let mut missing: Vec<PathBuf> =
+            self.path.ancestors().take_while(|p| *p != self.mount && !p.exists()).map(Path::to_owned).collect();
         missing.reverse();
         if v2 {
             self.enable_controllers()?;
@@ -156,10 +119,7 @@ impl Hierarchy {
             }
         }
         if self.controllers.iter().any(|c| c == "cpuset") {
-            let top = missing
-                .first()
-                .cloned()
-                .unwrap_or_else(|| self.path.clone());
+            let top = missing.first().cloned().unwrap_or_else(|| self.path.clone());
             self.inherit_cpuset(&top)?;
         }
         if v2 {
@@ -170,32 +130,22 @@ impl Hierarchy {
     }
 
     fn enable_controllers(&self) -> Result<()> {
-        let mut above: Vec<&Path> = self
-            .path
-            .ancestors()
-            .skip(1)
-            .take_while(|p| p.starts_with(&self.mount))
-            .filter(|p| p.exists())
-            .collect();
+        let mut above: Vec<&Path> =
+            self.path.ancestors().skip(1).take_while(|p| p.starts_with(&self.mount)).filter(|p| p.exists()).collect();
         above.reverse();
         above.into_iter().try_for_each(enable_all)
     }
 
     /// A new version 1 cpuset is empty, and no process can join it before it has processors and memory.
     fn inherit_cpuset(&self, top: &Path) -> Result<()> {
-        let mut dirs: Vec<&Path> = self
-            .path
-            .ancestors()
-            .take_while(|p| p.starts_with(top))
-            .collect();
+        let mut dirs: Vec<&Path> = self.path.ancestors().take_while(|p| p.starts_with(top)).collect();
         dirs.reverse();
         for dir in dirs {
             for name in ["cpuset.cpus", "cpuset.mems"] {
                 let file = dir.join(name);
                 if fs::read_to_string(&file).is_ok_and(|t| t.trim().is_empty()) {
                     let parent = dir.parent().unwrap_or(dir).join(name);
-                    let value = fs::read_to_string(&parent)
-                        .context(|| format!("read {}", parent.display()))?;
+                    let value = fs::read_to_string(&parent).context(|| format!("read {}", parent.display()))?;
                     fs::write(&file, value.trim())
                         .context(|| format!("write {:?} to {}", value.trim(), file.display()))?;
                 }
@@ -210,18 +160,13 @@ impl Hierarchy {
         let mut pause = Duration::from_micros(200);
         loop {
             match remove(&self.path) {
-                Err(error)
-                    if error.raw_os_error() == Some(libc::EBUSY) && Instant::now() < deadline =>
-                {
+                Err(error) if error.raw_os_error() == Some(libc::EBUSY) && Instant::now() < deadline => {
                     std::thread::sleep(pause);
                     pause = (pause * 2).min(Duration::from_millis(50));
                 }
                 other => {
                     return other.context(|| {
-                        format!(
-                            "remove the control group {} (processes left in it?)",
-                            self.path.display()
-                        )
+                        format!("remove the control group {} (processes left in it?)", self.path.display())
                     });
                 }
             }
@@ -234,10 +179,7 @@ fn remove(dir: &Path) -> io::Result<()> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         Err(error) if matches!(error.raw_os_error(), Some(libc::EBUSY)) => {
             let mut result = Ok(());
-            for entry in fs::read_dir(dir)?
-                .flatten()
-                .filter(|e| e.file_type().is_ok_and(|t| t.is_dir()))
-            {
+            for entry in fs::read_dir(dir)?.flatten().filter(|e| e.file_type().is_ok_and(|t| t.is_dir())) {
                 result = result.and(remove(&entry.path()));
             }
             result.and_then(|()| fs::remove_dir(dir))
@@ -274,29 +216,18 @@ pub(crate) fn walk(dir: &Path, visit: &mut dyn FnMut(&Path)) {
 mod tests {
     use super::*;
 
-    const HYBRID: &str =
-        "30 29 0:26 / /sys/fs/cgroup/cpu,cpuacct rw,relatime - cgroup cgroup rw,cpu,cpuacct
+    const HYBRID: &str = "30 29 0:26 / /sys/fs/cgroup/cpu,cpuacct rw,relatime - cgroup cgroup rw,cpu,cpuacct
 31 29 0:27 / /sys/fs/cgroup/systemd rw - cgroup cgroup rw,xattr,name=systemd
 32 29 0:28 /docker/x /sys/fs/cgroup/pids rw - cgroup cgroup rw,pids
 33 29 0:29 / /sys/fs/cgroup/unified rw - cgroup2 cgroup2 rw";
 
     #[test]
     fn hybrid_hosts_use_version_1() {
-        let (v2, found) = parse(
-            HYBRID,
-            "4:cpu,cpuacct:/a\n3:name=systemd:/\n2:pids:/docker/x/y\n0::/\n",
-            Path::new("c1"),
-        );
+        let (v2, found) =
+            parse(HYBRID, "4:cpu,cpuacct:/a\n3:name=systemd:/\n2:pids:/docker/x/y\n0::/\n", Path::new("c1"));
         assert!(!v2);
         let paths: Vec<_> = found.iter().map(|h| h.path.to_str().unwrap()).collect();
-        assert_eq!(
-            paths,
-            [
-                "/sys/fs/cgroup/cpu,cpuacct/a/c1",
-                "/sys/fs/cgroup/systemd/c1",
-                "/sys/fs/cgroup/pids/y/c1"
-            ]
-        );
+        assert_eq!(paths, ["/sys/fs/cgroup/cpu,cpuacct/a/c1", "/sys/fs/cgroup/systemd/c1", "/sys/fs/cgroup/pids/y/c1"]);
         assert_eq!(found[1].mount_data, "none,name=systemd");
         assert!(found[1].optional() && !found[0].optional());
     }
@@ -304,19 +235,13 @@ mod tests {
     #[test]
     fn absolute_paths_start_at_the_mount() {
         let (_, found) = parse(HYBRID, "4:cpu,cpuacct:/a\n", Path::new("/docker/c1"));
-        assert_eq!(
-            found[0].path,
-            Path::new("/sys/fs/cgroup/cpu,cpuacct/docker/c1")
-        );
+        assert_eq!(found[0].path, Path::new("/sys/fs/cgroup/cpu,cpuacct/docker/c1"));
     }
 
     #[test]
     fn a_host_without_version_1_hierarchies_is_version_2() {
-        let (v2, found) = parse(
-            "25 20 0:23 / /sys/fs/cgroup rw - cgroup2 cgroup rw,nsdelegate",
-            "0::/user.slice\n",
-            Path::new("c1"),
-        );
+        let (v2, found) =
+            parse("25 20 0:23 / /sys/fs/cgroup rw - cgroup2 cgroup rw,nsdelegate", "0::/user.slice\n", Path::new("c1"));
         assert!(v2);
         assert_eq!(found[0].path, Path::new("/sys/fs/cgroup/user.slice/c1"));
     }

@@ -36,11 +36,7 @@ pub(crate) struct Setting {
 
 impl Setting {
     fn new(controller: &'static str, file: &str, value: impl ToString) -> Setting {
-        Setting {
-            controller,
-            file: file.to_owned(),
-            value: value.to_string(),
-        }
+        Setting { controller, file: file.to_owned(), value: value.to_string() }
     }
 }
 
@@ -54,24 +50,15 @@ fn container_path(path: Option<&Path>, id: &str, systemd: bool) -> Result<PathBu
     match parts.as_slice() {
         // systemd's "slice:prefix:name": without a systemd to ask, the directories it would make.
         [slice, prefix, name] if systemd || !text.contains('/') => {
-            let slice = if slice.is_empty() {
-                "system.slice"
-            } else {
-                slice
-            };
+            let slice = if slice.is_empty() { "system.slice" } else { slice };
             Ok(Path::new("/").join(slice).join(if prefix.is_empty() {
                 (*name).to_owned()
             } else {
                 format!("{prefix}-{name}.scope")
             }))
         }
-        _ if path
-            .components()
-            .any(|c| c == std::path::Component::ParentDir) =>
-        {
-            Err(Error::Spec(format!(
-                "linux.cgroupsPath {text:?} contains \"..\": name a group of the container's own"
-            )))
+        _ if path.components().any(|c| c == std::path::Component::ParentDir) => {
+            Err(Error::Spec(format!("linux.cgroupsPath {text:?} contains \"..\": name a group of the container's own")))
         }
         _ => Ok(path.to_owned()),
     }
@@ -92,13 +79,8 @@ impl Cgroup {
         for mut hierarchy in std::mem::take(&mut self.hierarchies) {
             match hierarchy.create(self.v2) {
                 Ok(()) => kept.push(hierarchy),
-                Err(error)
-                    if nested || !nix::unistd::geteuid().is_root() || hierarchy.optional() =>
-                {
-                    if !matches!(
-                        error.errno(),
-                        Some(libc::EACCES | libc::EPERM | libc::EROFS | libc::ENOENT)
-                    ) {
+                Err(error) if nested || !nix::unistd::geteuid().is_root() || hierarchy.optional() => {
+                    if !matches!(error.errno(), Some(libc::EACCES | libc::EPERM | libc::EROFS | libc::ENOENT)) {
                         crate::log::warn(&error.to_string());
                     }
                 }
@@ -117,24 +99,17 @@ impl Cgroup {
     pub(crate) fn add(&self, pid: nix::unistd::Pid) -> Result<()> {
         self.hierarchies.iter().try_for_each(|h| {
             let file = h.path.join("cgroup.procs");
-            fs::write(&file, pid.to_string())
-                .context(|| format!("write process {pid} to {}", file.display()))
+            fs::write(&file, pid.to_string()).context(|| format!("write process {pid} to {}", file.display()))
         })
     }
 
     /// Puts limits in force.
     pub(crate) fn apply(&self, resources: &LinuxResources) -> Result<()> {
-        let settings = if self.v2 {
-            v2::settings(resources)?
-        } else {
-            v1::settings(resources)
-        };
+        let settings = if self.v2 { v2::settings(resources)? } else { v1::settings(resources) };
         for setting in &settings {
             self.write(setting).or_else(|error| {
                 // Memory and memory+swap constrain each other: whichever order is right, the other one fails at first.
-                let swap = settings
-                    .iter()
-                    .find(|s| s.file == "memory.memsw.limit_in_bytes");
+                let swap = settings.iter().find(|s| s.file == "memory.memsw.limit_in_bytes");
                 match swap {
                     Some(swap) if setting.file == "memory.limit_in_bytes" => {
                         self.write(swap).and_then(|()| self.write(setting))
@@ -151,10 +126,7 @@ impl Cgroup {
 
     fn apply_devices(&self, rules: &[oci_spec::runtime::LinuxDeviceCgroup]) -> Result<()> {
         if self.v2 {
-            return self
-                .hierarchies
-                .first()
-                .map_or(Ok(()), |h| v2_devices::attach(&h.path, rules));
+            return self.hierarchies.first().map_or(Ok(()), |h| v2_devices::attach(&h.path, rules));
         }
         let Some(hierarchy) = self.find("devices") else {
             return Ok(());
@@ -174,31 +146,21 @@ impl Cgroup {
             ))
         })?;
         let path = hierarchy.path.join(&setting.file);
-        fs::write(&path, &setting.value)
-            .context(|| format!("write {:?} to {}", setting.value, path.display()))
+        fs::write(&path, &setting.value).context(|| format!("write {:?} to {}", setting.value, path.display()))
     }
 
     fn find(&self, controller: &str) -> Option<&Hierarchy> {
-        self.hierarchies
-            .iter()
-            .find(|h| h.controllers.iter().any(|c| c == controller))
-            .or(if self.v2 {
-                self.hierarchies.first()
-            } else {
-                None
-            })
+        self.hierarchies.iter().find(|h| h.controllers.iter().any(|c| c == controller)).or(if self.v2 {
+            self.hierarchies.first()
+        } else {
+            None
+        })
     }
 
     /// Gives the group to the container's root, so that it can make groups of its own below it (runtime-spec, "Cgroup ownership").
     pub(crate) fn delegate(&self, uid: u32, gid: u32) -> Result<()> {
         for hierarchy in &self.hierarchies {
-            for name in [
-                "",
-                "cgroup.procs",
-                "cgroup.threads",
-                "cgroup.subtree_control",
-                "tasks",
-            ] {
+            for name in ["", "cgroup.procs", "cgroup.threads", "cgroup.subtree_control", "tasks"] {
                 let path = hierarchy.path.join(name);
                 match std::os::unix::fs::lchown(&path, Some(uid), Some(gid)) {
                     Err(error) if error.kind() == io::ErrorKind::NotFound => {}
@@ -236,32 +198,52 @@ impl Cgroup {
             return false;
         };
         if self.v2 {
-            fs::read_to_string(hierarchy.path.join("cgroup.events"))
-                .is_ok_and(|t| t.lines().any(|l| l == "frozen 1"))
+            fs::read_to_string(hierarchy.path.join("cgroup.events")).is_ok_and(|t| t.lines().any(|l| l == "frozen 1"))
         } else {
-            fs::read_to_string(hierarchy.path.join("freezer.state"))
-                .is_ok_and(|t| t.trim() == "FROZEN")
+            fs::read_to_string(hierarchy.path.join("freezer.state")).is_ok_and(|t| t.trim() == "FROZEN")
         }
     }
 
     /// All processes of the group and of those below it.
     pub(crate) fn pids(&self) -> Vec<i32> {
-        let best = ["freezer", "pids", "devices"]
-            .iter()
-            .find_map(|c| self.find(c))
-            .or(self.hierarchies.first());
+        let best = ["freezer", "pids", "devices"].iter().find_map(|c| self.find(c)).or(self.hierarchies.first());
         let mut pids = Vec::new();
         if let Some(hierarchy) = best {
             hierarchy::walk(&hierarchy.path, &mut |dir| {
                 let text = fs::read_to_string(dir.join("cgroup.procs")).unwrap_or_default();
-                pids.extend(
-                    text.split_ascii_whitespace()
-                        .filter_map(|p| p.parse::<i32>().ok())
-                        .filter(|p| *p > 0),
-                );
+                pids.extend(text.split_ascii_whitespace().filter_map(|p| p.parse::<i32>().ok()).filter(|p| *p > 0));
             });
         }
         pids
+    }
+
+    /// Signals every process of the group. A killing signal is repeated until none is left that could still fork, and reaches
+    /// frozen ones too.
+    pub(crate) fn signal_all(&self, signal: i32) -> Result<()> {
+        let kills = signal == libc::SIGKILL;
+        if kills
+            && self.v2
+            && let Some(hierarchy) = self.hierarchies.first()
+            && fs::write(hierarchy.path.join("cgroup.kill"), "1").is_ok()
+        {
+            return Ok(());
+        }
+        let deadline = Instant::now() + Duration::from_secs(10);
+        let mut thawed = !kills;
+        loop {
+            let pids = self.pids();
+            for pid in &pids {
+                // SAFETY: kill takes integers only. A process that has gone in the meantime needs no signal.
+                let _ = unsafe { libc::kill(*pid, signal) };
+            }
+            if !std::mem::replace(&mut thawed, true) && self.frozen() {
+                self.freeze(false)?;
+            }
+            if !kills || pids.is_empty() || Instant::now() > deadline {
+                return Ok(());
+            }
+            std::thread::sleep(Duration::from_micros(200));
+        }
     }
 
     /// Removes the group and those below it, waiting for processes that are still dying.
@@ -289,14 +271,8 @@ mod tests {
         let plan = |p: &str| container_path(Some(Path::new(p)), "id", false).unwrap();
         assert_eq!(container_path(None, "id", false).unwrap(), Path::new("id"));
         assert_eq!(plan("/docker/abc"), Path::new("/docker/abc"));
-        assert_eq!(
-            plan("user.slice:libpod:abc"),
-            Path::new("/user.slice/libpod-abc.scope")
-        );
-        assert_eq!(
-            plan(":docker:abc"),
-            Path::new("/system.slice/docker-abc.scope")
-        );
+        assert_eq!(plan("user.slice:libpod:abc"), Path::new("/user.slice/libpod-abc.scope"));
+        assert_eq!(plan(":docker:abc"), Path::new("/system.slice/docker-abc.scope"));
         assert!(container_path(Some(Path::new("/a/../b")), "id", false).is_err());
     }
 }

@@ -37,11 +37,7 @@ pub(crate) fn program(rules: &[LinuxDeviceCgroup]) -> Vec<u64> {
     ];
     let all: Vec<LinuxDeviceCgroup> = rules.iter().cloned().chain(basic_devices()).collect();
     for rule in all.iter().rev() {
-        let access = rule
-            .access()
-            .as_deref()
-            .filter(|a| !a.is_empty())
-            .unwrap_or("rwm");
+        let access = rule.access().as_deref().filter(|a| !a.is_empty()).unwrap_or("rwm");
         let bits = access.chars().fold(0, |bits, c| {
             bits | match c {
                 'm' => 1,
@@ -63,31 +59,13 @@ pub(crate) fn program(rules: &[LinuxDeviceCgroup]) -> Vec<u64> {
         let access_test = usize::from(bits != 7) * 3;
         let length = block.len() + access_test + 2;
         for (i, (op, register, value)) in block.iter().enumerate() {
-            code.push(instruction(
-                *op,
-                *register,
-                0,
-                (length - i - 1) as i16,
-                *value,
-            ));
+            code.push(instruction(*op, *register, 0, (length - i - 1) as i16, *value));
         }
         if access_test != 0 {
             // An allowance covers only accesses wholly within it; a denial hits any that touches it.
             code.push(instruction(0xbc, 6, 3, 0, 0));
-            code.push(instruction(
-                0x54,
-                6,
-                0,
-                0,
-                if rule.allow() { !bits & 7 } else { bits },
-            ));
-            code.push(instruction(
-                if rule.allow() { 0x55 } else { 0x15 },
-                6,
-                0,
-                2,
-                0,
-            ));
+            code.push(instruction(0x54, 6, 0, 0, if rule.allow() { !bits & 7 } else { bits }));
+            code.push(instruction(if rule.allow() { 0x55 } else { 0x15 }, 6, 0, 2, 0));
         }
         code.push(instruction(0xb7, 0, 0, 0, i32::from(rule.allow())));
         code.push(instruction(0x95, 0, 0, 0, 0));
@@ -105,16 +83,14 @@ pub(crate) fn attach(path: &Path, rules: &[LinuxDeviceCgroup]) -> Result<()> {
     load[0] = PROG_TYPE_CGROUP_DEVICE | (code.len() as u64) << 32;
     load[1] = code.as_ptr() as u64;
     load[2] = c"GPL".as_ptr() as u64;
-    let fd = sys::bpf(PROG_LOAD, &mut load)
-        .context(|| "load the device filter (needs CAP_BPF or CAP_SYS_ADMIN)".into())?;
+    let fd =
+        sys::bpf(PROG_LOAD, &mut load).context(|| "load the device filter (needs CAP_BPF or CAP_SYS_ADMIN)".into())?;
     // SAFETY: PROG_LOAD returned a new descriptor, which nobody else owns.
     let program = unsafe { OwnedFd::from_raw_fd(fd as i32) };
     let mut attach = [0u64; 16];
     attach[0] = group.as_raw_fd() as u64 | (program.as_raw_fd() as u64) << 32;
     attach[1] = ATTACH_TYPE_CGROUP_DEVICE | ALLOW_MULTI << 32;
-    sys::bpf(PROG_ATTACH, &mut attach)
-        .context(|| format!("attach the device filter to {}", path.display()))
-        .map(drop)
+    sys::bpf(PROG_ATTACH, &mut attach).context(|| format!("attach the device filter to {}", path.display())).map(drop)
 }
 
 #[cfg(test)]
@@ -127,11 +103,7 @@ mod tests {
         let (mut r, mut pc) = ([0u64; 11], 0usize);
         loop {
             let word = code[pc];
-            let (op, dst, src) = (
-                word as u8,
-                (word >> 8 & 15) as usize,
-                (word >> 12 & 15) as usize,
-            );
+            let (op, dst, src) = (word as u8, (word >> 8 & 15) as usize, (word >> 12 & 15) as usize);
             let (offset, imm) = ((word >> 16) as u16 as i16, (word >> 32) as u32 as i32);
             pc += 1;
             match op {
@@ -151,26 +123,16 @@ mod tests {
 
     #[test]
     fn the_last_matching_rule_decides() {
-        let rules: Vec<LinuxDeviceCgroup> =
-            serde_json::from_str(r#"[{"allow":false,"access":"rwm"},{"allow":true,"type":"c","major":10,"minor":229,"access":"rw"}]"#).unwrap();
+        let rules: Vec<LinuxDeviceCgroup> = serde_json::from_str(
+            r#"[{"allow":false,"access":"rwm"},{"allow":true,"type":"c","major":10,"minor":229,"access":"rw"}]"#,
+        )
+        .unwrap();
         let code = program(&rules);
         let (block, character, read, write, mknod) = (1, 2, 2, 4, 1);
         assert_eq!(decide(&code, character, read | write, 1, 3), 1, "/dev/null");
         assert_eq!(decide(&code, block, read, 8, 0), 0, "a disk");
-        assert_eq!(
-            decide(&code, block, mknod, 8, 0),
-            1,
-            "making a node is harmless"
-        );
-        assert_eq!(
-            decide(&code, character, read, 10, 229),
-            1,
-            "fuse, as allowed"
-        );
-        assert_eq!(
-            decide(&code, character, read | write, 136, 7),
-            1,
-            "a terminal"
-        );
+        assert_eq!(decide(&code, block, mknod, 8, 0), 1, "making a node is harmless");
+        assert_eq!(decide(&code, character, read, 10, 229), 1, "fuse, as allowed");
+        assert_eq!(decide(&code, character, read | write, 136, 7), 1, "a terminal");
     }
 }

@@ -15,7 +15,7 @@ use rustix::termios::{OptionalActions, Termios};
 use super::args::RunArgs;
 use crate::error::{Context, Result};
 use crate::state::Directory;
-use crate::{create, exec, lifecycle, spec, terminal};
+use crate::{create, exec, lifecycle, relay, spec, terminal};
 
 static TARGET: AtomicI32 = AtomicI32::new(0);
 static RESIZED: AtomicBool = AtomicBool::new(true);
@@ -24,14 +24,8 @@ static RESIZED: AtomicBool = AtomicBool::new(true);
 pub(super) fn run(root: &Path, args: &RunArgs, systemd_cgroup: bool) -> Result<ExitCode> {
     let options = args.create.options(systemd_cgroup);
     let directory = Directory::new(root, &args.create.id)?;
-    let wants_terminal = spec::load(&options.bundle)?
-        .1
-        .process()
-        .as_ref()
-        .and_then(|p| p.terminal())
-        .unwrap_or(false);
-    let (ours, theirs) =
-        console(wants_terminal && options.console_socket.is_none() && !args.detach)?;
+    let wants_terminal = spec::load(&options.bundle)?.1.process().as_ref().and_then(|p| p.terminal()).unwrap_or(false);
+    let (ours, theirs) = console(wants_terminal && options.console_socket.is_none() && !args.detach)?;
     let pid = create::create(root, &args.create.id, &options, theirs)?;
     lifecycle::start(&directory).inspect_err(|_| drop(lifecycle::delete(&directory, true)))?;
     if args.detach {
@@ -45,13 +39,8 @@ pub(super) fn run(root: &Path, args: &RunArgs, systemd_cgroup: bool) -> Result<E
 }
 
 /// `exec` in the foreground.
-pub(super) fn exec(
-    directory: &Directory,
-    process: &Process,
-    options: &exec::Options,
-) -> Result<ExitCode> {
-    let (ours, theirs) =
-        console(process.terminal().unwrap_or(false) && options.console_socket.is_none())?;
+pub(super) fn exec(directory: &Directory, process: &Process, options: &exec::Options) -> Result<ExitCode> {
+    let (ours, theirs) = console(process.terminal().unwrap_or(false) && options.console_socket.is_none())?;
     let pid = exec::exec(directory, process, options, theirs)?;
     attend(pid, ours)
 }
@@ -60,13 +49,8 @@ fn console(wanted: bool) -> Result<(Option<OwnedFd>, Option<OwnedFd>)> {
     if !wanted {
         return Ok((None, None));
     }
-    let (a, b) = socketpair(
-        AddressFamily::Unix,
-        SockType::Stream,
-        None,
-        SockFlag::SOCK_CLOEXEC,
-    )
-    .context(|| "make a console socket".into())?;
+    let (a, b) = socketpair(AddressFamily::Unix, SockType::Stream, None, SockFlag::SOCK_CLOEXEC)
+        .context(|| "make a console socket".into())?;
     Ok((Some(a), Some(b)))
 }
 
@@ -82,11 +66,7 @@ extern "C" fn pass_on(signal: i32) {
 
 fn attend(pid: Pid, console: Option<OwnedFd>) -> Result<ExitCode> {
     TARGET.store(pid.as_raw(), Ordering::Relaxed);
-    let action = SigAction::new(
-        SigHandler::Handler(pass_on),
-        SaFlags::empty(),
-        SigSet::empty(),
-    );
+    let action = SigAction::new(SigHandler::Handler(pass_on), SaFlags::empty(), SigSet::empty());
     for signal in [
         Signal::SIGHUP,
         Signal::SIGINT,
@@ -102,13 +82,13 @@ fn attend(pid: Pid, console: Option<OwnedFd>) -> Result<ExitCode> {
     if let Some(console) = console {
         let master = terminal::receive(console.as_fd())?;
         let _raw = RawMode::enter();
-        terminal::relay(&master, || {
+        let (stdin, stdout) = (std::io::stdin(), std::io::stdout());
+        relay::relay(&master, stdin.as_fd(), stdout.as_fd(), || {
             if RESIZED.swap(false, Ordering::Relaxed)
                 && let Ok(size) = rustix::termios::tcgetwinsize(std::io::stdin())
             {
                 let _ = rustix::termios::tcsetwinsize(&master, size);
             }
-            false
         })?;
     }
     loop {

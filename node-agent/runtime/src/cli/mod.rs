@@ -14,7 +14,7 @@ use oci_spec::runtime::{LinuxResources, Process, Spec};
 
 use crate::error::{Context, Error, Result};
 use crate::state::Directory;
-use crate::{create, exec, features, lifecycle, log, spec};
+use crate::{create, exec, features, guard, lifecycle, log, spec};
 use args::{Cli, Command, ExecArgs, PsFormat};
 
 /// Runs the command line; `args` follow the program's name. Must be called from a process with a single thread.
@@ -26,18 +26,13 @@ pub fn main(args: Vec<OsString>) -> ExitCode {
             return ExitCode::from(if error.use_stderr() { 1 } else { 0 });
         }
     };
-    let result =
-        log::open(cli.log.as_deref(), cli.log_format == "json").and_then(|()| dispatch(&cli));
+    let result = log::open(cli.log.as_deref(), cli.log_format == "json").and_then(|()| dispatch(&cli));
     match result {
         Ok(code) => code,
         Err(error) => {
             log::error(&error.to_string());
             // runc's code for an executed process that could not be started.
-            ExitCode::from(if matches!(cli.command, Command::Exec(_)) {
-                255
-            } else {
-                1
-            })
+            ExitCode::from(if matches!(cli.command, Command::Exec(_)) { 255 } else { 1 })
         }
     }
 }
@@ -54,12 +49,12 @@ fn dispatch(cli: &Cli) -> Result<ExitCode> {
             let directory = directory(id)?;
             print_json(&directory.state(&directory.load()?))?;
         }
-        Command::Kill { all, id, signal } => {
-            lifecycle::kill(&directory(id)?, lifecycle::parse_signal(signal)?, *all)?
-        }
+        Command::Kill { all, id, signal } => lifecycle::kill(&directory(id)?, lifecycle::parse_signal(signal)?, *all)?,
         Command::Delete { force, id } => lifecycle::delete(&directory(id)?, *force)?,
         Command::Exec(e) => {
             let directory = directory(&e.id)?;
+            // Before anything is read from a pipe: this may start the program anew.
+            guard::protect(&exec::config(&directory)?)?;
             let process = process_of(&directory, e)?;
             let options = exec::Options {
                 console_socket: e.console_socket.clone(),
@@ -72,29 +67,18 @@ fn dispatch(cli: &Cli) -> Result<ExitCode> {
                 return foreground::exec(&directory, &process, &options);
             }
         }
-        Command::List { format, quiet } => {
-            list(&cli.root, format.as_deref() == Some("json"), *quiet)?
-        }
+        Command::List { format, quiet } => list(&cli.root, format.as_deref() == Some("json"), *quiet)?,
         Command::Pause { id } => lifecycle::set_paused(&directory(id)?, true)?,
         Command::Resume { id } => lifecycle::set_paused(&directory(id)?, false)?,
-        Command::Update { resources, id } => {
-            lifecycle::update(&directory(id)?, &read_resources(resources)?)?
-        }
+        Command::Update { resources, id } => lifecycle::update(&directory(id)?, &read_resources(resources)?)?,
         Command::Ps { format, id, .. } => ps(&directory(id)?, *format)?,
         Command::Features => print_json(&features::document())?,
         Command::Spec { bundle } => {
-            let file = bundle
-                .clone()
-                .unwrap_or_else(|| ".".into())
-                .join("config.json");
+            let file = bundle.clone().unwrap_or_else(|| ".".into()).join("config.json");
             if file.exists() {
-                return Err(Error::Spec(format!(
-                    "{} exists: remove it first",
-                    file.display()
-                )));
+                return Err(Error::Spec(format!("{} exists: remove it first", file.display())));
             }
-            let json = serde_json::to_vec_pretty(&Spec::default())
-                .map_err(|e| Error::Spec(e.to_string()))?;
+            let json = serde_json::to_vec_pretty(&Spec::default()).map_err(|e| Error::Spec(e.to_string()))?;
             fs::write(&file, json).context(|| format!("write {}", file.display()))?;
         }
     }
@@ -112,9 +96,7 @@ fn process_of(directory: &Directory, args: &ExecArgs) -> Result<Process> {
     directory.load()?;
     let spec = exec::config(directory)?;
     let mut process = spec.process().clone().unwrap_or_default();
-    process
-        .set_args(Some(args.command.clone()))
-        .set_terminal(Some(args.tty));
+    process.set_args(Some(args.command.clone())).set_terminal(Some(args.tty));
     if let Some(cwd) = &args.cwd {
         process.set_cwd(cwd.clone());
     }
@@ -125,10 +107,8 @@ fn process_of(directory: &Directory, args: &ExecArgs) -> Result<Process> {
     }
     if let Some(user) = &args.user {
         let (uid, gid) = user.split_once(':').unwrap_or((user, "0"));
-        let number = |n: &str| {
-            n.parse::<u32>()
-                .map_err(|_| Error::Spec(format!("--user {user:?}: use UID or UID:GID")))
-        };
+        let number =
+            |n: &str| n.parse::<u32>().map_err(|_| Error::Spec(format!("--user {user:?}: use UID or UID:GID")));
         let mut planned = process.user().clone();
         planned.set_uid(number(uid)?).set_gid(number(gid)?);
         process.set_user(planned);
@@ -143,14 +123,12 @@ fn process_of(directory: &Directory, args: &ExecArgs) -> Result<Process> {
 fn read_resources(file: &Path) -> Result<LinuxResources> {
     let raw = if file.as_os_str() == "-" {
         let mut raw = Vec::new();
-        std::io::Read::read_to_end(&mut std::io::stdin(), &mut raw)
-            .context(|| "read resources from stdin".into())?;
+        std::io::Read::read_to_end(&mut std::io::stdin(), &mut raw).context(|| "read resources from stdin".into())?;
         raw
     } else {
         fs::read(file).context(|| format!("read {}", file.display()))?
     };
-    serde_json::from_slice(&raw)
-        .map_err(|e| Error::Spec(format!("{} holds no valid resources: {e}", file.display())))
+    serde_json::from_slice(&raw).map_err(|e| Error::Spec(format!("{} holds no valid resources: {e}", file.display())))
 }
 
 fn list(root: &Path, json: bool, quiet: bool) -> Result<()> {
@@ -158,22 +136,13 @@ fn list(root: &Path, json: bool, quiet: bool) -> Result<()> {
     if json {
         return print_json(&states);
     }
-    let mut text = if quiet {
-        String::new()
-    } else {
-        format!("{:<40} {:<8} {:<10} {}\n", "ID", "PID", "STATUS", "BUNDLE")
-    };
+    let mut text =
+        if quiet { String::new() } else { format!("{:<40} {:<8} {:<10} {}\n", "ID", "PID", "STATUS", "BUNDLE") };
     for s in states {
         text += &if quiet {
             format!("{}\n", s.id)
         } else {
-            format!(
-                "{:<40} {:<8} {:<10} {}\n",
-                s.id,
-                s.pid,
-                s.status,
-                s.bundle.display()
-            )
+            format!("{:<40} {:<8} {:<10} {}\n", s.id, s.pid, s.status, s.bundle.display())
         };
     }
     print(&text)
@@ -185,14 +154,8 @@ fn ps(directory: &Directory, format: PsFormat) -> Result<()> {
         PsFormat::Json => print_json(&pids),
         PsFormat::Table => {
             let line = |pid: &i32| {
-                let command =
-                    fs::read(PathBuf::from(format!("/proc/{pid}/cmdline"))).unwrap_or_default();
-                format!(
-                    "{pid:<8} {}\n",
-                    String::from_utf8_lossy(&command)
-                        .replace('\0', " ")
-                        .trim_end()
-                )
+                let command = fs::read(PathBuf::from(format!("/proc/{pid}/cmdline"))).unwrap_or_default();
+                format!("{pid:<8} {}\n", String::from_utf8_lossy(&command).replace('\0', " ").trim_end())
             };
             print(&(format!("{:<8} CMD\n", "PID") + &pids.iter().map(line).collect::<String>()))
         }
@@ -200,13 +163,10 @@ fn ps(directory: &Directory, format: PsFormat) -> Result<()> {
 }
 
 fn print_json(value: &impl serde::Serialize) -> Result<()> {
-    let text = serde_json::to_string_pretty(value)
-        .map_err(|e| Error::Spec(format!("encode the answer: {e}")))?;
+    let text = serde_json::to_string_pretty(value).map_err(|e| Error::Spec(format!("encode the answer: {e}")))?;
     print(&(text + "\n"))
 }
 
 fn print(text: &str) -> Result<()> {
-    std::io::stdout()
-        .write_all(text.as_bytes())
-        .context(|| "write to stdout".into())
+    std::io::stdout().write_all(text.as_bytes()).context(|| "write to stdout".into())
 }

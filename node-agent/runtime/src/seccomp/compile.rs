@@ -35,12 +35,7 @@ const X32: u32 = 0x4000_0000;
 const FAIL: u8 = u8::MAX;
 
 fn statement(code: u16, k: u32) -> sock_filter {
-    sock_filter {
-        code,
-        jt: 0,
-        jf: 0,
-        k,
-    }
+    sock_filter { code, jt: 0, jf: 0, k }
 }
 
 fn jump(code: u16, k: u32, jt: u8, jf: u8) -> sock_filter {
@@ -86,23 +81,14 @@ fn section(
 ) -> Result<Vec<sock_filter>> {
     let mut by_number: BTreeMap<u32, Vec<&Rule<'_>>> = BTreeMap::new();
     for rule in rules {
-        if let Ok(i) = architecture
-            .table
-            .binary_search_by(|entry| entry.0.cmp(rule.name))
-        {
-            by_number
-                .entry(architecture.table[i].1)
-                .or_default()
-                .push(rule);
+        if let Ok(i) = architecture.table.binary_search_by(|entry| entry.0.cmp(rule.name)) {
+            by_number.entry(architecture.table[i].1).or_default().push(rule);
         }
     }
     let newest = by_number.keys().next_back().copied();
     // Ranges as (first number, answer); each reaches to the next one's first.
     let mut ranges: Vec<(u32, Answer)> = vec![(0, Answer::Always(default))];
-    let push = |ranges: &mut Vec<(u32, Answer)>, first: u32, answer: Answer| match (
-        ranges.last_mut(),
-        &answer,
-    ) {
+    let push = |ranges: &mut Vec<(u32, Answer)>, first: u32, answer: Answer| match (ranges.last_mut(), &answer) {
         (Some((start, last)), _) if *start == first => *last = answer,
         (Some((_, Answer::Always(a))), Answer::Always(b)) if a == b => {}
         _ => ranges.push((first, answer)),
@@ -153,9 +139,8 @@ fn answer(rules: &[&Rule<'_>], default: u32) -> Result<Answer> {
         block.push(statement(RET, rule.action));
         let length = block.len();
         for (i, instruction) in block.iter_mut().enumerate() {
-            let to_end = u8::try_from(length - i - 1).map_err(|_| {
-                Error::Spec(format!("seccomp rule for {} has too many tests", rule.name))
-            })?;
+            let to_end = u8::try_from(length - i - 1)
+                .map_err(|_| Error::Spec(format!("seccomp rule for {} has too many tests", rule.name)))?;
             if matches!(instruction.code, JEQ | JGT | JGE) {
                 for target in [&mut instruction.jt, &mut instruction.jf] {
                     if *target == FAIL {
@@ -173,40 +158,19 @@ fn answer(rules: &[&Rule<'_>], default: u32) -> Result<Answer> {
 /// Falls through when the test holds, jumps to FAIL when not. Arguments are compared in two halves.
 fn test(arg: &LinuxSeccompArg, code: &mut Vec<sock_filter>) -> Result<()> {
     if arg.index() > 5 {
-        return Err(Error::Spec(format!(
-            "seccomp argument index {} is beyond 5, the last one",
-            arg.index()
-        )));
+        return Err(Error::Spec(format!("seccomp argument index {} is beyond 5, the last one", arg.index())));
     }
     let offset = 16 + 8 * arg.index() as u32;
     let (low, high) = (statement(LD, offset), statement(LD, offset + 4));
     let halves = |v: u64| (v as u32, (v >> 32) as u32);
     let (value_low, value_high) = halves(arg.value());
     match arg.op() {
-        Op::ScmpCmpEq => code.extend([
-            high,
-            jump(JEQ, value_high, 0, FAIL),
-            low,
-            jump(JEQ, value_low, 0, FAIL),
-        ]),
-        Op::ScmpCmpNe => code.extend([
-            high,
-            jump(JEQ, value_high, 0, 2),
-            low,
-            jump(JEQ, value_low, FAIL, 0),
-        ]),
+        Op::ScmpCmpEq => code.extend([high, jump(JEQ, value_high, 0, FAIL), low, jump(JEQ, value_low, 0, FAIL)]),
+        Op::ScmpCmpNe => code.extend([high, jump(JEQ, value_high, 0, 2), low, jump(JEQ, value_low, FAIL, 0)]),
         Op::ScmpCmpMaskedEq => {
             let (wanted_low, wanted_high) = halves(arg.value_two().unwrap_or(0));
-            code.extend([
-                high,
-                statement(AND, value_high),
-                jump(JEQ, wanted_high, 0, FAIL),
-            ]);
-            code.extend([
-                low,
-                statement(AND, value_low),
-                jump(JEQ, wanted_low, 0, FAIL),
-            ]);
+            code.extend([high, statement(AND, value_high), jump(JEQ, wanted_high, 0, FAIL)]);
+            code.extend([low, statement(AND, value_low), jump(JEQ, wanted_low, 0, FAIL)]);
         }
         Op::ScmpCmpGt | Op::ScmpCmpGe => {
             let last = if arg.op() == Op::ScmpCmpGt { JGT } else { JGE };
@@ -271,50 +235,20 @@ pub(super) mod tests {
     }
 
     fn decide(rules: &[Rule<'_>], nr: u32, first: u64) -> u32 {
-        let code = program(
-            rules,
-            DENY,
-            true,
-            &[Architecture {
-                audit: 7,
-                table: TABLE,
-                has_x32: true,
-            }],
-        )
-        .unwrap();
+        let code = program(rules, DENY, true, &[Architecture { audit: 7, table: TABLE, has_x32: true }]).unwrap();
         run(&code, 7, nr, [first, 0, 0, 0, 0, 0])
     }
 
     #[test]
     fn numbers_get_their_rules_answer_and_newer_ones_enosys() {
-        let rules = [
-            Rule {
-                name: "read",
-                args: vec![],
-                action: ALLOW,
-            },
-            Rule {
-                name: "socket",
-                args: vec![],
-                action: ALLOW,
-            },
-        ];
+        let rules =
+            [Rule { name: "read", args: vec![], action: ALLOW }, Rule { name: "socket", args: vec![], action: ALLOW }];
         assert_eq!(decide(&rules, 0, 0), ALLOW);
         assert_eq!(decide(&rules, 1, 0), DENY);
         assert_eq!(decide(&rules, 41, 0), ALLOW);
         assert_eq!(decide(&rules, 42, 0), ENOSYS);
         assert_eq!(decide(&rules, X32 | 1, 0), ENOSYS);
-        let code = program(
-            &rules,
-            DENY,
-            true,
-            &[Architecture {
-                audit: 7,
-                table: TABLE,
-                has_x32: false,
-            }],
-        )
-        .unwrap();
+        let code = program(&rules, DENY, true, &[Architecture { audit: 7, table: TABLE, has_x32: false }]).unwrap();
         assert_eq!(run(&code, 8, 0, [0; 6]), libc::SECCOMP_RET_KILL_PROCESS);
     }
 
@@ -332,17 +266,9 @@ pub(super) mod tests {
             (Op::ScmpCmpLe, |v| v <= BIG),
         ];
         for (op, expect) in cases {
-            let rules = [Rule {
-                name: "socket",
-                args: vec![arg(0, op, BIG, None)],
-                action: ALLOW,
-            }];
+            let rules = [Rule { name: "socket", args: vec![arg(0, op, BIG, None)], action: ALLOW }];
             for value in values {
-                assert_eq!(
-                    decide(&rules, 41, value) == ALLOW,
-                    expect(value),
-                    "{op:?} {value:#x}"
-                );
+                assert_eq!(decide(&rules, 41, value) == ALLOW, expect(value), "{op:?} {value:#x}");
             }
         }
         let rules = [Rule {
@@ -356,24 +282,10 @@ pub(super) mod tests {
 
     #[test]
     fn the_first_rule_whose_tests_hold_decides_and_one_without_tests_covers_all() {
-        let tested = |v, action| Rule {
-            name: "socket",
-            args: vec![arg(0, Op::ScmpCmpEq, v, None)],
-            action,
-        };
+        let tested = |v, action| Rule { name: "socket", args: vec![arg(0, Op::ScmpCmpEq, v, None)], action };
         let rules = [tested(1, ALLOW), tested(2, ENOSYS)];
-        assert_eq!(
-            [0, 1, 2].map(|v| decide(&rules, 41, v)),
-            [DENY, ALLOW, ENOSYS]
-        );
-        let rules = [
-            tested(1, ENOSYS),
-            Rule {
-                name: "socket",
-                args: vec![],
-                action: ALLOW,
-            },
-        ];
+        assert_eq!([0, 1, 2].map(|v| decide(&rules, 41, v)), [DENY, ALLOW, ENOSYS]);
+        let rules = [tested(1, ENOSYS), Rule { name: "socket", args: vec![], action: ALLOW }];
         assert_eq!(decide(&rules, 41, 1), ALLOW);
     }
 }

@@ -2,8 +2,8 @@
 //! published profile (`profiles/seccomp/default.json`, without io_uring, as Docker has shipped it since version 25).
 
 use oci_spec::runtime::{
-    Arch, Capability, LinuxSeccomp, LinuxSeccompAction as Action, LinuxSeccompArg,
-    LinuxSeccompArgBuilder, LinuxSeccompOperator as Op, LinuxSyscall,
+    Arch, Capability, LinuxSeccomp, LinuxSeccompAction as Action, LinuxSeccompArg, LinuxSeccompArgBuilder,
+    LinuxSeccompOperator as Op, LinuxSyscall,
 };
 
 /// Allowed to everybody.
@@ -72,17 +72,9 @@ pub fn docker_default(caps: &[Capability]) -> LinuxSeccomp {
         allowed.extend(names.split_whitespace().map(str::to_owned));
     }
     let mut syscalls = vec![rule(allowed, Action::ScmpActAllow, None)];
-    syscalls.push(rule(
-        vec!["socket".into()],
-        Action::ScmpActAllow,
-        Some(arg(AF_VSOCK, None, Op::ScmpCmpNe)),
-    ));
+    syscalls.push(rule(vec!["socket".into()], Action::ScmpActAllow, Some(arg(AF_VSOCK, None, Op::ScmpCmpNe))));
     for value in PERSONALITIES {
-        syscalls.push(rule(
-            vec!["personality".into()],
-            Action::ScmpActAllow,
-            Some(arg(value, None, Op::ScmpCmpEq)),
-        ));
+        syscalls.push(rule(vec!["personality".into()], Action::ScmpActAllow, Some(arg(value, None, Op::ScmpCmpEq))));
     }
     if !caps.contains(&Capability::SysAdmin) {
         syscalls.push(rule(
@@ -99,36 +91,21 @@ pub fn docker_default(caps: &[Capability]) -> LinuxSeccomp {
     profile
         .set_default_action(Action::ScmpActErrno)
         .set_default_errno_ret(Some(libc::EPERM as u32))
-        .set_architectures(Some(vec![
-            Arch::ScmpArchX86_64,
-            Arch::ScmpArchX86,
-            Arch::ScmpArchX32,
-        ]))
+        .set_architectures(Some(vec![Arch::ScmpArchX86_64, Arch::ScmpArchX86, Arch::ScmpArchX32]))
         .set_syscalls(Some(syscalls));
     profile
 }
 
 fn rule(names: Vec<String>, action: Action, arg: Option<LinuxSeccompArg>) -> LinuxSyscall {
     let mut rule = LinuxSyscall::default();
-    rule.set_names(names)
-        .set_action(action)
-        .set_args(arg.map(|a| vec![a]));
+    rule.set_names(names).set_action(action).set_args(arg.map(|a| vec![a]));
     rule
 }
 
 fn arg(value: u64, two: Option<u64>, op: Op) -> LinuxSeccompArg {
-    let builder = LinuxSeccompArgBuilder::default()
-        .index(0usize)
-        .value(value)
-        .op(op);
-    let builder = if let Some(two) = two {
-        builder.value_two(two)
-    } else {
-        builder
-    };
-    builder
-        .build()
-        .expect("index, value and operator are all that an argument needs, and they are set")
+    let builder = LinuxSeccompArgBuilder::default().index(0usize).value(value).op(op);
+    let builder = if let Some(two) = two { builder.value_two(two) } else { builder };
+    builder.build().expect("index, value and operator are all that an argument needs, and they are set")
 }
 
 #[cfg(test)]
@@ -144,12 +121,7 @@ mod tests {
     }
 
     fn ask(caps: &[Capability], nr: i64, first: u64) -> u32 {
-        run(
-            &compile(&docker_default(caps)).unwrap().program,
-            AUDIT_X86_64,
-            nr as u32,
-            [first, 0, 0, 0, 0, 0],
-        )
+        run(&compile(&docker_default(caps)).unwrap().program, AUDIT_X86_64, nr as u32, [first, 0, 0, 0, 0, 0])
     }
 
     #[test]
@@ -162,17 +134,11 @@ mod tests {
         assert_eq!(ask(&caps, libc::SYS_io_uring_setup, 0), errno(libc::EPERM));
         assert_eq!(ask(&caps, libc::SYS_clone3, 0), errno(libc::ENOSYS));
         assert_eq!(ask(&caps, libc::SYS_clone, libc::SIGCHLD as u64), ALLOW);
-        assert_eq!(
-            ask(&caps, libc::SYS_clone, libc::CLONE_NEWUSER as u64),
-            errno(libc::EPERM)
-        );
+        assert_eq!(ask(&caps, libc::SYS_clone, libc::CLONE_NEWUSER as u64), errno(libc::EPERM));
         assert_eq!(ask(&caps, libc::SYS_socket, libc::AF_INET as u64), ALLOW);
         assert_eq!(ask(&caps, libc::SYS_socket, AF_VSOCK), errno(libc::EPERM));
         assert_eq!(ask(&caps, libc::SYS_personality, 8), ALLOW);
-        assert_eq!(
-            ask(&caps, libc::SYS_personality, 0x40_0000),
-            errno(libc::EPERM)
-        );
+        assert_eq!(ask(&caps, libc::SYS_personality, 0x40_0000), errno(libc::EPERM));
         assert_eq!(ask(&caps, 9_999, 0), errno(libc::ENOSYS));
     }
 
@@ -180,10 +146,7 @@ mod tests {
     fn capabilities_widen_the_profile() {
         assert_eq!(ask(&[Capability::SysAdmin], libc::SYS_mount, 0), ALLOW);
         assert_eq!(ask(&[Capability::SysAdmin], libc::SYS_clone3, 0), ALLOW);
-        assert_eq!(
-            ask(&[Capability::SysTime], libc::SYS_clock_settime, 0),
-            ALLOW
-        );
+        assert_eq!(ask(&[Capability::SysTime], libc::SYS_clock_settime, 0), ALLOW);
         assert_eq!(ask(&[], libc::SYS_chroot, 0), errno(libc::EPERM));
     }
 
@@ -191,37 +154,24 @@ mod tests {
     fn programs_for_32_bit_x86_are_filtered_too() {
         let filter = compile(&docker_default(&[])).unwrap();
         assert_eq!(run(&filter.program, AUDIT_X86, 3, [0; 6]), ALLOW, "read");
-        assert_eq!(
-            run(&filter.program, AUDIT_X86, 21, [0; 6]),
-            errno(libc::EPERM),
-            "mount"
-        );
+        assert_eq!(run(&filter.program, AUDIT_X86, 21, [0; 6]), errno(libc::EPERM), "mount");
     }
 
     #[test]
     fn every_name_is_one_of_linuxs() {
-        let known = |name: &str| {
-            [x86_64::TABLE, x86::TABLE]
-                .iter()
-                .any(|t| t.binary_search_by(|e| e.0.cmp(name)).is_ok())
-        };
+        let known =
+            |name: &str| [x86_64::TABLE, x86::TABLE].iter().any(|t| t.binary_search_by(|e| e.0.cmp(name)).is_ok());
         // Of other architectures, or never implemented on these.
         let elsewhere = ["fstatat64", "recv", "send"];
         let unknown: Vec<&str> = ALWAYS.split_whitespace().filter(|n| !known(n)).collect();
         assert!(
-            unknown
-                .iter()
-                .all(|n| elsewhere.contains(n) || n.ends_with("_time64") || n.ends_with("64")),
+            unknown.iter().all(|n| elsewhere.contains(n) || n.ends_with("_time64") || n.ends_with("64")),
             "{unknown:?}"
         );
     }
 
     #[test]
     fn the_tables_are_sorted_for_searching() {
-        assert!(
-            [x86_64::TABLE, x86::TABLE]
-                .iter()
-                .all(|t| t.windows(2).all(|w| w[0].0 < w[1].0))
-        );
+        assert!([x86_64::TABLE, x86::TABLE].iter().all(|t| t.windows(2).all(|w| w[0].0 < w[1].0)));
     }
 }

@@ -17,10 +17,7 @@ pub(crate) struct Sandbox {
 }
 
 fn skip(why: &str) -> Option<Sandbox> {
-    assert!(
-        std::env::var("SLIPWAY_REQUIRE_ROOT_TESTS").as_deref() != Ok("1"),
-        "required, but {why}"
-    );
+    assert!(std::env::var("SLIPWAY_REQUIRE_ROOT_TESTS").as_deref() != Ok("1"), "required, but {why}");
     eprintln!("SKIP: {why}");
     None
 }
@@ -31,10 +28,7 @@ pub(crate) fn runtime() -> (PathBuf, Vec<&'static str>) {
         return (agent.into(), vec!["runtime"]);
     }
     let test = std::env::current_exe().expect("a running test has a path");
-    let target = test
-        .parent()
-        .and_then(Path::parent)
-        .expect("tests are built into target/PROFILE/deps");
+    let target = test.parent().and_then(Path::parent).expect("tests are built into target/PROFILE/deps");
     (target.join("examples/runtime"), vec![])
 }
 
@@ -44,38 +38,21 @@ impl Sandbox {
         if fs::read_to_string("/proc/self/status").is_ok_and(|s| !s.contains("Uid:\t0\t0")) {
             return skip("these tests need root");
         }
-        let image = Path::new(env!("CARGO_MANIFEST_DIR"))
-            .join("../../../shared/images/alpine-minirootfs-3.20.3-x86_64.tar.gz");
+        let image =
+            Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/images/alpine-minirootfs-3.20.3-x86_64.tar.gz");
         if !image.exists() {
             return skip("no Alpine root file system at ../shared/images");
         }
-        let dir = tempfile::Builder::new()
-            .prefix("slipway-runtime-test")
-            .tempdir()
-            .expect("make a directory");
+        let dir = tempfile::Builder::new().prefix("slipway-runtime-test").tempdir().expect("make a directory");
         let rootfs = dir.path().join("rootfs");
         fs::create_dir(&rootfs).expect("make rootfs");
         // The container's root, mapped or not, must reach its bundle.
-        fs::set_permissions(
-            dir.path(),
-            std::os::unix::fs::PermissionsExt::from_mode(0o755),
-        )
-        .expect("open the directory");
+        fs::set_permissions(dir.path(), std::os::unix::fs::PermissionsExt::from_mode(0o755))
+            .expect("open the directory");
         assert!(
-            Command::new("tar")
-                .arg("-xzf")
-                .arg(&image)
-                .arg("-C")
-                .arg(&rootfs)
-                .status()
-                .expect("run tar")
-                .success()
+            Command::new("tar").arg("-xzf").arg(&image).arg("-C").arg(&rootfs).status().expect("run tar").success()
         );
-        let id = format!(
-            "slipway-test-{}-{}",
-            std::process::id(),
-            SERIAL.fetch_add(1, Ordering::Relaxed)
-        );
+        let id = format!("slipway-test-{}-{}", std::process::id(), SERIAL.fetch_add(1, Ordering::Relaxed));
         let caps: Vec<String> = [
             "CHOWN",
             "DAC_OVERRIDE",
@@ -95,10 +72,8 @@ impl Sandbox {
         .map(|c| format!("CAP_{c}"))
         .to_vec();
         let mount = |to: &str, kind: &str, options: &[&str]| json!({"destination": to, "type": kind, "source": kind, "options": options});
-        let namespaces: Vec<Value> = ["pid", "mount", "uts", "ipc", "network", "cgroup"]
-            .iter()
-            .map(|t| json!({"type": t}))
-            .collect();
+        let namespaces: Vec<Value> =
+            ["pid", "mount", "uts", "ipc", "network", "cgroup"].iter().map(|t| json!({"type": t})).collect();
         let config = json!({
             "ociVersion": "1.0.2",
             "process": {
@@ -131,18 +106,10 @@ impl Sandbox {
         let map = json!([{"containerID": 0, "hostID": 1_000_000, "size": 65_536}]);
         self.config["linux"]["uidMappings"] = map.clone();
         self.config["linux"]["gidMappings"] = map;
-        self.config["linux"]["namespaces"]
-            .as_array_mut()
-            .expect("namespaces are a list")
-            .push(json!({"type": "user"}));
+        self.config["linux"]["namespaces"].as_array_mut().expect("namespaces are a list").push(json!({"type": "user"}));
         let rootfs = self.dir.path().join("rootfs");
         assert!(
-            Command::new("chown")
-                .args(["-R", "1000000:1000000"])
-                .arg(rootfs)
-                .status()
-                .expect("run chown")
-                .success()
+            Command::new("chown").args(["-R", "1000000:1000000"]).arg(rootfs).status().expect("run chown").success()
         );
     }
 
@@ -150,38 +117,25 @@ impl Sandbox {
     pub(crate) fn command(&self, args: &[&str]) -> Command {
         let (program, prefix) = runtime();
         let mut command = Command::new(program);
-        command
-            .args(prefix)
-            .arg("--root")
-            .arg(self.dir.path().join("run"))
-            .args(args);
+        command.args(prefix).arg("--root").arg(self.dir.path().join("run")).args(args);
         command
     }
 
     pub(crate) fn write(&self) {
-        fs::write(self.dir.path().join("config.json"), self.config.to_string())
-            .expect("write config.json");
+        fs::write(self.dir.path().join("config.json"), self.config.to_string()).expect("write config.json");
     }
 
     /// Runs the container to its end.
     pub(crate) fn run(&self) -> Output {
         self.write();
         let bundle = self.dir.path().to_string_lossy().into_owned();
-        self.command(&["run", "--bundle", &bundle, &self.id])
-            .output()
-            .expect("run the runtime")
+        self.command(&["run", "--bundle", &bundle, &self.id]).output().expect("run the runtime")
     }
 
     /// Runs it and expects success; gives what it printed.
     pub(crate) fn stdout(&self) -> String {
         let output = self.run();
-        assert!(
-            output.status.success(),
-            "{}: {}{}",
-            output.status,
-            text(&output.stdout),
-            text(&output.stderr)
-        );
+        assert!(output.status.success(), "{}: {}{}", output.status, text(&output.stdout), text(&output.stderr));
         text(&output.stdout)
     }
 
