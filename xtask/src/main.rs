@@ -54,7 +54,7 @@ fn main() -> ExitCode {
         Command::Build => build::run(&layout),
         Command::Setup { test } => {
             let purpose = if test { Purpose::Test } else { Purpose::Serve };
-            setup::run(&layout, purpose)
+            setup::run(&layout, purpose, None)
         }
         Command::Test => test::run(&layout),
         Command::Bench { runtimes: None } => bench::run(&layout),

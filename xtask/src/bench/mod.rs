@@ -27,7 +27,7 @@ const MEGABYTES: usize = 200;
 
 /// Measures and prints.
 pub fn run(layout: &Layout) -> Result<()> {
-    setup::run(layout, Purpose::Bench)?;
+    setup::run(layout, Purpose::Bench, None)?;
     let dir = layout.out().join("bench");
     if dir.exists() {
         fs::remove_dir_all(&dir).with_context(|| format!("removing {}", dir.display()))?;

@@ -39,7 +39,7 @@ const BROWSER_LINTS: [&str; 11] = [
 /// Sets up, runs every test, and fails if one failed, or, with `CI=true`, if one could not run.
 pub fn run(layout: &Layout) -> Result<()> {
     let ci = std::env::var("CI").is_ok_and(|value| value == "true" || value == "1");
-    setup::run(layout, Purpose::Test)?;
+    setup::run(layout, Purpose::Test, None)?;
     let nodes = checks::problems(&checks::Host::probe()).is_empty();
     let dir = scratch()?;
     let ours = Ours {

@@ -84,7 +84,7 @@ pub(super) fn make(base: &Base, mirrors: &Mirrors, certificates: &[Vec<u8>], lay
         // Given as options, since the first packages are unpacked without reading dpkg's own configuration.
         .arg(format!("--dpkgopt={}", work.join("excludes").display()))
         .arg(r#"--customize-hook=grep -h '^Date:' "$1"/var/lib/apt/lists/*Release > "$SLIPWAY_WORK/dates""#)
-        .arg(r#"--customize-hook=cp "$SLIPWAY_WORK"/slipway-*.crt "$1/usr/local/share/ca-certificates/" 2>/dev/null || true"#)
+        .args(trust(certificates))
         .arg(r#"--customize-hook=install -m 0755 "$SLIPWAY_WORK/setup.sh" "$1/tmp/setup.sh""#)
         .arg(r#"--customize-hook=chroot "$1" /tmp/setup.sh && rm "$1/tmp/setup.sh""#)
         .args([base.suite, "-"])
@@ -121,6 +121,18 @@ fn mmdebstrap() -> Command {
     let mut command = Command::new("unshare");
     command.args(["--mount", "--propagation", "private", "mmdebstrap", "--mode=root"]);
     command
+}
+
+/// mmdebstrap's options that put certificates into the image and make its programs trust them.
+fn trust(certificates: &[Vec<u8>]) -> &'static [&'static str] {
+    if certificates.is_empty() {
+        return &[];
+    }
+    &[
+        "--include=ca-certificates",
+        r#"--customize-hook=install -D -m 0644 -t "$1/usr/local/share/ca-certificates" "$SLIPWAY_WORK"/slipway-*.crt"#,
+        r#"--customize-hook=chroot "$1" update-ca-certificates"#,
+    ]
 }
 
 /// The files that the hooks read and write.
@@ -232,6 +244,14 @@ mod tests {
         assert_eq!(first.0, format!("sha256:{}", hex::encode(Sha256::digest(&blob))));
         assert_eq!(first.1, format!("sha256:{}", hex::encode(Sha256::digest(&archive))));
         assert_eq!(first.2, blob.len() as u64);
+    }
+
+    #[test]
+    fn certificates_come_with_the_program_that_makes_them_trusted() {
+        assert!(trust(&[]).is_empty(), "an image without them needs no package more");
+        let options = trust(&[b"certificate".to_vec()]);
+        assert!(options.contains(&"--include=ca-certificates"), "{options:?}");
+        assert!(options.iter().any(|option| option.ends_with("update-ca-certificates")), "{options:?}");
     }
 
     #[test]
