@@ -5,7 +5,7 @@ mod tally;
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -185,6 +185,10 @@ impl Tests<'_> {
 
     /// Runs a test runner with the machine's facts in its environment, passes its output on and counts in it.
     fn counted(&self, command: &mut Command) -> Result<Tally> {
+        self.counted_into(command, &mut std::io::stdout())
+    }
+
+    fn counted_into(&self, command: &mut Command, out: &mut dyn Write) -> Result<Tally> {
         let program = command.get_program().display().to_string();
         command
             .env("SLIPWAY_NODE_AGENT", self.layout.node_agent())
@@ -205,14 +209,14 @@ impl Tests<'_> {
         for line in BufReader::new(output).split(b'\n') {
             let line = line.with_context(|| format!("reading what {program} prints"))?;
             let line = String::from_utf8_lossy(&line);
-            println!("{line}");
+            writeln!(out, "{line}").context("passing on what a test printed")?;
             reader.read_line(&line);
         }
         let mut tally = reader.tally();
         let status = child.wait().with_context(|| format!("waiting for {program}"))?;
         if !status.success() && tally.failed == 0 {
             // It did not come so far as to count: a test that does not compile, or a runner that crashed.
-            println!("FAILED: {program} ended with {status}");
+            writeln!(out, "FAILED: {program} ended with {status}").context("telling of a failure")?;
             tally += Tally::of(false);
         }
         Ok(tally)
@@ -236,7 +240,8 @@ mod tests {
         let layout = Layout { root: PathBuf::from(env!("CARGO_MANIFEST_DIR")) };
         let dir = std::env::temp_dir();
         let tests = Tests { layout: &layout, ci: false, nodes: false, dir: &dir, mark: "unit" };
-        tests.counted(Command::new("sh").args(["-c", script])).expect("sh runs")
+        // Not on our own output, where the tally of this very test would count it.
+        tests.counted_into(Command::new("sh").args(["-c", script]), &mut Vec::new()).expect("sh runs")
     }
 
     #[test]

@@ -240,6 +240,23 @@ mod tests {
     }
 
     #[test]
+    fn equal_recipes_and_layers_give_equal_libraries() {
+        let index = || {
+            let dir = tempfile::tempdir().expect("a temporary directory");
+            let layout = Layout::create(dir.path()).expect("a layout");
+            for recipe in RECIPES {
+                add_image(&layout, recipe, &layer(), "s").expect("an image");
+            }
+            fs::read_to_string(dir.path().join("index.json")).expect("an index")
+        };
+        let first = index();
+        // A hash map's order differs from one map to the next.
+        for _ in 0..8 {
+            assert_eq!(index(), first);
+        }
+    }
+
+    #[test]
     fn a_file_without_a_certificate_is_refused_by_name() {
         let dir = tempfile::tempdir().expect("a temporary directory");
         let path = dir.path().join("proxy.pem");
