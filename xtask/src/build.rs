@@ -7,7 +7,7 @@ use crate::setup::{self, Purpose};
 
 /// Leaves `target/slipway/node-agent`.
 pub fn run(layout: &Layout) -> Result<()> {
-    setup::run(layout, Purpose::Build)?;
+    setup::run(layout, Purpose::Build, None)?;
     println!("{}", layout.node_agent().display());
     Ok(())
 }

@@ -3,6 +3,7 @@
 pub mod bench;
 pub mod build;
 pub mod clean;
+pub mod engine;
 pub mod layout;
 pub mod process;
 pub mod progress;

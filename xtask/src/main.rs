@@ -37,7 +37,11 @@ enum Command {
     /// Set everything up and run every test.
     Test,
     /// Measure ourselves against other container tools on this machine.
-    Bench,
+    Bench {
+        /// Internal: measure the runtimes with this bundle, in namespaces that the caller has prepared.
+        #[arg(long, hide = true)]
+        runtimes: Option<std::path::PathBuf>,
+    },
     /// Remove what xtask made: node image, library, binary, data (not cargo's own output).
     Clean,
 }
@@ -50,10 +54,11 @@ fn main() -> ExitCode {
         Command::Build => build::run(&layout),
         Command::Setup { test } => {
             let purpose = if test { Purpose::Test } else { Purpose::Serve };
-            setup::run(&layout, purpose)
+            setup::run(&layout, purpose, None)
         }
         Command::Test => test::run(&layout),
-        Command::Bench => bench::run(&layout),
+        Command::Bench { runtimes: None } => bench::run(&layout),
+        Command::Bench { runtimes: Some(bundle) } => bench::run_runtimes(&layout, &bundle),
         Command::Clean => clean::run(&layout),
     };
     match result {

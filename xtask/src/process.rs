@@ -1,5 +1,6 @@
 //! Running other programs: each failure says which program, what for, and how it ended.
 
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
@@ -39,6 +40,15 @@ pub fn stdout(command: &mut Command) -> Option<String> {
 /// Whether a program runs and succeeds.
 pub fn succeeds(command: &mut Command) -> bool {
     stdout(command).is_some()
+}
+
+/// A program on the path, or where system programs are.
+pub fn program(name: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path)
+        .chain(["/usr/sbin".into(), "/sbin".into()])
+        .map(|dir| dir.join(name))
+        .find(|file| file.is_file())
 }
 
 /// cargo as it called us.

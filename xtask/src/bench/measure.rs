@@ -4,16 +4,30 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 
+/// Times several peers in turns, so that what else happens on the machine meets all of them; one round before warms up.
+/// `work` gets the peer's number and the round; the result holds each peer's times in milliseconds.
+pub(super) fn interleaved(
+    times: usize,
+    peers: usize,
+    mut work: impl FnMut(usize, usize) -> Result<()>,
+) -> Result<Vec<Vec<f64>>> {
+    let mut taken = vec![Vec::with_capacity(times); peers];
+    for round in 0..=times {
+        for (peer, taken) in taken.iter_mut().enumerate() {
+            let begun = Instant::now();
+            work(peer, round)?;
+            if round > 0 {
+                taken.push(millis(begun.elapsed()));
+            }
+        }
+    }
+    Ok(taken)
+}
+
 /// Runs something `times` times after one run to warm up, and gives the median in milliseconds.
 pub(super) fn median_ms(times: usize, mut work: impl FnMut(usize) -> Result<()>) -> Result<f64> {
-    work(0)?;
-    let mut taken = Vec::with_capacity(times);
-    for run in 1..=times {
-        let begun = Instant::now();
-        work(run)?;
-        taken.push(millis(begun.elapsed()));
-    }
-    Ok(median(taken))
+    let taken = interleaved(times, 1, |_, round| work(round))?;
+    Ok(median(taken.concat()))
 }
 
 /// The middle value; of an even number, the mean of the middle two.

@@ -13,11 +13,11 @@ use std::process::Command;
 use anyhow::{Context, Result};
 use serde_json::Value;
 
+use crate::engine::{self, Engine};
 use crate::layout::Layout;
 use crate::server::Server;
 use crate::setup::checks::installed;
 use crate::setup::{self, Purpose};
-use engines::Engine;
 use measure::{Row, median};
 
 const CONTAINERS: usize = 15;
@@ -27,18 +27,18 @@ const MEGABYTES: usize = 200;
 
 /// Measures and prints.
 pub fn run(layout: &Layout) -> Result<()> {
-    setup::run(layout, Purpose::Bench)?;
+    setup::run(layout, Purpose::Bench, None)?;
     let dir = layout.out().join("bench");
     if dir.exists() {
         fs::remove_dir_all(&dir).with_context(|| format!("removing {}", dir.display()))?;
     }
     fs::create_dir_all(&dir).with_context(|| format!("making {}", dir.display()))?;
-    let (rootfs, archive) = engines::busybox(&dir)?;
+    let (rootfs, archive) = engine::busybox(&dir)?;
 
     let mut rows = Vec::new();
     let mut failures = 0;
     let parts: [(&str, Part<'_>); 3] = [
-        ("runtimes", Box::new(|| runtime_rows(layout, &dir, &rootfs))),
+        ("runtimes", Box::new(|| runtime_rows(layout, &dir, &rootfs, &archive))),
         ("engines", Box::new(|| engine_rows(layout, &dir, &archive))),
         ("terminals", Box::new(|| terminal_rows(layout, &dir))),
     ];
@@ -62,33 +62,54 @@ pub fn run(layout: &Layout) -> Result<()> {
 
 type Part<'a> = Box<dyn FnOnce() -> Result<Vec<Row>> + 'a>;
 
-fn runtime_rows(layout: &Layout, dir: &Path, rootfs: &Path) -> Result<Vec<Row>> {
-    let agent = layout.node_agent();
+/// The part of [`run`] that must not see both cgroup hierarchies; prints JSON.
+pub fn run_runtimes(layout: &Layout, bundle: &Path) -> Result<()> {
+    runtimes::print_medians(layout, bundle, LIFECYCLES)
+}
+
+fn runtime_rows(layout: &Layout, dir: &Path, rootfs: &Path, archive: &Path) -> Result<Vec<Row>> {
     let bundle = dir.join("bundle");
-    runtimes::bundle(&bundle, rootfs, &agent)?;
-    let agent = agent.to_str().context("the path of node-agent is not UTF-8")?;
-    let ours = runtimes::lifecycle_ms(&[agent, "runtime"], &dir.join("ours"), &bundle, LIFECYCLES)?;
-    let peer = if installed("crun") {
-        Some(("crun".to_owned(), runtimes::lifecycle_ms(&["crun"], &dir.join("crun"), &bundle, LIFECYCLES)?))
-    } else {
-        None
-    };
-    Ok(vec![Row { what: "runtime: create + start + wait + delete", ours, peer, unit: "ms", promise: ">= 1 x" }])
+    let engine = Engine::ours(layout, &dir.join("bundler"))?;
+    engine.import(archive, "slipway-bench")?;
+    runtimes::bundle(&bundle, rootfs, &engine)?;
+    drop(engine);
+    let medians = runtimes::measure(&bundle)?;
+    Ok(vec![Row {
+        what: "runtime: create + start + wait + delete",
+        ours: medians["ours"].as_f64().context("nothing measured")?,
+        peer: medians["crun"].as_f64().map(|median| ("crun".to_owned(), median)),
+        unit: "ms",
+        promise: ">= 1 x",
+    }])
 }
 
 fn engine_rows(layout: &Layout, dir: &Path, archive: &Path) -> Result<Vec<Row>> {
-    let measure = |engine: Engine| -> Result<(String, f64, f64)> {
-        let run = engine.run_ms(archive, CONTAINERS)?;
-        Ok((engine.version(), run, engine.resident_mb()))
+    // One after the other, each gone before the next begins.
+    let ours = engines::cost(&Engine::ours(layout, &dir.join("engine"))?, archive, CONTAINERS)?;
+    let peer = if installed("dockerd") {
+        Some(engines::cost(&Engine::dockerd(&dir.join("dockerd"))?, archive, CONTAINERS)?)
+    } else {
+        None
     };
-    let (_, run, resident) = measure(Engine::ours(layout, &dir.join("engine"))?)?;
-    let peer = if installed("dockerd") { Some(measure(Engine::dockerd(&dir.join("dockerd"))?)?) } else { None };
-    let named = |value: fn(&(String, f64, f64)) -> f64| {
-        peer.as_ref().map(|peer| (format!("dockerd {}", peer.0.split('+').next().unwrap_or_default()), value(peer)))
+    let named = |value: fn(&engines::Cost) -> f64| {
+        let name = |peer: &engines::Cost| format!("dockerd {}", peer.version.split('+').next().unwrap_or_default());
+        peer.as_ref().map(|peer| (name(peer), value(peer)))
     };
     Ok(vec![
-        Row { what: "docker run --rm IMAGE true", ours: run, peer: named(|p| p.1), unit: "ms", promise: ">= 5 x" },
-        Row { what: "idle engine, resident", ours: resident, peer: named(|p| p.2), unit: "MB", promise: "<= 10 MB" },
+        Row {
+            what: "docker run --rm IMAGE true",
+            ours: ours.run_ms,
+            peer: named(|peer| peer.run_ms),
+            unit: "ms",
+            promise: ">= 5 x",
+        },
+        Row {
+            what: "idle engine, resident",
+            ours: ours.resident_mb,
+            peer: named(|peer| peer.resident_mb),
+            unit: "MB",
+            promise: "<= 10 MB",
+        },
     ])
 }
 

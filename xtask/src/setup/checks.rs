@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::Path;
 use std::process::Command;
 
-use crate::process::{stdout, succeeds};
+use crate::process::{program, stdout, succeeds};
 
 /// Idmapped mounts of overlay's lower layers came with this one.
 const OLDEST_KERNEL: (u32, u32) = (5, 19);
@@ -67,8 +67,7 @@ impl Host {
 
 /// Whether a program is on the path, or where system programs are.
 pub fn installed(tool: &str) -> bool {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    std::env::split_paths(&path).chain(["/usr/sbin".into(), "/sbin".into()]).any(|dir| dir.join(tool).is_file())
+    program(tool).is_some()
 }
 
 /// Everything that keeps this machine from running nodes.

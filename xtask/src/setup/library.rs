@@ -1,5 +1,6 @@
 //! The image library: built by the binary itself, which knows what is already there.
 
+use std::path::Path;
 use std::process::Command;
 
 use anyhow::Result;
@@ -8,12 +9,14 @@ use crate::layout::Layout;
 use crate::process::run;
 use crate::progress::step;
 
-/// Leaves an OCI layout in `target/slipway/library`.
-pub fn build(layout: &Layout) -> Result<()> {
+/// Leaves an OCI layout in `target/slipway/library`. The server's configuration names certificates that images must trust.
+pub fn build(layout: &Layout, config: Option<&Path>) -> Result<()> {
     step("image library", || {
-        run(
-            Command::new(layout.node_agent()).args(["library", "build", "--output"]).arg(layout.library()),
-            "building the starter images",
-        )
+        let mut command = Command::new(layout.node_agent());
+        command.args(["library", "build", "--output"]).arg(layout.library());
+        if let Some(config) = config {
+            command.arg("--config").arg(config);
+        }
+        run(&mut command, "building the starter images")
     })
 }

@@ -8,6 +8,7 @@ pub mod node_image;
 pub mod packages;
 
 use std::fs::{self, File};
+use std::path::Path;
 
 use anyhow::{Context, Result};
 
@@ -30,7 +31,7 @@ pub enum Purpose {
 
 /// Does what is missing for the purpose. On a machine that cannot run nodes this is an error with the remedy, except for
 /// [`Purpose::Build`], which needs none, and [`Purpose::Test`], which then goes as far as it can.
-pub fn run(layout: &Layout, purpose: Purpose) -> Result<()> {
+pub fn run(layout: &Layout, purpose: Purpose, config: Option<&Path>) -> Result<()> {
     fs::create_dir_all(layout.out()).with_context(|| format!("making {}", layout.out().display()))?;
     let _lock = lock(layout)?;
 
@@ -52,7 +53,7 @@ pub fn run(layout: &Layout, purpose: Purpose) -> Result<()> {
     step("the site (npm packages, WebAssembly, bundle)", || web::build(&layout.root, Profile::Release))?;
     binary::build(layout)?;
     if nodes {
-        library::build(layout)?;
+        library::build(layout, config)?;
     }
     Ok(())
 }

@@ -23,12 +23,15 @@ const TEST: &[Tool] = &[
     ("chromium", "chromium"),
     ("crun", "crun"),
     ("docker", "docker.io"),
+    ("dockerd", "docker.io"),
     ("git", "git"),
     ("podman", "podman"),
     ("script", "bsdutils"),
     ("skopeo", "skopeo"),
+    ("umoci", "umoci"),
 ];
-const BENCH: &[Tool] = &[("crun", "crun"), ("dockerd", "docker.io")];
+const BENCH: &[Tool] =
+    &[("busybox", "busybox-static"), ("crun", "crun"), ("docker", "docker.io"), ("dockerd", "docker.io")];
 
 /// Installs the packages of the tools that the purpose needs and that are missing.
 pub fn install(purpose: Purpose) -> Result<()> {
@@ -49,6 +52,7 @@ pub fn install(purpose: Purpose) -> Result<()> {
             missing.push(package);
         }
     }
+    missing.dedup();
     if missing.is_empty() {
         return Ok(());
     }

@@ -3,56 +3,64 @@
 mod leaks;
 mod tally;
 
-use std::io::{BufRead, BufReader};
+use std::collections::BTreeSet;
+use std::fs;
+use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
-use std::path::PathBuf;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
+use tempfile::TempDir;
 
+use crate::engine::{self, Engine};
 use crate::layout::Layout;
-use crate::process::cargo;
+use crate::process::{cargo, program};
 use crate::server::Server;
 use crate::setup::{self, Purpose, checks};
-use leaks::Snapshot;
+use leaks::{MARK, Ours};
 use tally::{Reader, Tally};
 
-const WASM: &str = "wasm32-unknown-unknown";
+const BROWSER_LINTS: [&str; 11] = [
+    "clippy",
+    "--locked",
+    "--package",
+    "slipway-web",
+    "--package",
+    "engine-wasm",
+    "--target",
+    "wasm32-unknown-unknown",
+    "--",
+    "-D",
+    "warnings",
+];
 
 /// Sets up, runs every test, and fails if one failed, or, with `CI=true`, if one could not run.
 pub fn run(layout: &Layout) -> Result<()> {
     let ci = std::env::var("CI").is_ok_and(|value| value == "true" || value == "1");
-    setup::run(layout, Purpose::Test)?;
+    setup::run(layout, Purpose::Test, None)?;
     let nodes = checks::problems(&checks::Host::probe()).is_empty();
-    let before = Snapshot::take(&layout.target());
+    let dir = scratch()?;
+    let ours = Ours {
+        dirs: vec![dir.path().to_owned(), layout.out(), layout.target()],
+        mark: format!("{}-{}", std::process::id(), dir.path().display()),
+    };
+    let before = ours.snapshot();
 
-    let tests = Tests { layout, ci, nodes };
+    let tests = Tests { layout, ci, nodes, dir: dir.path(), mark: &ours.mark };
     let mut total = Tally::default();
     total += tests.check("formatting", &["fmt", "--all", "--check"])?;
     total += tests.check("lints", &["clippy", "--locked", "--all-targets", "--", "-D", "warnings"])?;
-    total += tests.check(
-        "lints for the browser",
-        &[
-            "clippy",
-            "--locked",
-            "--package",
-            "slipway-web",
-            "--package",
-            "engine-wasm",
-            "--target",
-            WASM,
-            "--",
-            "-D",
-            "warnings",
-        ],
-    )?;
+    total += tests.check("lints for the browser", &BROWSER_LINTS)?;
     total += tests.rust()?;
     total += tests.browser()?;
-    total += tests.leaks(&before);
+    total += tests.leaks(&ours, &before);
+    dir.close().context("removing the tests' directory")?;
 
     println!("\n{total}");
     if total.failed > 0 {
-        bail!("{} failed; look for FAILED and `not ok` above", total.failed);
+        bail!("{} failed; look for FAILED, `not ok` and `✖` above", total.failed);
     }
     if ci && total.skipped > 0 {
         bail!("{} could not run on this machine, and CI=true asks for all; look for SKIP above", total.skipped);
@@ -60,10 +68,24 @@ pub fn run(layout: &Layout) -> Result<()> {
     Ok(())
 }
 
+/// The directory for everything temporary of the tests, which tells their leaks from other programs' things. Its path is short,
+/// since sockets lie in it, and unprivileged users may pass through, since a node's root is one.
+fn scratch() -> Result<TempDir> {
+    let dir = tempfile::Builder::new().prefix("slw-").tempdir().context("making a temporary directory")?;
+    fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o755)).context("opening the temporary directory")?;
+    Ok(dir)
+}
+
 struct Tests<'a> {
     layout: &'a Layout,
+    /// Skipping is failing.
     ci: bool,
+    /// This machine can run nodes.
     nodes: bool,
+    /// For everything temporary.
+    dir: &'a Path,
+    /// What processes of this run have in their environment.
+    mark: &'a str,
 }
 
 impl Tests<'_> {
@@ -83,27 +105,56 @@ impl Tests<'_> {
         heading("Rust tests");
         let mut command = cargo();
         command.args(["test", "--locked", "--no-fail-fast", "--", "--show-output"]);
-        self.counted(&mut command)
+        let mut tally = Tally::default();
+        // The docker commands, ours and the real one, are compared on an engine of ours.
+        let engine = if self.nodes && program("docker").is_some() {
+            match self.engine() {
+                Ok(engine) => Some(engine),
+                Err(error) => {
+                    tally += failed("starting an engine for the tests of the docker command", &error);
+                    None
+                }
+            }
+        } else {
+            None
+        };
+        command.envs(engine.as_ref().map(|engine| ("SLIPWAY_TEST_DOCKER_HOST", engine.host())));
+        command.envs(program("dockerd").map(|dockerd| ("SLIPWAY_DOCKERD", dockerd)));
+        tally += self.counted(&mut command)?;
+        Ok(tally)
     }
 
-    /// The browser tests, against a server of their own.
+    /// An engine with one small image.
+    fn engine(&self) -> Result<Engine> {
+        let dir = self.dir.join("engine");
+        fs::create_dir(&dir).with_context(|| format!("making {}", dir.display()))?;
+        let (_, archive) = engine::busybox(&dir)?;
+        let engine = Engine::ours(self.layout, &dir)?;
+        engine.import(&archive, "busybox:latest")?;
+        Ok(engine)
+    }
+
+    /// The browser tests, those of the whole path against a server of their own.
     fn browser(&self) -> Result<Tally> {
         heading("browser tests");
         let dir = self.layout.root.join("web/tests");
-        let mut files: Vec<PathBuf> = std::fs::read_dir(&dir)
+        let mut files: Vec<PathBuf> = fs::read_dir(&dir)
             .with_context(|| format!("listing {}", dir.display()))?
             .flatten()
             .map(|entry| entry.path())
             .filter(|path| path.to_string_lossy().ends_with(".test.mjs"))
             .collect();
         files.sort();
+        let mut command = Command::new("node");
+        // One file at a time: two browsers and a node on two cores only make each other slow.
+        command.args(["--test", "--test-concurrency=1", "--test-reporter=spec"]).args(files);
         if !self.nodes {
-            println!("SKIP: the browser tests need a server, and this machine cannot run nodes");
-            return Ok(Tally::skip());
+            println!("SKIP: browser tests that need a server: this machine cannot run nodes");
+            return Ok(Tally::skip() + self.counted(&mut command)?);
         }
         let listen =
             TcpListener::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).context("finding a free port")?;
-        let data = self.layout.out().join("test-data");
+        let data = self.dir.join("server");
         let mut server = match Server::start(self.layout, listen, &data, None) {
             Ok(server) => server,
             Err(error) => return Ok(failed("starting the server for the browser tests", &error)),
@@ -111,9 +162,6 @@ impl Tests<'_> {
         if let Err(error) = server.wait_until_ready() {
             return Ok(failed("the server for the browser tests", &error));
         }
-        let mut command = Command::new("node");
-        // One file at a time: two browsers and a node on two cores only make each other slow.
-        command.args(["--test", "--test-concurrency=1", "--test-reporter=spec"]).args(files);
         command.env("SLIPWAY_URL", format!("http://{listen}"));
         let mut tally = self.counted(&mut command)?;
         match server.end() {
@@ -122,17 +170,13 @@ impl Tests<'_> {
             Err(error) => tally += failed("the server's end", &error),
         }
         drop(server);
-        if let Err(error) = std::fs::remove_dir_all(&data) {
-            tally +=
-                failed("removing the server's data", &anyhow::Error::new(error).context(data.display().to_string()));
-        }
         Ok(tally)
     }
 
-    /// Nothing may be on the machine that was not there before.
-    fn leaks(&self, before: &Snapshot) -> Tally {
+    /// Nothing of ours may be on the machine that was not there before.
+    fn leaks(&self, ours: &Ours, before: &BTreeSet<String>) -> Tally {
         heading("leaks");
-        let leaks = before.leaks(&self.layout.target());
+        let leaks = ours.leaks(before);
         for leak in &leaks {
             println!("FAILED: left behind: {leak}");
         }
@@ -141,11 +185,17 @@ impl Tests<'_> {
 
     /// Runs a test runner with the machine's facts in its environment, passes its output on and counts in it.
     fn counted(&self, command: &mut Command) -> Result<Tally> {
+        self.counted_into(command, &mut std::io::stdout())
+    }
+
+    fn counted_into(&self, command: &mut Command, out: &mut dyn Write) -> Result<Tally> {
         let program = command.get_program().display().to_string();
         command
             .env("SLIPWAY_NODE_AGENT", self.layout.node_agent())
             .env("SLIPWAY_NODE_IMAGE", self.layout.node_image())
             .env("SLIPWAY_LIBRARY", self.layout.library())
+            .env("TMPDIR", self.dir)
+            .env(MARK, self.mark)
             .current_dir(if program == "node" { self.layout.root.join("web") } else { self.layout.root.clone() })
             .stdin(Stdio::null())
             .stdout(Stdio::piped());
@@ -159,14 +209,14 @@ impl Tests<'_> {
         for line in BufReader::new(output).split(b'\n') {
             let line = line.with_context(|| format!("reading what {program} prints"))?;
             let line = String::from_utf8_lossy(&line);
-            println!("{line}");
+            writeln!(out, "{line}").context("passing on what a test printed")?;
             reader.read_line(&line);
         }
         let mut tally = reader.tally();
         let status = child.wait().with_context(|| format!("waiting for {program}"))?;
         if !status.success() && tally.failed == 0 {
             // It did not come so far as to count: a test that does not compile, or a runner that crashed.
-            println!("FAILED: {program} ended with {status}");
+            writeln!(out, "FAILED: {program} ended with {status}").context("telling of a failure")?;
             tally += Tally::of(false);
         }
         Ok(tally)
@@ -188,8 +238,10 @@ mod tests {
 
     fn counted(script: &str) -> Tally {
         let layout = Layout { root: PathBuf::from(env!("CARGO_MANIFEST_DIR")) };
-        let tests = Tests { layout: &layout, ci: false, nodes: false };
-        tests.counted(Command::new("sh").args(["-c", script])).expect("sh runs")
+        let dir = std::env::temp_dir();
+        let tests = Tests { layout: &layout, ci: false, nodes: false, dir: &dir, mark: "unit" };
+        // Not on our own output, where the tally of this very test would count it.
+        tests.counted_into(Command::new("sh").args(["-c", script]), &mut Vec::new()).expect("sh runs")
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Counting what test runners say: cargo's and node's closing lines, and the `SKIP:` lines of tests that could not run here. Pure.
 
 use std::fmt;
-use std::ops::AddAssign;
+use std::ops::{Add, AddAssign};
 
 /// How many tests ended how.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -72,6 +72,15 @@ impl Reader {
                 _ => {}
             }
         }
+    }
+}
+
+impl Add for Tally {
+    type Output = Self;
+
+    fn add(mut self, other: Self) -> Self {
+        self += other;
+        self
     }
 }
 

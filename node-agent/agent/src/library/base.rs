@@ -19,6 +19,9 @@ const EPOCH: &str = "1735689600";
 const EXCLUDES: &str = "path-exclude=/usr/share/doc/*\npath-include=/usr/share/doc/*/copyright\n\
 path-exclude=/usr/share/info/*\npath-exclude=/usr/share/lintian/*\npath-exclude=/usr/share/locale/*\npath-exclude=/usr/share/man/*\n";
 
+/// How many bytes of an archive are compressed at a time.
+const BLOCK: usize = 256 * 1024;
+
 /// A finished layer.
 #[derive(Debug, Clone)]
 pub(super) struct Layer {
@@ -84,7 +87,7 @@ pub(super) fn make(base: &Base, mirrors: &Mirrors, certificates: &[Vec<u8>], lay
         // Given as options, since the first packages are unpacked without reading dpkg's own configuration.
         .arg(format!("--dpkgopt={}", work.join("excludes").display()))
         .arg(r#"--customize-hook=grep -h '^Date:' "$1"/var/lib/apt/lists/*Release > "$SLIPWAY_WORK/dates""#)
-        .arg(r#"--customize-hook=cp "$SLIPWAY_WORK"/slipway-*.crt "$1/usr/local/share/ca-certificates/" 2>/dev/null || true"#)
+        .args(trust(certificates))
         .arg(r#"--customize-hook=install -m 0755 "$SLIPWAY_WORK/setup.sh" "$1/tmp/setup.sh""#)
         .arg(r#"--customize-hook=chroot "$1" /tmp/setup.sh && rm "$1/tmp/setup.sh""#)
         .args([base.suite, "-"])
@@ -123,6 +126,18 @@ fn mmdebstrap() -> Command {
     command
 }
 
+/// mmdebstrap's options that put certificates into the image and make its programs trust them.
+fn trust(certificates: &[Vec<u8>]) -> &'static [&'static str] {
+    if certificates.is_empty() {
+        return &[];
+    }
+    &[
+        "--include=ca-certificates",
+        r#"--customize-hook=install -D -m 0644 -t "$1/usr/local/share/ca-certificates" "$SLIPWAY_WORK"/slipway-*.crt"#,
+        r#"--customize-hook=chroot "$1" update-ca-certificates"#,
+    ]
+}
+
 /// The files that the hooks read and write.
 struct Hooks {
     work: PathBuf,
@@ -157,15 +172,15 @@ fn compress(mut archive: impl Read, blob: &Path) -> Result<(String, String, u64)
         let mut gzip = GzBuilder::new()
             .mtime(0)
             .write(Hashed { inner: file, digest: Sha256::new(), bytes: 0 }, Compression::default());
-        let mut buffer = vec![0; 256 * 1024];
+        // Whole blocks: what the compressor writes depends on how its input is cut, and a pipe cuts it by chance.
+        let mut block = Vec::with_capacity(BLOCK);
         loop {
-            match archive.read(&mut buffer)? {
-                0 => break,
-                read => {
-                    plain.update(&buffer[..read]);
-                    gzip.write_all(&buffer[..read])?;
-                }
+            block.clear();
+            if archive.by_ref().take(BLOCK as u64).read_to_end(&mut block)? == 0 {
+                break;
             }
+            plain.update(&block);
+            gzip.write_all(&block)?;
         }
         let blob = gzip.finish()?;
         blob.inner.sync_all()?;
@@ -221,17 +236,46 @@ mod tests {
         assert_eq!(newest_date("nothing"), None);
     }
 
+    /// Gives what it has in pieces of other sizes each time, as a pipe does.
+    struct Pipe<'a> {
+        rest: &'a [u8],
+        pieces: std::iter::Cycle<std::vec::IntoIter<usize>>,
+    }
+
+    impl Read for Pipe<'_> {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            let piece = self.pieces.next().unwrap_or(1).min(buffer.len()).min(self.rest.len());
+            let (now, rest) = self.rest.split_at(piece);
+            buffer[..piece].copy_from_slice(now);
+            self.rest = rest;
+            Ok(piece)
+        }
+    }
+
     #[test]
-    fn equal_archives_give_equal_blobs_and_the_digests_are_those_of_the_bytes() {
+    fn equal_archives_give_equal_blobs_however_they_arrive_and_the_digests_are_those_of_the_bytes() {
         let dir = tempfile::tempdir().expect("a temporary directory");
-        let archive = vec![7; 300_000];
-        let (one, two) = (dir.path().join("one"), dir.path().join("two"));
-        let first = compress(&archive[..], &one).expect("compressing");
-        assert_eq!(compress(&archive[..], &two).expect("compressing"), first);
-        let blob = fs::read(&one).expect("the blob");
+        // Neither constant nor random: text-like, so that the compressor has choices.
+        let archive: Vec<u8> = (0..3_000_000_u32).map(|n| (n.wrapping_mul(n >> 7) >> 11) as u8 & 0x3f).collect();
+        let made = |name: &str, pieces: Vec<usize>| {
+            let blob = dir.path().join(name);
+            let pipe = Pipe { rest: &archive, pieces: pieces.into_iter().cycle() };
+            (compress(pipe, &blob).expect("compressing"), fs::read(&blob).expect("the blob"))
+        };
+        let (first, blob) = made("whole", vec![usize::MAX]);
+        assert_eq!(made("pipe", vec![65_536, 4096, 10_240, 1]).0, first);
+        assert_eq!(made("odd", vec![7777, 131_072, 13]).0, first);
         assert_eq!(first.0, format!("sha256:{}", hex::encode(Sha256::digest(&blob))));
         assert_eq!(first.1, format!("sha256:{}", hex::encode(Sha256::digest(&archive))));
         assert_eq!(first.2, blob.len() as u64);
+    }
+
+    #[test]
+    fn certificates_come_with_the_program_that_makes_them_trusted() {
+        assert!(trust(&[]).is_empty(), "an image without them needs no package more");
+        let options = trust(&[b"certificate".to_vec()]);
+        assert!(options.contains(&"--include=ca-certificates"), "{options:?}");
+        assert!(options.iter().any(|option| option.ends_with("update-ca-certificates")), "{options:?}");
     }
 
     #[test]

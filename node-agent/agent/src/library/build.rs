@@ -76,19 +76,24 @@ fn chosen(only: &[String]) -> Result<Vec<Recipe>, Error> {
         .collect())
 }
 
+/// The certificates in the files, one by one as `update-ca-certificates` wants them.
 fn certificates(files: &[PathBuf]) -> Result<Vec<Vec<u8>>, Error> {
-    files
-        .iter()
-        .map(|path| {
-            let content = fs::read(path).map_err(Error::io("reading", path))?;
-            let marker = b"-----BEGIN CERTIFICATE-----";
-            if content.windows(marker.len()).any(|window| window == marker) {
-                Ok(content)
-            } else {
-                Err(Error::NoCertificate { path: path.clone() })
-            }
-        })
-        .collect()
+    const BEGIN: &str = "-----BEGIN CERTIFICATE-----";
+    const END: &str = "-----END CERTIFICATE-----";
+    let mut found = Vec::new();
+    for path in files {
+        let content = fs::read(path).map_err(Error::io("reading", path))?;
+        let text = String::from_utf8_lossy(&content);
+        let before = found.len();
+        for part in text.split(BEGIN).skip(1) {
+            let Some((body, _)) = part.split_once(END) else { continue };
+            found.push(format!("{BEGIN}{body}{END}\n").into_bytes());
+        }
+        if found.len() == before {
+            return Err(Error::NoCertificate { path: path.clone() });
+        }
+    }
+    Ok(found)
 }
 
 /// Digest of the whole recipe: what its base was made of, and what the image adds.
@@ -235,11 +240,38 @@ mod tests {
     }
 
     #[test]
+    fn equal_recipes_and_layers_give_equal_libraries() {
+        let index = || {
+            let dir = tempfile::tempdir().expect("a temporary directory");
+            let layout = Layout::create(dir.path()).expect("a layout");
+            for recipe in RECIPES {
+                add_image(&layout, recipe, &layer(), "s").expect("an image");
+            }
+            fs::read_to_string(dir.path().join("index.json")).expect("an index")
+        };
+        let first = index();
+        // A hash map's order differs from one map to the next.
+        for _ in 0..8 {
+            assert_eq!(index(), first);
+        }
+    }
+
+    #[test]
     fn a_file_without_a_certificate_is_refused_by_name() {
         let dir = tempfile::tempdir().expect("a temporary directory");
         let path = dir.path().join("proxy.pem");
         fs::write(&path, "not a certificate").expect("a file");
         let error = certificates(std::slice::from_ref(&path)).expect_err("no certificate").to_string();
         assert!(error.contains("proxy.pem"), "{error}");
+    }
+
+    #[test]
+    fn a_file_with_two_certificates_and_remarks_gives_two() {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let path = dir.path().join("proxy.pem");
+        let one = |body: &str| format!("-----BEGIN CERTIFICATE-----\n{body}\n-----END CERTIFICATE-----\n");
+        fs::write(&path, format!("# root\n{}# and another\n{}", one("AAAA"), one("BBBB"))).expect("a file");
+        let found = certificates(&[path]).expect("certificates");
+        assert_eq!(found, [one("AAAA").into_bytes(), one("BBBB").into_bytes()]);
     }
 }

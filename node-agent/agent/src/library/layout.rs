@@ -130,6 +130,12 @@ impl Layout {
     /// Replaces the index. Entries are sorted by name, so that equal libraries have equal indexes.
     pub(super) fn write_index(&self, entries: &[Value]) -> Result<(), Error> {
         let mut entries = entries.to_vec();
+        for entry in &mut entries {
+            // Entries that were read back have their annotations in the order of a hash map.
+            if let Some(annotations) = entry["annotations"].as_object_mut() {
+                annotations.sort_keys();
+            }
+        }
         entries.sort_by_key(|entry| entry["annotations"][IMAGE_NAME].as_str().unwrap_or_default().to_owned());
         let index = json!({
             "schemaVersion": 2,

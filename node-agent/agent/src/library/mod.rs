@@ -41,6 +41,9 @@ enum Command {
         /// Certificates (PEM) of a proxy that opens TLS; put into every image. May be given several times.
         #[arg(long, value_name = "FILE")]
         extra_ca: Vec<PathBuf>,
+        /// The server's configuration file; its `extra_ca` is put into every image, too.
+        #[arg(long, value_name = "FILE")]
+        config: Option<PathBuf>,
         /// Make the images anew even if they are there, with today's packages.
         #[arg(long)]
         refresh: bool,
@@ -68,8 +71,17 @@ pub fn main(args: Vec<OsString>) -> ExitCode {
         }
     };
     let result = match cli.command {
-        Command::Build { output, only, extra_ca, refresh } => {
-            build::run(&output, &build::Options { only, extra_ca, refresh })
+        Command::Build { output, only, mut extra_ca, config, refresh } => {
+            match config.as_deref().map(crate::config::Config::load).transpose() {
+                Ok(config) => {
+                    extra_ca.extend(config.and_then(|config| config.extra_ca));
+                    build::run(&output, &build::Options { only, extra_ca, refresh })
+                }
+                Err(error) => {
+                    eprintln!("node-agent library: {error:#}");
+                    return ExitCode::FAILURE;
+                }
+            }
         }
         Command::List { output, json } => list(&output, json),
     };
