@@ -18,7 +18,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 impl Error {
     /// An error of any status.
     pub fn new(status: StatusCode, message: impl Into<String>) -> Self {
-        Self { status, message: message.into() }
+        Self { status, message: kernel_words(message.into()) }
     }
 
     /// 400.
@@ -58,6 +58,13 @@ impl Error {
         Self::not_found(format!("No such container: {name}"))
     }
 
+    /// Says `typed`, what the client called the container, for its id.
+    #[must_use]
+    pub fn rename(mut self, id: &str, typed: &str) -> Self {
+        self.message = self.message.replace(id, typed);
+        self
+    }
+
     /// Prefixes the message.
     #[must_use]
     pub fn context(mut self, what: &str) -> Self {
@@ -78,10 +85,37 @@ impl From<slipway_images::Error> for Error {
     }
 }
 
+/// The kernel's errors in Go's words: `no space left on device` for `No space left on device (os error 28)`.
+fn kernel_words(mut text: String) -> String {
+    while let Some(at) = text.find(" (os error ") {
+        let Some(length) = text[at..].find(')') else { break };
+        text.replace_range(at..=at + length, "");
+        let start = text[..at].rfind(": ").map_or(0, |n| n + 2);
+        if let Some(first) = text[start..].chars().next().filter(char::is_ascii_uppercase) {
+            text.replace_range(start..=start, &first.to_ascii_lowercase().to_string());
+        }
+    }
+    text
+}
+
 /// Runs blocking work off the event loop.
 ///
 /// # Errors
 /// The work's own; a panic in it becomes an internal error.
 pub async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
     tokio::task::spawn_blocking(work).await.unwrap_or_else(|e| Err(Error::internal(e)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_kernels_errors_are_told_in_gos_words() {
+        let full = std::io::Error::from_raw_os_error(28);
+        let error = Error::internal(format!("writing /x: {full}"));
+        assert_eq!(error.message, "writing /x: no space left on device");
+        assert_eq!(Error::from(full).message, "no space left on device");
+        assert_eq!(Error::internal("Plain words").message, "Plain words");
+    }
 }

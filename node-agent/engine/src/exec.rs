@@ -181,7 +181,18 @@ fn process(engine: &Engine, container: &Container, config: &ExecConfig) -> Resul
     let settings = crate::types::Config { tty: config.tty, ..data.record.config.clone() };
     let env = spec::environment(&settings, &config.env, Some(&settings.hostname), &user.home);
     let dir = if config.working_dir.is_empty() { &settings.working_dir } else { &config.working_dir };
-    spec::base_process(&host, &user, config.tty, config.cmd.clone(), env, spec::cwd(dir))
+    let cwd = spec::cwd(dir);
+    // Made for a container that lacks it, but not for an exec. Looked up as the container's own processes see it.
+    let seen = format!("/proc/{}/root", data.record.state.pid);
+    if crate::rootfs::Inside::open(std::path::Path::new(&seen), std::path::Path::new(&cwd))
+        .is_err_and(|e| e.kind() == std::io::ErrorKind::NotFound)
+    {
+        let text = format!("chdir to cwd ({cwd:?}) set in config.json failed: no such file or directory");
+        return Err(Error::bad(format!(
+            "OCI runtime exec failed: exec failed: unable to start container process: {text}: unknown"
+        )));
+    }
+    spec::base_process(&host, &user, config.tty, config.cmd.clone(), env, cwd)
 }
 
 /// Sets an exec's terminal size.

@@ -4,14 +4,14 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::Router;
-use axum::body::{Body, Bytes};
+use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{delete, get, post};
 use http::{HeaderValue, StatusCode, header};
 use serde_json::{Value, json};
 
-use super::extract::{self, Params};
+use super::extract::{self, JsonBody, Params};
 use crate::containers::create::{Create, create};
 use crate::containers::{self, Container, inspect, list, remove, start, stats, stop};
 use crate::engine::Engine;
@@ -45,9 +45,12 @@ pub(super) fn routes() -> Router<Arc<Engine>> {
         .route("/containers/{id}/wait", post(wait_one))
 }
 
-async fn create_one(State(engine): Engined, params: Params, body: Bytes) -> Result<Response> {
-    let mut value: Value = extract::json(&body)?;
-    let invalid = |e: serde_json::Error| Error::bad(format!("invalid JSON: {e}"));
+async fn create_one(State(engine): Engined, params: Params, JsonBody(body): JsonBody) -> Result<Response> {
+    let mut value: Value = extract::object(&body)?;
+    if value.as_object().is_some_and(serde_json::Map::is_empty) {
+        return Err(Error::bad("config cannot be empty in order to create a container"));
+    }
+    let invalid = |e: serde_json::Error| extract::type_error(&e);
     let take = |value: &mut Value, key: &str| value.as_object_mut().and_then(|m| m.remove(key));
     let host = take(&mut value, "HostConfig").map(crate::types::from_go_json).transpose().map_err(invalid)?;
     let networking =
@@ -135,7 +138,8 @@ async fn restart_one(State(engine): Engined, Path(id): Path<String>, params: Par
 }
 
 async fn kill_one(State(engine): Engined, Path(id): Path<String>, params: Params) -> Result<StatusCode> {
-    stop::kill(&engine, &engine.container(&id)?, params.get("signal")).await?;
+    let kill = async { stop::kill(&engine, &engine.container(&id)?, params.get("signal")).await };
+    kill.await.map_err(|e| e.context(&format!("cannot kill container: {id}")))?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -155,9 +159,9 @@ async fn rename_one(State(engine): Engined, Path(id): Path<String>, params: Para
     Ok(StatusCode::NO_CONTENT)
 }
 
-async fn update_one(State(engine): Engined, Path(id): Path<String>, body: Bytes) -> Result<Json<Value>> {
+async fn update_one(State(engine): Engined, Path(id): Path<String>, JsonBody(body): JsonBody) -> Result<Json<Value>> {
     let container = engine.container(&id)?;
-    let asked: Value = extract::json(&body)?;
+    let asked: Value = extract::object(&body)?;
     let new = {
         // Only what the request gives a value other than zero is changed.
         let mut merged = serde_json::to_value(&container.data().host).map_err(Error::internal)?;
@@ -182,7 +186,7 @@ async fn update_one(State(engine): Engined, Path(id): Path<String>, body: Bytes)
                 merged[*key] = value.clone();
             }
         }
-        crate::types::from_go_json::<HostConfig>(merged).map_err(|e| Error::bad(format!("invalid JSON: {e}")))?
+        crate::types::from_go_json::<HostConfig>(merged).map_err(|e| extract::type_error(&e))?
     };
     resources::check(&new)?;
     if container.is_running() {

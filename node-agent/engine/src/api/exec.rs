@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::Router;
-use axum::body::Bytes;
 use axum::extract::{Path, Request, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
@@ -13,7 +12,7 @@ use http_body_util::BodyExt;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::extract::{self, Params};
+use super::extract::{self, JsonBody, Params};
 use super::hijack::{Hijack, parse_keys};
 use crate::engine::Engine;
 use crate::error::{Error, Result};
@@ -29,11 +28,11 @@ pub(super) fn routes() -> Router<Arc<Engine>> {
         .route("/exec/{id}/json", get(inspect))
 }
 
-async fn create(State(engine): Engined, Path(id): Path<String>, body: Bytes) -> Result<Response> {
+async fn create(State(engine): Engined, Path(id): Path<String>, JsonBody(body): JsonBody) -> Result<Response> {
     let container = engine.container(&id)?;
     let config: exec::ExecConfig = extract::json(&body)?;
     parse_keys(&config.detach_keys)?;
-    let exec = exec::create(&engine, &container, config)?;
+    let exec = exec::create(&engine, &container, config).map_err(|e| e.rename(&container.id, &id))?;
     Ok((StatusCode::CREATED, Json(json!({ "Id": exec.id }))).into_response())
 }
 
@@ -45,6 +44,7 @@ struct Start {
 }
 
 async fn start(State(engine): Engined, Path(id): Path<String>, mut request: Request) -> Result<Response> {
+    extract::check_content_type(request.headers())?;
     let exec = exec::find(&engine, &id)?;
     // Read before the connection is taken over.
     let body = std::mem::take(request.body_mut()).collect().await.map_err(|e| Error::bad(e.to_string()))?.to_bytes();

@@ -6,6 +6,7 @@ use axum::body::Bytes;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use super::json_words;
 use crate::error::{Error, Result};
 use crate::filters::Filters;
 
@@ -70,48 +71,76 @@ impl Params {
     }
 }
 
+/// A body that must be called JSON when it is there.
+#[derive(Debug)]
+pub(crate) struct JsonBody(pub(crate) Bytes);
+
+impl<S: Send + Sync> axum::extract::FromRequest<S> for JsonBody {
+    type Rejection = Error;
+
+    async fn from_request(request: axum::extract::Request, state: &S) -> Result<Self> {
+        check_content_type(request.headers())?;
+        let body = Bytes::from_request(request, state).await;
+        body.map(Self).map_err(|e| Error::bad(format!("reading the request's body: {e}")))
+    }
+}
+
+/// moby's `CheckForJSON`: no Content-Type is fine as long as there is no body.
+pub(crate) fn check_content_type(headers: &http::HeaderMap) -> Result<()> {
+    let length = headers.get(http::header::CONTENT_LENGTH).and_then(|v| v.to_str().ok());
+    let empty = length.is_none_or(|l| l == "0") && !headers.contains_key(http::header::TRANSFER_ENCODING);
+    let given = headers.get(http::header::CONTENT_TYPE).map(|v| String::from_utf8_lossy(v.as_bytes()).into_owned());
+    let given = match given {
+        None if empty => return Ok(()),
+        given => given.unwrap_or_default(),
+    };
+    let kind = given.split(';').next().unwrap_or_default().trim();
+    if kind.is_empty() {
+        return Err(Error::bad(format!("malformed Content-Type header ({given}): mime: no media type")));
+    }
+    if !kind.eq_ignore_ascii_case("application/json") {
+        return Err(Error::bad(format!("unsupported Content-Type header ({given}): must be 'application/json'")));
+    }
+    Ok(())
+}
+
 /// A JSON body, with moby's words when it is none.
 pub(crate) fn json<T: DeserializeOwned>(bytes: &Bytes) -> Result<T> {
+    crate::types::from_go_json(object(bytes)?).map_err(|e| type_error(&e))
+}
+
+/// A JSON body that must be an object; `null` is an empty one.
+pub(crate) fn object(bytes: &Bytes) -> Result<Value> {
     if bytes.is_empty() {
         return Err(Error::bad("invalid JSON: got EOF while reading request body"));
     }
-    let value: Value =
-        serde_json::from_slice(bytes).map_err(|e| Error::bad(format!("invalid JSON: {}", go_words(bytes, &e))))?;
-    if !value.is_object() {
-        let kind = match value {
-            Value::Array(_) => "array",
-            Value::String(_) => "string",
-            Value::Number(_) => "number",
-            Value::Bool(_) => "bool",
-            _ => return Err(Error::bad("invalid JSON: expected an object, got null")),
-        };
-        return Err(Error::bad(format!(
-            "invalid JSON: json: cannot unmarshal {kind} into Go value of type container.CreateRequest"
-        )));
+    let mut values = serde_json::Deserializer::from_slice(bytes).into_iter::<Value>();
+    let value = match values.next() {
+        Some(value) => value.map_err(|e| Error::bad(format!("invalid JSON: {}", json_words::syntax(bytes, &e))))?,
+        None => return Err(Error::bad("invalid JSON: got EOF while reading request body")),
+    };
+    let rest = bytes.get(values.byte_offset()..).unwrap_or_default();
+    if rest.iter().any(|b| !b.is_ascii_whitespace()) {
+        return Err(Error::bad("unexpected content after JSON"));
     }
-    crate::types::from_go_json(value).map_err(|e| Error::bad(format!("invalid JSON: {e}")))
+    match value {
+        Value::Null => Ok(Value::Object(serde_json::Map::new())),
+        Value::Object(_) => Ok(value),
+        other => Err(Error::bad(format!(
+            "invalid JSON: json: cannot unmarshal {} into Go value of type object",
+            json_words::kind(&other)
+        ))),
+    }
+}
+
+/// A JSON value of the wrong type, in Go's words.
+pub(crate) fn type_error(e: &serde_json::Error) -> Error {
+    Error::bad(format!("invalid JSON: {}", json_words::mismatch(e)))
 }
 
 /// A JSON body that may be missing.
 pub(crate) fn json_or_default<T: DeserializeOwned + Default>(bytes: &Bytes) -> Result<T> {
     if bytes.is_empty() { Ok(T::default()) } else { json(bytes) }
-}
-
-fn go_words(bytes: &Bytes, e: &serde_json::Error) -> String {
-    if e.is_eof() {
-        return "unexpected EOF".into();
-    }
-    // serde counts lines and columns from one; Go names the character.
-    let line = bytes.split(|b| *b == b'\n').nth(e.line().saturating_sub(1)).unwrap_or_default();
-    match line.get(e.column().saturating_sub(1)) {
-        Some(c)
-            if e.line() == 1
-                && bytes.iter().position(|b| !b.is_ascii_whitespace()) == Some(e.column().saturating_sub(1)) =>
-        {
-            format!("invalid character '{}' looking for beginning of value", char::from(*c))
-        }
-        _ => e.to_string(),
-    }
 }
 
 #[cfg(test)]
@@ -125,5 +154,36 @@ mod tests {
         assert_eq!(error("{\"a\":"), "invalid JSON: unexpected EOF");
         assert_eq!(error(""), "invalid JSON: got EOF while reading request body");
         assert!(error("[]").contains("cannot unmarshal array"));
+        assert_eq!(error("{\"a\":1}{\"b\":2}"), "unexpected content after JSON");
+        assert_eq!(error("{\"a\":1 \"b\":2}"), "invalid JSON: invalid character '\"' after object key:value pair");
+        assert_eq!(
+            error("{\"a\":1,}"),
+            "invalid JSON: invalid character '}' looking for beginning of object key string"
+        );
+        assert_eq!(error("[1 2]"), "invalid JSON: invalid character '2' after array element");
+        assert_eq!(error("{\"a\" 1}"), "invalid JSON: invalid character '1' after object key");
+    }
+
+    #[test]
+    fn wrong_types_get_gos_words() {
+        let wrong = |text: &'static str| json::<crate::types::HostConfig>(&Bytes::from_static(text.as_bytes()));
+        let text = wrong("{\"Memory\":\"x\"}").unwrap_err().message;
+        assert_eq!(text, "invalid JSON: json: cannot unmarshal string into Go value of type int64");
+    }
+
+    #[test]
+    fn a_body_must_be_called_json() {
+        let check = |length: &'static str, kind: Option<&'static str>| {
+            let mut headers = http::HeaderMap::new();
+            headers.insert("content-length", length.parse().unwrap());
+            kind.map(|k| headers.insert("content-type", k.parse().unwrap()));
+            check_content_type(&headers).map_err(|e| e.message)
+        };
+        assert!(check("0", None).is_ok() && check("5", Some("application/json; charset=utf-8")).is_ok());
+        assert_eq!(
+            check("5", Some("text/plain")).unwrap_err(),
+            "unsupported Content-Type header (text/plain): must be 'application/json'"
+        );
+        assert!(check("5", None).unwrap_err().starts_with("malformed Content-Type"));
     }
 }

@@ -122,7 +122,7 @@ async fn create(State(engine): Engined, params: Params, body: Body) -> Result<Re
         digest if digest.contains(':') => format!("{from}@{digest}"),
         tag => format!("{from}:{tag}"),
     };
-    let reference = Reference::parse(&text).map_err(|_| Error::bad("invalid reference format"))?;
+    let reference = Reference::parse(&text).map_err(|e| Error::bad(e.to_string()))?;
     pull::source(&engine, &reference)?;
     let (lines, receiver) = mpsc::unbounded_channel();
     let (progress, mut messages) = mpsc::unbounded_channel::<Progress>();

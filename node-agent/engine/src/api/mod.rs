@@ -6,6 +6,7 @@ mod exec;
 mod extract;
 mod hijack;
 mod images;
+mod json_words;
 mod listen;
 mod networks;
 mod streams;

@@ -94,15 +94,15 @@ async fn replay(path: &str, stdout: bool, stderr: bool, tty: bool, limit: Option
 }
 
 async fn logs_of(State(engine): Engined, Path(id): Path<String>, params: Params, request: Request) -> Result<Response> {
+    let (stdout, stderr) = (params.flag("stdout"), params.flag("stderr"));
+    if !stdout && !stderr {
+        return Err(Error::bad("Bad parameters: you must choose at least one stream"));
+    }
     let container = engine.container(&id)?;
     let (tty, path, driver) = {
         let data = container.data();
         (data.record.config.tty, data.record.log_path.clone(), data.host.log_config.kind.clone())
     };
-    let (stdout, stderr) = (params.flag("stdout"), params.flag("stderr"));
-    if !stdout && !stderr {
-        return Err(Error::bad("Bad parameters: you must choose at least one stream"));
-    }
     if driver == "none" {
         return Err(Error::unsupported("configured logging driver does not support reading"));
     }

@@ -14,7 +14,7 @@ use http::{HeaderValue, StatusCode, header};
 use serde_json::Value;
 use tokio::sync::mpsc;
 
-use super::extract::{self, Params};
+use super::extract::{self, JsonBody, Params};
 use crate::containers::archive;
 use crate::engine::Engine;
 use crate::error::{Error, Result, blocking};
@@ -29,15 +29,12 @@ pub(super) fn routes() -> Router<Arc<Engine>> {
         .route("/containers/{id}/archive", get(get_archive).head(head_archive).put(put_archive))
 }
 
-async fn commit_one(State(engine): Engined, params: Params, body: Bytes) -> Result<Response> {
+async fn commit_one(State(engine): Engined, params: Params, JsonBody(body): JsonBody) -> Result<Response> {
     let text = |key: &str| params.get(key).to_owned();
     let given: Value = extract::json_or_default(&body)?;
     let filled = given.as_object().is_some_and(|m| m.values().any(|v| !v.is_null()));
-    let config = if filled {
-        Some(crate::types::from_go_json(given).map_err(|e| Error::bad(format!("invalid JSON: {e}")))?)
-    } else {
-        None
-    };
+    let config =
+        if filled { Some(crate::types::from_go_json(given).map_err(|e| extract::type_error(&e))?) } else { None };
     let request = Commit {
         container: text("container"),
         repo: text("repo"),
@@ -95,7 +92,10 @@ async fn put_archive(State(engine): Engined, Path(id): Path<String>, params: Par
     let (container, path) = (engine.container(&id)?, path_of(&params)?);
     let strict = params.flag("noOverwriteDirNonDir");
     let reader = body_reader(body);
-    blocking(move || archive::write(&engine, &container, &path, strict, reader)).await?;
+    blocking(move || {
+        archive::write(&engine, &container, &path, strict, reader).map_err(|e| e.rename(&container.id, &id))
+    })
+    .await?;
     Ok(StatusCode::OK)
 }
 

@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::Router;
-use axum::body::Bytes;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
@@ -13,7 +12,7 @@ use http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::extract::{self, Params};
+use super::extract::{self, JsonBody, Params};
 use crate::engine::Engine;
 use crate::error::{Error, Result, blocking};
 use crate::filters::label_matches;
@@ -59,7 +58,7 @@ struct Create {
     labels: BTreeMap<String, String>,
 }
 
-async fn create(State(engine): Engined, body: Bytes) -> Result<Response> {
+async fn create(State(engine): Engined, JsonBody(body): JsonBody) -> Result<Response> {
     let request: Create = extract::json(&body)?;
     if !matches!(request.driver.as_str(), "" | "local") {
         let driver = request.driver;

@@ -154,8 +154,13 @@ pub fn write(engine: &Arc<Engine>, container: &Container, path: &str, strict: bo
     archive.set_preserve_ownerships(true);
     archive.set_overwrite(true);
     let base = dir.path();
+    // The library's own words for a stream that ends within a header.
+    let damaged = |e: std::io::Error| match e.to_string().as_str() {
+        "failed to read entire block" => Error::internal("unexpected EOF"),
+        text => Error::internal(text),
+    };
     for entry in archive.entries()? {
-        let mut entry = entry?;
+        let mut entry = entry.map_err(damaged)?;
         let target = base.join(
             entry.path()?.components().filter(|c| matches!(c, std::path::Component::Normal(_))).collect::<PathBuf>(),
         );

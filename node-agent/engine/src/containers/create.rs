@@ -26,13 +26,16 @@ pub struct Create {
     pub networking: NetworkingConfig,
 }
 
+/// What `--log-opt` may be.
+const LOG_OPTIONS: &[&str] = &["compress", "env", "env-regex", "labels", "labels-regex", "max-file", "max-size", "tag"];
+
 /// Finds an image by what a client typed.
 ///
 /// # Errors
 /// Docker's 404 sentence.
 pub fn resolve_image(engine: &Engine, name: &str) -> Result<ImageId> {
     engine.store.resolve(name).map_err(|e| match e {
-        ResolveError::Ambiguous(_) => Error::bad(e.to_string()),
+        ResolveError::Ambiguous(_) | ResolveError::Invalid(_) => Error::bad(e.to_string()),
         _ => Error::not_found(crate::images::no_such_image(name)),
     })
 }
@@ -54,6 +57,16 @@ pub fn create(engine: &Arc<Engine>, mut request: Create) -> Result<Arc<Container
     request.config.merge_image(&image_config);
     request.host.apply_defaults(in_v2);
     check(&request)?;
+    for mode in [&request.host.ipc_mode, &request.host.pid_mode] {
+        if let Some(other) = mode.strip_prefix("container:") {
+            engine.container(other).map_err(|e| Error::bad(e.message))?;
+        }
+    }
+    for link in request.host.links.iter().flatten() {
+        let other = link.split(':').next().unwrap_or_default();
+        let gone = |e: Error| Error::bad(format!("could not get container for {other}: {}", e.message));
+        engine.container(other).map_err(gone)?;
+    }
     let argv = request.config.argv();
     let Some((path, args)) = argv.split_first() else { return Err(Error::bad("no command specified")) };
     let id = names::new_id();
@@ -159,13 +172,35 @@ fn check(request: &Create) -> Result<()> {
     }
     match host.log_config.kind.as_str() {
         "json-file" | "none" => {}
-        other => return Err(Error::bad(format!("logger: no log driver named '{other}' is registered"))),
+        other => {
+            return Err(Error::bad(format!("error looking up logging plugin {other}: plugin \"{other}\" not found")));
+        }
+    }
+    if let Some(key) = host.log_config.config.keys().find(|k| !LOG_OPTIONS.contains(&k.as_str())) {
+        return Err(Error::bad(format!("unknown log opt '{key}' for json-file log driver")));
     }
     super::start::log_limits(host)?;
-    match host.network_mode.as_str() {
-        "bridge" | "host" | "none" => {}
-        mode if mode.starts_with("container:") => {}
-        other => return Err(Error::not_found(format!("network {other} not found"))),
+    if !matches!(host.runtime.as_str(), "" | "runc" | "io.containerd.runc.v2") {
+        return Err(Error::bad(format!("unknown or invalid runtime name: {}", host.runtime)));
+    }
+    if !matches!(host.isolation.as_str(), "" | "default") {
+        return Err(Error::bad(format!("Invalid isolation: {:?} - linux only supports 'default'", host.isolation)));
+    }
+    if let Some(path) = host.tmpfs.keys().find(|p| !p.starts_with('/')) {
+        return Err(Error::bad(format!("invalid mount path: '{path}' mount path must be absolute")));
+    }
+    if let Some(check) = &config.healthcheck {
+        for (what, nanoseconds) in
+            [("Interval", check.interval), ("Timeout", check.timeout), ("StartPeriod", check.start_period)]
+        {
+            if nanoseconds != 0 && nanoseconds < 1_000_000 {
+                return Err(Error::bad(format!("{what} in Healthcheck cannot be less than 1ms")));
+            }
+        }
+    }
+    // An unknown network is told at the start, as in moby: a 404 here would have the client pull the image.
+    if host.network_mode.starts_with("container:") && (!host.port_bindings.is_empty() || host.publish_all_ports) {
+        return Err(Error::bad("conflicting options: port publishing and the container type network mode"));
     }
     if host.init == Some(true) && super::start::init_program().is_none() {
         return Err(Error::bad(

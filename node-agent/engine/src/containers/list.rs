@@ -42,7 +42,7 @@ pub fn list(engine: &Arc<Engine>, query: &Query) -> Result<Vec<Value>> {
         }
     }
     for code in filters.get("exited") {
-        code.parse::<i32>().map_err(|_| Error::bad(format!("invalid filter 'exited={code}'")))?;
+        code.parse::<i32>().map_err(|_| Error::bad(format!("strconv.Atoi: parsing {code:?}: invalid syntax")))?;
     }
     let mut all: Vec<(String, Arc<Container>)> = engine.all_containers().into_iter().map(with_creation).collect();
     all.sort_by_key(|(created, _)| std::cmp::Reverse(clock::parse(created)));

@@ -242,6 +242,9 @@ impl Registry {
     /// # Errors
     /// Docker's sentences for none and for several.
     pub fn find(&self, name: &str) -> Result<Arc<Container>> {
+        if name.is_empty() {
+            return Err(Error::bad("invalid name or ID supplied: \"\""));
+        }
         if let Some(found) = self.by_id.get(name) {
             return Ok(found.clone());
         }
@@ -249,7 +252,7 @@ impl Registry {
         if let Some(found) = self.by_name.get(plain).and_then(|id| self.by_id.get(id)) {
             return Ok(found.clone());
         }
-        let mut matches = self.by_id.iter().filter(|(id, _)| !name.is_empty() && id.starts_with(name));
+        let mut matches = self.by_id.iter().filter(|(id, _)| id.starts_with(name));
         match (matches.next(), matches.next()) {
             (Some((_, found)), None) => Ok(found.clone()),
             (None, _) => Err(Error::no_container(name)),

@@ -29,15 +29,16 @@ fn parse_bind(text: &str) -> Result<Wanted> {
         [s, d, m] => (*s, *d, *m),
         _ => return Err(invalid()),
     };
+    let kind = if source.starts_with('/') { "bind" } else { "volume" };
     if !destination.starts_with('/') {
         return Err(Error::bad(format!(
-            "invalid volume specification: '{text}': invalid mount config for type \"volume\": invalid mount path: \
+            "invalid volume specification: '{text}': invalid mount config for type \"{kind}\": invalid mount path: \
              '{destination}' mount path must be absolute"
         )));
     }
     if destination == "/" {
         return Err(Error::bad(format!(
-            "invalid volume specification: '{text}': invalid specification: destination can't be '/'"
+            "invalid volume specification: '{text}': invalid mount config for type \"{kind}\": invalid specification: destination can't be '/'"
         )));
     }
     let bind = source.starts_with('/');
@@ -111,7 +112,7 @@ fn parse_mount(m: &Mount) -> Result<Wanted> {
             point.mode = options.join(",");
             Ok(Wanted { point, copy: false, must_exist: false })
         }
-        other => Err(Error::bad(format!("mount type unknown: \"{other}\""))),
+        _ => Err(error("mount type unknown")),
     }
 }
 
@@ -221,7 +222,8 @@ fn prepare_bind(w: &Wanted) -> Result<()> {
 fn take_from(engine: &Engine, from: &[String], list: &mut Vec<Wanted>) -> Result<()> {
     for entry in from {
         let (name, mode) = entry.split_once(':').unwrap_or((entry, ""));
-        let other = engine.container(name)?;
+        // Not 404, which would have the client pull the image.
+        let other = engine.container(name).map_err(|e| Error::bad(e.message))?;
         for point in other.data().record.mount_points.values() {
             if list.iter().any(|w| w.point.destination == point.destination) {
                 continue;

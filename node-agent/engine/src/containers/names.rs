@@ -388,7 +388,13 @@ pub fn check(name: &str) -> Result<()> {
     if is_valid(name) {
         return Ok(());
     }
-    Err(Error::bad(format!("Invalid container name ({name}), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed")))
+    Err(invalid(name))
+}
+
+/// Docker's sentence for a name that breaks the rule.
+#[must_use]
+pub fn invalid(name: &str) -> Error {
+    Error::bad(format!("Invalid container name ({name}), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed"))
 }
 
 #[cfg(test)]

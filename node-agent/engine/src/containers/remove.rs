@@ -81,14 +81,16 @@ pub(super) async fn dispose(engine: &Arc<Engine>, container: &Arc<Container>, vo
 /// Docker's sentences for bad and taken names.
 pub fn rename(engine: &Engine, container: &Container, new: &str) -> Result<()> {
     if new.is_empty() {
-        return Err(Error::bad("New name for container cannot be empty"));
+        return Err(Error::bad("Neither old nor new names may be empty"));
     }
     let new = new.strip_prefix('/').unwrap_or(new);
     let old = container.name();
     if new == old {
         return Err(Error::bad("Renaming a container with the same name as its current name"));
     }
-    names::check(new).map_err(|e| e.context("Error when allocating new name"))?;
+    names::check(new)
+        .map_err(|_| names::invalid(&format!("/{new}")))
+        .map_err(|e| e.context("Error when allocating new name"))?;
     {
         let mut all = engine.containers();
         all.reserve(new, &container.id).map_err(|e| e.context("Error when allocating new name"))?;

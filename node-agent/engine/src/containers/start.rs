@@ -365,10 +365,17 @@ pub fn translate(message: &str) -> (i32, String) {
         "driver failed programming",
         "cannot join",
         "uids and gids",
-        "creating the working",
+        "error gathering device information",
+        "No such container",
+        "network ",
     ];
-    if ours.iter().any(|p| message.starts_with(p)) && code == 128 {
-        return (if message.starts_with("unable") { 126 } else { 128 }, message.to_owned());
+    if ours.iter().any(|p| message.starts_with(p)) {
+        return (if message.starts_with("unable") { 126 } else { code }, message.to_owned());
+    }
+    if let Some(dir) =
+        message.strip_prefix("creating the working directory ").and_then(|m| m.strip_suffix(": not a directory"))
+    {
+        return (code, format!("Cannot mkdir: {dir} is not a directory"));
     }
     let detail = runc_wording(message);
     let prefix = "failed to create task for container: failed to create shim task: OCI runtime create failed: runc create failed";

@@ -18,7 +18,11 @@ use crate::shim::protocol::Request;
 pub fn parse_signal(text: &str) -> Result<i32> {
     let unknown = || Error::bad(format!("invalid signal: {text}"));
     if let Ok(number) = text.parse::<i32>() {
-        return if (1..=64).contains(&number) { Ok(number) } else { Err(unknown()) };
+        return match number {
+            1..=64 => Ok(number),
+            0 => Err(unknown()),
+            _ => Err(Error::bad(format!("The linux daemon does not support signal {number}"))),
+        };
     }
     let upper = text.to_ascii_uppercase();
     let full = if upper.starts_with("SIG") { upper } else { format!("SIG{upper}") };
@@ -107,7 +111,7 @@ pub async fn kill(engine: &Engine, container: &Arc<Container>, wanted: &str) -> 
     if container.data().record.state.restarting {
         return cancel_restart(container);
     }
-    container.require_running().map_err(|e| e.context(&format!("cannot kill container: {}", container.id)))?;
+    container.require_running()?;
     let stops = {
         let config = &container.data().record.config;
         number == 9 || parse_signal(&config.stop_signal).unwrap_or(15) == number

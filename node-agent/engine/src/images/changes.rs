@@ -12,13 +12,20 @@ use crate::types::Config;
 pub fn apply(config: &mut Config, changes: &[String]) -> Result<()> {
     for line in changes.iter().flat_map(|c| c.lines()).map(str::trim).filter(|l| !l.is_empty() && !l.starts_with('#')) {
         let (word, rest) = line.split_once(char::is_whitespace).unwrap_or((line, ""));
-        one(config, &word.to_ascii_uppercase(), rest.trim()).map_err(|e| e.context(line))?;
+        one(config, &word.to_ascii_uppercase(), rest.trim())?;
     }
     Ok(())
 }
 
 fn one(config: &mut Config, instruction: &str, rest: &str) -> Result<()> {
+    let count = rest.split_whitespace().count();
     match instruction {
+        "ENV" | "LABEL" | "EXPOSE" | "VOLUME" | "ONBUILD" if count == 0 => {
+            return Err(Error::bad(format!("{instruction} requires at least one argument")));
+        }
+        "USER" | "WORKDIR" | "STOPSIGNAL" if count != 1 => {
+            return Err(Error::bad(format!("{instruction} requires exactly one argument")));
+        }
         "CMD" => config.cmd = Some(command(rest)),
         "ENTRYPOINT" => config.entrypoint = Some(command(rest)),
         "ENV" => {
@@ -33,6 +40,10 @@ fn one(config: &mut Config, instruction: &str, rest: &str) -> Result<()> {
         "WORKDIR" => config.working_dir = format!("{}/{rest}", config.working_dir.trim_end_matches('/')),
         "EXPOSE" => {
             for port in rest.split_whitespace() {
+                let number = port.split('/').next().unwrap_or_default();
+                if number.split('-').any(|n| n.parse::<u16>().is_err()) {
+                    return Err(Error::bad(format!("Invalid containerPort: {number}")));
+                }
                 let port = if port.contains('/') { port.to_owned() } else { format!("{port}/tcp") };
                 config.exposed_ports.insert(port, json!({}));
             }
@@ -44,7 +55,10 @@ fn one(config: &mut Config, instruction: &str, rest: &str) -> Result<()> {
         }
         "STOPSIGNAL" => config.stop_signal = rest.to_owned(),
         "ONBUILD" => config.on_build.get_or_insert_default().push(rest.to_owned()),
-        other => return Err(Error::bad(format!("{other} is not a valid change command"))),
+        other => {
+            let word = other.to_ascii_lowercase();
+            return Err(Error::bad(format!("{word} is not a valid change command")));
+        }
     }
     Ok(())
 }
@@ -117,6 +131,6 @@ mod tests {
         assert_eq!(c.exposed_ports.keys().collect::<Vec<_>>(), ["80/tcp", "53/udp"]);
         assert_eq!(c.labels["k"], "v w");
         let error = apply(&mut Config::default(), &["RUN ls".into()]).unwrap_err().message;
-        assert_eq!(error, "RUN ls: RUN is not a valid change command");
+        assert_eq!(error, "run is not a valid change command");
     }
 }

@@ -60,6 +60,9 @@ pub fn list(engine: &Engine, all: bool, filters: &Filters) -> Result<Vec<Value>>
         Ok(clock::parse(&engine.store.image(&id)?.created))
     };
     let (before, since) = (created_of("before")?, created_of("since")?);
+    if let Some(other) = filters.get("dangling").iter().find(|v| !matches!(v.as_str(), "true" | "1" | "false" | "0")) {
+        return Err(Error::bad(format!("invalid filter 'dangling=[{other}]'")));
+    }
     let dangling = filters.flag("dangling");
     let mut users: BTreeMap<String, i64> = BTreeMap::new();
     for container in engine.all_containers() {
@@ -230,7 +233,7 @@ pub fn tag(engine: &Engine, name: &str, repo: &str, tag: &str) -> Result<()> {
 /// # Errors
 /// Docker's sentences for bad references.
 pub fn new_name(repo: &str, tag: &str) -> Result<Reference> {
-    let reference = Reference::parse(repo).map_err(|_| Error::bad("invalid reference format"))?;
+    let reference = Reference::parse(repo).map_err(|e| Error::bad(e.to_string()))?;
     if reference.digest().is_some() {
         return Err(Error::bad("refusing to create a tag with a digest reference"));
     }

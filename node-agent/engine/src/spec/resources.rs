@@ -35,7 +35,44 @@ pub fn check(h: &HostConfig) -> Result<()> {
             "Range of CPUs is from 0.01 to {cpus}.00, as there are only {cpus} CPUs available"
         )));
     }
-    Ok(())
+    if h.cpu_period != 0 && !(1000..=1_000_000).contains(&h.cpu_period) {
+        return Err(Error::bad("CPU cfs period can not be less than 1ms (i.e. 1000) or larger than 1s (i.e. 1000000)"));
+    }
+    if h.cpu_quota > 0 && h.cpu_quota < 1000 {
+        return Err(Error::bad("CPU cfs quota can not be less than 1ms (i.e. 1000)"));
+    }
+    if !(-1000..=1000).contains(&h.oom_score_adj) {
+        let given = h.oom_score_adj;
+        return Err(Error::bad(format!("Invalid value {given}, range for oom score adj is [-1000, 1000]")));
+    }
+    check_set("CPUs", "cpus", &h.cpuset_cpus, "/sys/devices/system/cpu/online")?;
+    check_set("memory nodes", "mems", &h.cpuset_mems, "/sys/devices/system/node/online")
+}
+
+fn check_set(what: &str, option: &str, wanted: &str, online: &str) -> Result<()> {
+    if wanted.is_empty() {
+        return Ok(());
+    }
+    let set = parse_set(wanted)
+        .ok_or_else(|| Error::bad(format!("Invalid value {wanted} for cpuset {option}: invalid format: {wanted}")))?;
+    // Where the kernel does not tell, the cgroup does when the container starts.
+    let Ok(available) = std::fs::read_to_string(online) else { return Ok(()) };
+    let available = available.trim();
+    let there = parse_set(available).unwrap_or_default();
+    if set.iter().all(|(low, high)| there.iter().any(|(from, to)| from <= low && high <= to)) {
+        return Ok(());
+    }
+    Err(Error::bad(format!("Requested {what} are not available - requested {wanted}, available: {available}")))
+}
+
+/// `0-2,4` as ranges.
+fn parse_set(text: &str) -> Option<Vec<(u32, u32)>> {
+    let range = |part: &str| {
+        let (low, high) = part.split_once('-').unwrap_or((part, part));
+        let (low, high) = (low.parse().ok()?, high.parse().ok()?);
+        (low <= high).then_some((low, high))
+    };
+    text.split(',').map(range).collect()
 }
 
 /// OCI `linux.resources`, without the device rules.
@@ -119,6 +156,14 @@ mod tests {
         assert_eq!(r["cpu"], json!({"period": 100_000, "quota": 50_000}));
         assert_eq!(r["pids"]["limit"], 20);
         assert!(resources(&HostConfig::default()).is_empty());
+    }
+
+    #[test]
+    fn sets_of_cpus_are_ranges() {
+        assert_eq!(parse_set("0-2,4"), Some(vec![(0, 2), (4, 4)]));
+        assert!(parse_set("abc").is_none() && parse_set("3-1").is_none() && parse_set("").is_none());
+        let none = HostConfig { cpuset_cpus: "99999".into(), ..HostConfig::default() };
+        assert!(check(&none).unwrap_err().message.starts_with("Requested CPUs are not available - requested 99999"));
     }
 
     #[test]

@@ -76,7 +76,7 @@ pub(crate) fn invalid(text: impl Into<String>) -> io::Error {
 }
 
 fn truncated() -> io::Error {
-    io::Error::new(io::ErrorKind::UnexpectedEof, "unexpected EOF: the archive is truncated")
+    io::Error::new(io::ErrorKind::UnexpectedEof, "unexpected EOF")
 }
 
 impl<R: BufRead> TarReader<R> {

@@ -79,6 +79,10 @@ impl Store {
                 return Ok(removed);
             }
         }
+        // Without its name, an image that a container needs stays: the name was what could be removed.
+        if !by_id && !in_use(&id).is_empty() && self.check(&id, force, true, in_use).is_err() {
+            return Ok(removed);
+        }
         self.delete(&id, force, !noprune, false, in_use, &mut removed)?;
         Ok(removed)
     }
