@@ -74,19 +74,16 @@ impl Exec {
     }
 }
 
-/// Registers an exec.
+/// Registers an exec; `typed` is what the client called the container.
 ///
 /// # Errors
 /// 409 when the container does not run.
-pub fn create(engine: &Engine, container: &Container, config: ExecConfig) -> Result<Arc<Exec>> {
+pub fn create(engine: &Engine, container: &Container, typed: &str, config: ExecConfig) -> Result<Arc<Exec>> {
     if config.cmd.is_empty() {
         return Err(Error::bad("No exec command specified"));
     }
     if container.data().record.state.paused {
-        return Err(Error::conflict(format!(
-            "Container {} is paused, unpause the container before exec",
-            container.id
-        )));
+        return Err(Error::conflict(format!("Container {typed} is paused, unpause the container before exec")));
     }
     container.require_running()?;
     let exec = Arc::new(Exec { id: random_hex(32), container: container.id.clone(), config, state: Mutex::default() });

@@ -19,6 +19,7 @@ mod id_map;
 mod init;
 mod lifecycle;
 mod log;
+pub mod memory;
 mod mount_plan;
 mod mounts;
 mod namespaces;

@@ -138,6 +138,7 @@ async fn restart_one(State(engine): Engined, Path(id): Path<String>, params: Par
 }
 
 async fn kill_one(State(engine): Engined, Path(id): Path<String>, params: Params) -> Result<StatusCode> {
+    stop::parse_signal(Some(params.get("signal")).filter(|s| !s.is_empty()).unwrap_or("SIGKILL"))?;
     let kill = async { stop::kill(&engine, &engine.container(&id)?, params.get("signal")).await };
     kill.await.map_err(|e| e.context(&format!("cannot kill container: {id}")))?;
     Ok(StatusCode::NO_CONTENT)

@@ -32,7 +32,7 @@ async fn create(State(engine): Engined, Path(id): Path<String>, JsonBody(body): 
     let container = engine.container(&id)?;
     let config: exec::ExecConfig = extract::json(&body)?;
     parse_keys(&config.detach_keys)?;
-    let exec = exec::create(&engine, &container, config).map_err(|e| e.rename(&container.id, &id))?;
+    let exec = exec::create(&engine, &container, &id, config)?;
     Ok((StatusCode::CREATED, Json(json!({ "Id": exec.id }))).into_response())
 }
 

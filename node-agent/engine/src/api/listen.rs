@@ -95,16 +95,29 @@ impl Listener {
 /// Serves a listener for ever.
 pub(crate) async fn serve(engine: Arc<Engine>, listener: Listener) {
     let app = router(engine);
+    let quiet = Arc::new(tokio::sync::Notify::new());
+    tokio::spawn(release_when_quiet(Arc::clone(&quiet)));
     loop {
         let accepted = match &listener {
             Listener::Unix(l) => l.accept().await.map(|(s, _)| connection(app.clone(), s)),
             Listener::Tcp(l) => l.accept().await.map(|(s, _)| connection(app.clone(), s)),
         };
+        quiet.notify_one();
         if let Err(e) = accepted {
             // Out of descriptors, most likely: the next moment may be better.
             tracing::warn!("accepting a connection: {e}");
             tokio::time::sleep(std::time::Duration::from_millis(100)).await;
         }
+    }
+}
+
+/// After the last connection for a while, gives back the pages of the code that it needed.
+async fn release_when_quiet(activity: Arc<tokio::sync::Notify>) {
+    const QUIET: std::time::Duration = std::time::Duration::from_secs(2);
+    loop {
+        while tokio::time::timeout(QUIET, activity.notified()).await.is_ok() {}
+        slipway_runtime::memory::release_code();
+        activity.notified().await;
     }
 }
 

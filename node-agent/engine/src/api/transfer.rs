@@ -67,7 +67,9 @@ async fn stat_header(engine: &Arc<Engine>, id: &str, path: &str) -> Result<Heade
     use base64::Engine as _;
     let container = engine.container(id)?;
     let (engine, path) = (engine.clone(), path.to_owned());
-    let stat = blocking(move || archive::stat(&engine, &container, &path)).await?;
+    let typed = id.to_owned();
+    let stat = move || archive::stat(&engine, &container, &path).map_err(|e| e.rename(&container.id, &typed));
+    let stat = blocking(stat).await?;
     let text = base64::engine::general_purpose::STANDARD.encode(stat.to_string());
     HeaderValue::from_str(&text).map_err(Error::internal)
 }
@@ -145,10 +147,10 @@ pub(super) fn body_reader(body: Body) -> impl Read + Send + 'static {
     let (sender, receiver) = mpsc::channel::<std::io::Result<Bytes>>(8);
     tokio::spawn(async move {
         let mut stream = body.into_data_stream();
+        let mut wanted = true;
         while let Some(chunk) = stream.next().await {
-            if sender.send(chunk.map_err(std::io::Error::other)).await.is_err() {
-                return;
-            }
+            // Read to the end even when the work has failed: a client whose upload breaks off does not read why.
+            wanted = wanted && sender.send(chunk.map_err(std::io::Error::other)).await.is_ok();
         }
     });
     ChannelReader { receiver, rest: Bytes::new() }

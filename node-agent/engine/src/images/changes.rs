@@ -23,7 +23,7 @@ fn one(config: &mut Config, instruction: &str, rest: &str) -> Result<()> {
         "ENV" | "LABEL" | "EXPOSE" | "VOLUME" | "ONBUILD" if count == 0 => {
             return Err(Error::bad(format!("{instruction} requires at least one argument")));
         }
-        "USER" | "WORKDIR" | "STOPSIGNAL" if count != 1 => {
+        "WORKDIR" | "STOPSIGNAL" if count != 1 => {
             return Err(Error::bad(format!("{instruction} requires exactly one argument")));
         }
         "CMD" => config.cmd = Some(command(rest)),

@@ -73,6 +73,9 @@ fn veth(id: &str) -> String {
 /// Gives the container its address and fills in what `inspect` shows. Blocking.
 pub(crate) fn plan(engine: &Engine, container: &Container) -> Result<()> {
     let mode = container.data().host.network_mode.clone();
+    if !matches!(mode.as_str(), "bridge" | "host" | "none") && !mode.starts_with("container:") {
+        return Err(Error::not_found(format!("network {mode} not found")));
+    }
     let mut endpoint = container.data().record.network_settings.networks.get(&mode).cloned().unwrap_or_default();
     endpoint.endpoint_id = random_hex(32);
     endpoint.network_id = id_of(engine, &mode);

@@ -41,6 +41,8 @@ fn run(path: &std::path::Path) -> Result<(), String> {
     let mut server = server::Server::create(config)?;
     announce(&Ready::Pid(server.pid()));
     release_stdout();
+    // From here on this process mostly waits.
+    slipway_runtime::memory::release_code();
     server.serve();
     Ok(())
 }
