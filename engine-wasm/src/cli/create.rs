@@ -101,8 +101,7 @@ pub fn create(parsed: &Parsed, machine: &dyn Machine) -> Result<Create, String> 
     let entrypoint = parsed.text("entrypoint").map(|e| vec![e.to_owned()]);
     let ports = ports::parse(&parsed.list("publish"), &parsed.list("expose"))?;
     let (devices, cdi) = devices(parsed)?;
-    let env = key_values(parsed, "env-file", "env", machine, true)
-        .map_err(|e| format!("--env-file: {e}").replace("--env-file: poorly", "poorly"))?;
+    let env = key_values(parsed, "env-file", "env", machine, true)?;
     let labels = key_values(parsed, "label-file", "label", machine, false)?;
     let mode = |name: &str, good: fn(&str) -> bool, kind: &str| {
         let text = parsed.text_or_empty(name);
@@ -335,6 +334,7 @@ fn resources(parsed: &Parsed) -> Result<Map<String, Value>, String> {
         "CpusetCpus": parsed.text_or_empty("cpuset-cpus"),
         "CpusetMems": parsed.text_or_empty("cpuset-mems"),
         "DeviceCgroupRules": list(parsed, "device-cgroup-rule"),
+        "KernelMemory": n("kernel-memory"),
         "MemoryReservation": n("memory-reservation"),
         "MemorySwap": n("memory-swap"),
         "MemorySwappiness": parsed.int("memory-swappiness").unwrap_or(-1),

@@ -38,7 +38,13 @@ impl Format {
     pub fn line(&self, event: &Value) -> Result<String, String> {
         match self {
             Self::Pretty => Ok(pretty(event)),
-            Self::Json => Ok(go_json(event, false) + "\n"),
+            Self::Json => {
+                let mut event = event.clone();
+                if let Some(fields) = event.as_object_mut() {
+                    fields.retain(|k, v| !(matches!(k.as_str(), "status" | "id" | "from") && v == ""));
+                }
+                Ok(go_json(&event, false) + "\n")
+            }
             Self::Template(template) => {
                 let mut event = event.clone();
                 let (time, nanos) = (event["time"].clone(), event["timeNano"].clone());

@@ -21,6 +21,9 @@ pub static KIND: Kind = Kind {
     ],
 };
 
+/// The format of `docker volume ls --cluster`.
+pub const CLUSTER: &str = "table {{.Name}}\t{{.Group}}\t{{.Driver}}\t{{.Availability}}\t{{.Status}}";
+
 /// The listing of a list of volumes, sorted by name.
 ///
 /// # Errors
