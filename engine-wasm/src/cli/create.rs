@@ -56,11 +56,7 @@ fn map(parsed: &Parsed, name: &str) -> Map<String, Value> {
 }
 
 fn cut_all(pairs: &[String]) -> Map<String, Value> {
-    pairs
-        .iter()
-        .map(|p| p.split_once('=').unwrap_or((p, "")))
-        .map(|(k, v)| (k.to_owned(), v.into()))
-        .collect()
+    pairs.iter().map(|p| p.split_once('=').unwrap_or((p, ""))).map(|(k, v)| (k.to_owned(), v.into())).collect()
 }
 
 fn number(parsed: &Parsed, name: &str) -> i64 {
@@ -79,17 +75,12 @@ pub fn create(parsed: &Parsed, machine: &dyn Machine) -> Result<Create, String> 
     let mut stderr = named("stderr") || attach.is_empty();
     let detach = parsed.id() == Cmd::Run && parsed.switch("detach");
 
-    if let Some(mac) = parsed
-        .text("mac-address")
-        .filter(|m| !m.is_empty() && !is_mac(m.trim()))
-    {
+    if let Some(mac) = parsed.text("mac-address").filter(|m| !m.is_empty() && !is_mac(m.trim())) {
         return Err(format!("{mac} is not a valid mac address"));
     }
     let swappiness = parsed.int("memory-swappiness").unwrap_or(-1);
     if !(-1..=100).contains(&swappiness) {
-        return Err(format!(
-            "invalid value: {swappiness}. Valid memory swappiness range is 0-100"
-        ));
+        return Err(format!("invalid value: {swappiness}. Valid memory swappiness range is 0-100"));
     }
     let (binds, volumes) = volumes(parsed, machine);
     let tmpfs: Map<_, _> = parsed
@@ -101,16 +92,11 @@ pub fn create(parsed: &Parsed, machine: &dyn Machine) -> Result<Create, String> 
     let entrypoint = parsed.text("entrypoint").map(|e| vec![e.to_owned()]);
     let ports = ports::parse(&parsed.list("publish"), &parsed.list("expose"))?;
     let (devices, cdi) = devices(parsed)?;
-    let env = key_values(parsed, "env-file", "env", machine, true)
-        .map_err(|e| format!("--env-file: {e}").replace("--env-file: poorly", "poorly"))?;
+    let env = key_values(parsed, "env-file", "env", machine, true)?;
     let labels = key_values(parsed, "label-file", "label", machine, false)?;
     let mode = |name: &str, good: fn(&str) -> bool, kind: &str| {
         let text = parsed.text_or_empty(name);
-        if good(text) {
-            Ok(text.to_owned())
-        } else {
-            Err(format!("--{name}: invalid {kind} mode"))
-        }
+        if good(text) { Ok(text.to_owned()) } else { Err(format!("--{name}: invalid {kind} mode")) }
     };
     let pid = mode(
         "pid",
@@ -119,11 +105,7 @@ pub fn create(parsed: &Parsed, machine: &dyn Machine) -> Result<Create, String> 
     )?;
     let uts = mode("uts", |m| matches!(m, "" | "host"), "UTS")?;
     let userns = mode("userns", |m| matches!(m, "" | "host"), "USER")?;
-    let cgroupns = mode(
-        "cgroupns",
-        |m| matches!(m, "" | "private" | "host"),
-        "CGROUP",
-    )?;
+    let cgroupns = mode("cgroupns", |m| matches!(m, "" | "private" | "host"), "CGROUP")?;
     let restart = restart(parsed.text("restart").unwrap_or("no"))?;
     let log_driver = parsed.text_or_empty("log-driver");
     if log_driver == "none" && parsed.changed("log-opt") {
@@ -136,11 +118,7 @@ pub fn create(parsed: &Parsed, machine: &dyn Machine) -> Result<Create, String> 
         storage.insert(k.to_owned(), v.into());
     }
     let health = health(parsed)?;
-    let mut requests = parsed
-        .list("gpus")
-        .into_iter()
-        .map(gpus::request)
-        .collect::<Result<Vec<_>, _>>()?;
+    let mut requests = parsed.list("gpus").into_iter().map(gpus::request).collect::<Result<Vec<_>, _>>()?;
     if !cdi.is_empty() {
         requests.push(json!({ "Driver": "cdi", "Count": 0, "DeviceIDs": cdi, "Capabilities": null, "Options": null }));
     }
@@ -149,23 +127,16 @@ pub fn create(parsed: &Parsed, machine: &dyn Machine) -> Result<Create, String> 
         return Err("conflicting options: cannot specify both --restart and --rm".into());
     }
     let (network, endpoints) = netopt::attachments(parsed)?;
-    let mut mounts = parsed
-        .list("mount")
-        .into_iter()
-        .map(mount::parse)
-        .collect::<Result<Vec<_>, _>>()?;
+    let mut mounts = parsed.list("mount").into_iter().map(mount::parse).collect::<Result<Vec<_>, _>>()?;
     for mount in &mut mounts {
-        if let Some(source) = mount
-            .get("Source")
-            .and_then(Value::as_str)
-            .filter(|s| s.starts_with('.'))
-        {
+        if let Some(source) = mount.get("Source").and_then(Value::as_str).filter(|s| s.starts_with('.')) {
             let absolute = machine.absolute(source);
             mount.insert("Source".into(), absolute.into());
         }
     }
     if parsed.switch("use-api-socket") {
-        let socket = json!({ "Type": "bind", "Source": machine.socket(), "Target": "/var/run/docker.sock", "BindOptions": {} });
+        let socket =
+            json!({ "Type": "bind", "Source": machine.socket(), "Target": "/var/run/docker.sock", "BindOptions": {} });
         mounts.extend(socket.as_object().cloned());
     }
     if detach {
@@ -197,14 +168,8 @@ pub fn create(parsed: &Parsed, machine: &dyn Machine) -> Result<Create, String> 
             body[key] = value;
         }
     };
-    optional(
-        "MacAddress",
-        json!(parsed.text("mac-address").filter(|m| !m.is_empty())),
-    );
-    optional(
-        "StopSignal",
-        json!(parsed.text("stop-signal").filter(|s| !s.is_empty())),
-    );
+    optional("MacAddress", json!(parsed.text("mac-address").filter(|m| !m.is_empty())));
+    optional("StopSignal", json!(parsed.text("stop-signal").filter(|s| !s.is_empty())));
     optional("StopTimeout", json!(parsed.int("stop-timeout")));
     optional("Healthcheck", health);
 
@@ -250,40 +215,18 @@ pub fn create(parsed: &Parsed, machine: &dyn Machine) -> Result<Create, String> 
         }
     };
     optional(!tmpfs.is_empty(), "Tmpfs", tmpfs.into());
-    optional(
-        parsed.changed("sysctl"),
-        "Sysctls",
-        map(parsed, "sysctl").into(),
-    );
-    optional(
-        parsed.changed("annotation"),
-        "Annotations",
-        map(parsed, "annotation").into(),
-    );
+    optional(parsed.changed("sysctl"), "Sysctls", map(parsed, "sysctl").into());
+    optional(parsed.changed("annotation"), "Annotations", map(parsed, "annotation").into());
     optional(!storage.is_empty(), "StorageOpt", storage.into());
-    optional(
-        parsed.changed("runtime"),
-        "Runtime",
-        parsed.text_or_empty("runtime").into(),
-    );
+    optional(parsed.changed("runtime"), "Runtime", parsed.text_or_empty("runtime").into());
     optional(parsed.changed("init"), "Init", parsed.switch("init").into());
     optional(!mounts.is_empty(), "Mounts", json!(mounts));
     optional(unmasked, "MaskedPaths", json!([]));
     optional(unmasked, "ReadonlyPaths", json!([]));
-    host.as_object_mut()
-        .expect("an object above")
-        .append(&mut extra);
+    host.as_object_mut().expect("an object above").append(&mut extra);
     body["HostConfig"] = host;
     body["NetworkingConfig"] = json!({ "EndpointsConfig": endpoints });
-    Ok(Create {
-        body,
-        image: parsed.args[0].clone(),
-        tty: parsed.switch("tty"),
-        stdin,
-        stdout,
-        stderr,
-        auto_remove,
-    })
+    Ok(Create { body, image: parsed.args[0].clone(), tty: parsed.switch("tty"), stdin, stdout, stderr, auto_remove })
 }
 
 /// The limits that run, create and update share.
@@ -304,18 +247,12 @@ fn resources(parsed: &Parsed) -> Result<Map<String, Value>, String> {
             .collect::<Result<Vec<_>, String>>()
             .map(Value::from)
     };
-    let mut ulimits = parsed
-        .list("ulimit")
-        .into_iter()
-        .map(check::ulimit)
-        .collect::<Result<Vec<_>, _>>()?;
+    let mut ulimits = parsed.list("ulimit").into_iter().map(check::ulimit).collect::<Result<Vec<_>, _>>()?;
     ulimits.reverse();
     ulimits.sort_by(|a, b| a.0.cmp(&b.0));
     ulimits.dedup_by(|a, b| a.0 == b.0);
-    let ulimits: Vec<_> = ulimits
-        .into_iter()
-        .map(|(name, soft, hard)| json!({ "Name": name, "Soft": soft, "Hard": hard }))
-        .collect();
+    let ulimits: Vec<_> =
+        ulimits.into_iter().map(|(name, soft, hard)| json!({ "Name": name, "Soft": soft, "Hard": hard })).collect();
     let n = |name: &str| number(parsed, name);
     let body = json!({
         "CpuShares": n("cpu-shares"),
@@ -335,6 +272,7 @@ fn resources(parsed: &Parsed) -> Result<Map<String, Value>, String> {
         "CpusetCpus": parsed.text_or_empty("cpuset-cpus"),
         "CpusetMems": parsed.text_or_empty("cpuset-mems"),
         "DeviceCgroupRules": list(parsed, "device-cgroup-rule"),
+        "KernelMemory": n("kernel-memory"),
         "MemoryReservation": n("memory-reservation"),
         "MemorySwap": n("memory-swap"),
         "MemorySwappiness": parsed.int("memory-swappiness").unwrap_or(-1),
@@ -389,9 +327,7 @@ fn is_mac(text: &str) -> bool {
     let groups = |separator: char, digits: usize, counts: &[usize]| {
         let parts: Vec<_> = text.split(separator).collect();
         counts.contains(&parts.len())
-            && parts
-                .iter()
-                .all(|p| p.len() == digits && p.bytes().all(|b| b.is_ascii_hexdigit()))
+            && parts.iter().all(|p| p.len() == digits && p.bytes().all(|b| b.is_ascii_hexdigit()))
     };
     groups(':', 2, &[6, 8, 20]) || groups('-', 2, &[6, 8, 20]) || groups('.', 4, &[3, 4, 10])
 }
@@ -407,10 +343,8 @@ fn volumes(parsed: &Parsed, machine: &dyn Machine) -> (Vec<String>, Map<String, 
         seen.push(spec);
         // One letter before `:/` is a Windows drive, even here.
         let bytes = spec.as_bytes();
-        let drive = bytes.len() > 2
-            && bytes[0].is_ascii_alphabetic()
-            && bytes[1] == b':'
-            && matches!(bytes[2], b'/' | b'\\');
+        let drive =
+            bytes.len() > 2 && bytes[0].is_ascii_alphabetic() && bytes[1] == b':' && matches!(bytes[2], b'/' | b'\\');
         let from = if drive { 2 } else { 0 };
         let cut = spec[from..].find(':').map(|at| spec.split_at(from + at));
         let Some((source, target)) = cut.map(|(s, t)| (s, &t[1..])) else {
@@ -427,9 +361,7 @@ fn volumes(parsed: &Parsed, machine: &dyn Machine) -> (Vec<String>, Map<String, 
 }
 
 fn device_mode(mode: &str) -> bool {
-    !mode.is_empty()
-        && mode.chars().all(|c| "rwm".contains(c))
-        && "rwm".chars().all(|c| mode.matches(c).count() <= 1)
+    !mode.is_empty() && mode.chars().all(|c| "rwm".contains(c)) && "rwm".chars().all(|c| mode.matches(c).count() <= 1)
 }
 
 /// `--device`: mappings, and the names of CDI devices (`vendor/class=name`).
@@ -437,9 +369,7 @@ fn devices(parsed: &Parsed) -> Result<(Vec<Value>, Vec<String>), String> {
     let (mut mappings, mut cdi) = (Vec::new(), Vec::new());
     for text in parsed.list("device") {
         if !text.starts_with('/')
-            && text
-                .split_once('=')
-                .is_some_and(|(kind, name)| kind.contains('/') && !name.is_empty())
+            && text.split_once('=').is_some_and(|(kind, name)| kind.contains('/') && !name.is_empty())
         {
             cdi.push(text.to_owned());
             continue;
@@ -458,9 +388,7 @@ fn devices(parsed: &Parsed) -> Result<(Vec<Value>, Vec<String>), String> {
         if !target.starts_with('/') {
             return Err(format!("{target} is not an absolute path"));
         }
-        mappings.push(
-            json!({ "PathOnHost": parts[0], "PathInContainer": target, "CgroupPermissions": mode }),
-        );
+        mappings.push(json!({ "PathOnHost": parts[0], "PathInContainer": target, "CgroupPermissions": mode }));
     }
     Ok((mappings, cdi))
 }
@@ -484,18 +412,12 @@ pub fn key_values(
             if line.is_empty() || line.starts_with('#') {
                 continue;
             }
-            let (name, value) = line
-                .split_once('=')
-                .map_or((line, None), |(n, v)| (n, Some(v)));
+            let (name, value) = line.split_once('=').map_or((line, None), |(n, v)| (n, Some(v)));
             if name.is_empty() {
-                return Err(format!(
-                    "poorly formatted environment: no variable name on line '{line}'"
-                ));
+                return Err(format!("poorly formatted environment: no variable name on line '{line}'"));
             }
             if name.contains([' ', '\t']) {
-                return Err(format!(
-                    "poorly formatted environment: variable '{name}' contains whitespaces"
-                ));
+                return Err(format!("poorly formatted environment: variable '{name}' contains whitespaces"));
             }
             match value {
                 Some(_) => out.push(line.to_owned()),
@@ -518,9 +440,7 @@ fn restart(policy: &str) -> Result<Value, String> {
     }
     let count: i64 = match count {
         "" => 0,
-        text => text
-            .parse()
-            .map_err(|_| "invalid restart policy format: maximum retry count must be an integer")?,
+        text => text.parse().map_err(|_| "invalid restart policy format: maximum retry count must be an integer")?,
     };
     Ok(json!({ "Name": name, "MaximumRetryCount": count }))
 }
@@ -529,13 +449,9 @@ fn restart(policy: &str) -> Result<Value, String> {
 fn security(parsed: &Parsed, machine: &dyn Machine) -> Result<(Vec<String>, bool), String> {
     let (mut out, mut unmasked) = (Vec::new(), false);
     for option in parsed.list("security-opt") {
-        let cut = option.split_once('=').or_else(|| {
-            if option.starts_with("no-new-privileges") {
-                None
-            } else {
-                option.split_once(':')
-            }
-        });
+        let cut = option
+            .split_once('=')
+            .or_else(|| if option.starts_with("no-new-privileges") { None } else { option.split_once(':') });
         let (key, value) = cut.unwrap_or((option, ""));
         if value.is_empty() && key != "no-new-privileges" {
             if key.starts_with("no-new-privileges:") {
@@ -547,12 +463,9 @@ fn security(parsed: &Parsed, machine: &dyn Machine) -> Result<(Vec<String>, bool
         if option == "systempaths=unconfined" {
             unmasked = true;
         } else if key == "seccomp" && !matches!(value, "unconfined" | "builtin") {
-            let text = machine
-                .read(value)
-                .map_err(|e| format!("opening seccomp profile ({value}) failed: {e}"))?;
-            let profile: Value = serde_json::from_str(&text).map_err(|e| {
-                format!("compacting json for seccomp profile ({value}) failed: {e}")
-            })?;
+            let text = machine.read(value).map_err(|e| format!("opening seccomp profile ({value}) failed: {e}"))?;
+            let profile: Value = serde_json::from_str(&text)
+                .map_err(|e| format!("compacting json for seccomp profile ({value}) failed: {e}"))?;
             out.push(format!("seccomp={profile}"));
         } else {
             out.push(option.to_owned());
@@ -562,13 +475,8 @@ fn security(parsed: &Parsed, machine: &dyn Machine) -> Result<(Vec<String>, bool
 }
 
 fn health(parsed: &Parsed) -> Result<Value, String> {
-    const NUMBERS: [&str; 5] = [
-        "health-interval",
-        "health-timeout",
-        "health-retries",
-        "health-start-period",
-        "health-start-interval",
-    ];
+    const NUMBERS: [&str; 5] =
+        ["health-interval", "health-timeout", "health-retries", "health-start-period", "health-start-interval"];
     let command = parsed.text_or_empty("health-cmd");
     let any = !command.is_empty() || NUMBERS.iter().any(|n| number(parsed, n) != 0);
     if parsed.switch("no-healthcheck") {
@@ -587,13 +495,7 @@ fn health(parsed: &Parsed) -> Result<Value, String> {
     if !command.is_empty() {
         out.insert("Test".into(), json!(["CMD-SHELL", command]));
     }
-    for (name, key) in NUMBERS.iter().zip([
-        "Interval",
-        "Timeout",
-        "Retries",
-        "StartPeriod",
-        "StartInterval",
-    ]) {
+    for (name, key) in NUMBERS.iter().zip(["Interval", "Timeout", "Retries", "StartPeriod", "StartInterval"]) {
         if number(parsed, name) != 0 {
             out.insert(key.into(), number(parsed, name).into());
         }

@@ -29,9 +29,7 @@ pub(crate) fn empty() -> Body {
 }
 
 fn full(bytes: Vec<u8>) -> Body {
-    Full::new(Bytes::from(bytes))
-        .map_err(|never| match never {})
-        .boxed()
+    Full::new(Bytes::from(bytes)).map_err(|never| match never {}).boxed()
 }
 
 /// What `/_ping` tells.
@@ -56,14 +54,9 @@ impl Client {
     ///
     /// # Errors
     /// docker's text for an address that is none.
-    pub(crate) fn new(
-        host: &str,
-        headers: BTreeMap<String, String>,
-    ) -> Result<Self, crate::error::Failure> {
+    pub(crate) fn new(host: &str, headers: BTreeMap<String, String>) -> Result<Self, crate::error::Failure> {
         let (endpoint, address) = host::parse(host)?;
-        let forced = std::env::var("DOCKER_API_VERSION")
-            .ok()
-            .and_then(|v| parse_version(v.trim_start_matches('v')));
+        let forced = std::env::var("DOCKER_API_VERSION").ok().and_then(|v| parse_version(v.trim_start_matches('v')));
         Ok(Self {
             endpoint,
             address,
@@ -88,10 +81,7 @@ impl Client {
             return version;
         }
         let ping = self.ping().await.unwrap_or_default();
-        let theirs = ping
-            .version
-            .as_deref()
-            .map_or(NEWEST, |v| parse_version(v).unwrap_or(FALLBACK));
+        let theirs = ping.version.as_deref().map_or(NEWEST, |v| parse_version(v).unwrap_or(FALLBACK));
         let version = theirs.min(NEWEST);
         self.version.set(Some(version));
         version
@@ -104,15 +94,8 @@ impl Client {
         }
         let mut sender = self.connect("/_ping").await?;
         let request = self.request(Method::HEAD, "/_ping", HeaderMap::new(), empty())?;
-        let response = sender
-            .send_request(request)
-            .await
-            .map_err(|e| self.broken("/_ping", &e))?;
-        let version = response
-            .headers()
-            .get("api-version")
-            .and_then(|v| v.to_str().ok())
-            .map(str::to_owned);
+        let response = sender.send_request(request).await.map_err(|e| self.broken("/_ping", &e))?;
+        let version = response.headers().get("api-version").and_then(|v| v.to_str().ok()).map(str::to_owned);
         let ping = Ping { version };
         let _ = response.into_body().collect().await;
         *self.idle.borrow_mut() = Some(sender);
@@ -135,12 +118,7 @@ impl Client {
         self.call(Method::DELETE, path, None).await
     }
 
-    async fn call(
-        &self,
-        method: Method,
-        path: &str,
-        body: Option<&Value>,
-    ) -> Result<Value, CallError> {
+    async fn call(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Value, CallError> {
         let bytes = self
             .open(method, path, body)
             .await?
@@ -152,9 +130,8 @@ impl Client {
         if bytes.is_empty() {
             return Ok(Value::Null);
         }
-        serde_json::from_slice(&bytes).map_err(|e| {
-            CallError::Transport(format!("invalid JSON from the engine for {path}: {e}"))
-        })
+        serde_json::from_slice(&bytes)
+            .map_err(|e| CallError::Transport(format!("invalid JSON from the engine for {path}: {e}")))
     }
 
     /// Sends a request with an optional JSON body and gives the answer, whose body is still to be read.
@@ -167,10 +144,7 @@ impl Client {
         let mut headers = HeaderMap::new();
         let body = match body {
             Some(value) => {
-                headers.insert(
-                    "content-type",
-                    http::HeaderValue::from_static("application/json"),
-                );
+                headers.insert("content-type", http::HeaderValue::from_static("application/json"));
                 full(value.to_string().into_bytes())
             }
             None => empty(),
@@ -195,31 +169,17 @@ impl Client {
         };
         let head = method == Method::HEAD;
         let request = self.request(method, &path, headers, body)?;
-        let response = sender
-            .send_request(request)
-            .await
-            .map_err(|e| self.broken(&path, &e))?;
+        let response = sender.send_request(request).await.map_err(|e| self.broken(&path, &e))?;
         let status = response.status();
         if status.as_u16() < 400 {
             // The sender may go: hyper keeps the connection until the answer has been read.
             return Ok(response);
         }
-        let bytes = response
-            .into_body()
-            .collect()
-            .await
-            .map(http_body_util::Collected::to_bytes)
-            .unwrap_or_default();
+        let bytes = response.into_body().collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
         Err(engine_error(status, &bytes, &path, head))
     }
 
-    fn request(
-        &self,
-        method: Method,
-        path: &str,
-        headers: HeaderMap,
-        body: Body,
-    ) -> Result<Request<Body>, CallError> {
+    fn request(&self, method: Method, path: &str, headers: HeaderMap, body: Body) -> Result<Request<Body>, CallError> {
         let host = match &self.endpoint {
             Endpoint::Unix(_) => "api.moby.localhost".to_owned(),
             Endpoint::Tcp(host, port) => format!("{host}:{port}"),
@@ -232,9 +192,8 @@ impl Client {
         for (name, value) in &self.headers {
             request = request.header(name, value);
         }
-        let mut request = request
-            .body(body)
-            .map_err(|e| CallError::Transport(format!("making a request for {path}: {e}")))?;
+        let mut request =
+            request.body(body).map_err(|e| CallError::Transport(format!("making a request for {path}: {e}")))?;
         request.headers_mut().extend(headers);
         Ok(request)
     }
@@ -243,21 +202,14 @@ impl Client {
         match &self.endpoint {
             Endpoint::Unix(socket) => match tokio::net::UnixStream::connect(socket).await {
                 Ok(stream) => handshake(stream).await,
-                Err(e) => Err(self.unreachable(
-                    path,
-                    &e,
-                    &format!("dial unix {}: connect", socket.display()),
-                )),
+                Err(e) => Err(self.unreachable(path, &e, &format!("dial unix {}: connect", socket.display()))),
             },
             Endpoint::Tcp(host, port) => {
                 let dial = tokio::time::timeout(
                     Duration::from_secs(30),
                     tokio::net::TcpStream::connect((host.as_str(), *port)),
                 );
-                match dial
-                    .await
-                    .unwrap_or_else(|_| Err(std::io::ErrorKind::TimedOut.into()))
-                {
+                match dial.await.unwrap_or_else(|_| Err(std::io::ErrorKind::TimedOut.into())) {
                     Ok(stream) => {
                         let _ = stream.set_nodelay(true);
                         handshake(stream).await
@@ -270,15 +222,8 @@ impl Client {
 
     /// The answer to `path` did not come.
     fn broken(&self, path: &str, e: &hyper::Error) -> CallError {
-        let why = if e.is_incomplete_message() || e.is_canceled() {
-            "EOF".to_owned()
-        } else {
-            e.to_string()
-        };
-        CallError::Transport(format!(
-            "error during connect: {} {why}",
-            self.go_request(path)
-        ))
+        let why = if e.is_incomplete_message() || e.is_canceled() { "EOF".to_owned() } else { e.to_string() };
+        CallError::Transport(format!("error during connect: {} {why}", self.go_request(path)))
     }
 
     fn go_request(&self, path: &str) -> String {
@@ -299,20 +244,12 @@ impl Client {
                 go_io(e)
             ),
             NotFound | ConnectionRefused | TimedOut => {
-                format!(
-                    "Cannot connect to the Docker daemon at {}. Is the docker daemon running?",
-                    self.address
-                )
+                format!("Cannot connect to the Docker daemon at {}. Is the docker daemon running?", self.address)
             }
-            _ if e.raw_os_error().is_some() => format!(
-                "error during connect: {} {dial}: {}",
-                self.go_request(path),
-                go_io(e)
-            ),
-            _ => format!(
-                "error during connect: {} {dial}: no such host",
-                self.go_request(path)
-            ),
+            _ if e.raw_os_error().is_some() => {
+                format!("error during connect: {} {dial}: {}", self.go_request(path), go_io(e))
+            }
+            _ => format!("error during connect: {} {dial}: no such host", self.go_request(path)),
         })
     }
 }
@@ -321,9 +258,8 @@ async fn handshake<T>(stream: T) -> Result<SendRequest<Body>, CallError>
 where
     T: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
 {
-    let (sender, connection) = http1::handshake(TokioIo::new(stream))
-        .await
-        .map_err(|e| CallError::Transport(e.to_string()))?;
+    let (sender, connection) =
+        http1::handshake(TokioIo::new(stream)).await.map_err(|e| CallError::Transport(e.to_string()))?;
     tokio::spawn(connection.with_upgrades());
     Ok(sender)
 }
@@ -338,10 +274,7 @@ fn engine_error(status: StatusCode, body: &[u8], path: &str, head: bool) -> Call
             "" => format!("request returned {status} for API route and version {path}, check if the server supports the requested API version"),
             text => text.to_owned(),
         });
-    CallError::Engine {
-        status: status.as_u16(),
-        message: message.trim().to_owned(),
-    }
+    CallError::Engine { status: status.as_u16(), message: message.trim().to_owned() }
 }
 
 fn parse_version(text: &str) -> Option<(u16, u16)> {
@@ -353,9 +286,7 @@ fn parse_version(text: &str) -> Option<(u16, u16)> {
 pub(crate) fn encode(text: &str) -> String {
     text.bytes()
         .map(|b| match b {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => {
-                char::from(b).to_string()
-            }
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => char::from(b).to_string(),
             _ => format!("%{b:02X}"),
         })
         .collect()
@@ -363,22 +294,12 @@ pub(crate) fn encode(text: &str) -> String {
 
 /// Like [`encode`], for names in paths, where docker leaves `/` and `:` as they are.
 pub(crate) fn encode_path(text: &str) -> String {
-    text.split('/')
-        .map(|part| encode(part).replace("%3A", ":").replace("%40", "@"))
-        .collect::<Vec<_>>()
-        .join("/")
+    text.split('/').map(|part| encode(part).replace("%3A", ":").replace("%40", "@")).collect::<Vec<_>>().join("/")
 }
 
 /// A query string (with its `?`) of those pairs that have a value.
 pub(crate) fn query(pairs: &[(&str, &str)]) -> String {
-    let parts: Vec<_> = pairs
-        .iter()
-        .filter(|(_, v)| !v.is_empty())
-        .map(|(k, v)| format!("{k}={}", encode(v)))
-        .collect();
-    if parts.is_empty() {
-        String::new()
-    } else {
-        format!("?{}", parts.join("&"))
-    }
+    let parts: Vec<_> =
+        pairs.iter().filter(|(_, v)| !v.is_empty()).map(|(k, v)| format!("{k}={}", encode(v))).collect();
+    if parts.is_empty() { String::new() } else { format!("?{}", parts.join("&")) }
 }

@@ -29,8 +29,7 @@ pub(crate) struct Config {
 /// `DOCKER_CONFIG` or `~/.docker`.
 pub(crate) fn default_dir() -> String {
     let set = |name: &str| std::env::var(name).ok().filter(|v| !v.is_empty());
-    set("DOCKER_CONFIG")
-        .unwrap_or_else(|| format!("{}/.docker", set("HOME").unwrap_or_else(|| "/root".into())))
+    set("DOCKER_CONFIG").unwrap_or_else(|| format!("{}/.docker", set("HOME").unwrap_or_else(|| "/root".into())))
 }
 
 /// Reads the file in `dir`; a missing file is an empty one, a broken one earns a warning and counts as empty.
@@ -40,10 +39,7 @@ pub(crate) fn load(dir: &str) -> Config {
         return Config::default();
     };
     serde_json::from_str(&text).unwrap_or_else(|e| {
-        crate::output::error(&format!(
-            "WARNING: Error parsing config file ({}): {e}",
-            path.display()
-        ));
+        crate::output::error(&format!("WARNING: Error parsing config file ({}): {e}", path.display()));
         Config::default()
     })
 }

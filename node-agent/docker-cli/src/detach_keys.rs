@@ -14,11 +14,7 @@ impl Detector {
     /// # Errors
     /// docker's text for a key that is none.
     pub(crate) fn new(text: &str) -> Result<Self, String> {
-        let text = if text.is_empty() {
-            "ctrl-p,ctrl-q"
-        } else {
-            text
-        };
+        let text = if text.is_empty() { "ctrl-p,ctrl-q" } else { text };
         let mut keys = Vec::new();
         for key in text.split(',') {
             let code = match key.strip_prefix("ctrl-").map(str::as_bytes) {
@@ -73,14 +69,8 @@ mod tests {
 
     #[test]
     fn own_sequences_are_read() {
-        assert_eq!(
-            Detector::new("ctrl-a,b").unwrap().feed(b"\x01b"),
-            (vec![], true)
-        );
-        assert_eq!(
-            Detector::new("ctrl-]").unwrap().feed(b"z\x1d"),
-            (b"z".to_vec(), true)
-        );
+        assert_eq!(Detector::new("ctrl-a,b").unwrap().feed(b"\x01b"), (vec![], true));
+        assert_eq!(Detector::new("ctrl-]").unwrap().feed(b"z\x1d"), (b"z".to_vec(), true));
         assert!(Detector::new("ctrl-aa").is_err());
     }
 }

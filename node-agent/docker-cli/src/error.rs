@@ -13,18 +13,12 @@ pub(crate) struct Failure {
 impl Failure {
     /// A failure with exit code 1.
     pub(crate) fn new(message: impl Into<String>) -> Self {
-        Self {
-            message: message.into(),
-            code: 1,
-        }
+        Self { message: message.into(), code: 1 }
     }
 
     /// An exit code that says it all.
     pub(crate) fn silent(code: u8) -> Self {
-        Self {
-            message: String::new(),
-            code,
-        }
+        Self { message: String::new(), code }
     }
 }
 
@@ -68,9 +62,7 @@ pub(crate) fn go_io(e: &std::io::Error) -> String {
             let text = text.split(" (os error").next().unwrap_or_default();
             // strerror's "No such file or directory" is lower-case in Go.
             let mut chars = text.chars();
-            chars
-                .next()
-                .map_or_else(String::new, |c| c.to_lowercase().chain(chars).collect())
+            chars.next().map_or_else(String::new, |c| c.to_lowercase().chain(chars).collect())
         }
         None => e.to_string(),
     }

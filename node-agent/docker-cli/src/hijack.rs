@@ -16,20 +16,14 @@ pub(crate) type Stream = TokioIo<Upgraded>;
 ///
 /// # Errors
 /// The engine's error, or an answer other than 101.
-pub(crate) async fn open(
-    client: &Client,
-    path: &str,
-    body: Option<&Value>,
-) -> Result<Stream, CallError> {
+pub(crate) async fn open(client: &Client, path: &str, body: Option<&Value>) -> Result<Stream, CallError> {
     let mut headers = HeaderMap::new();
     headers.insert("connection", HeaderValue::from_static("Upgrade"));
     headers.insert("upgrade", HeaderValue::from_static("tcp"));
     let body = match body {
         Some(value) => {
             headers.insert("content-type", HeaderValue::from_static("application/json"));
-            Full::new(Bytes::from(value.to_string()))
-                .map_err(|never| match never {})
-                .boxed()
+            Full::new(Bytes::from(value.to_string())).map_err(|never| match never {}).boxed()
         }
         None => {
             headers.insert("content-type", HeaderValue::from_static("text/plain"));
@@ -38,10 +32,7 @@ pub(crate) async fn open(
     };
     let response = client.send(Method::POST, path, headers, body).await?;
     if response.status() != StatusCode::SWITCHING_PROTOCOLS {
-        return Err(CallError::Transport(format!(
-            "unable to upgrade to tcp, received {}",
-            response.status().as_u16()
-        )));
+        return Err(CallError::Transport(format!("unable to upgrade to tcp, received {}", response.status().as_u16())));
     }
     let upgraded = hyper::upgrade::on(response)
         .await

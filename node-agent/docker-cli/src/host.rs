@@ -29,11 +29,7 @@ pub(crate) fn parse(text: &str) -> Result<(Endpoint, String), Failure> {
     };
     match protocol {
         "unix" => {
-            let path = if rest.is_empty() {
-                "/var/run/docker.sock"
-            } else {
-                rest
-            };
+            let path = if rest.is_empty() { "/var/run/docker.sock" } else { rest };
             Ok((Endpoint::Unix(path.into()), format!("unix://{path}")))
         }
         "tcp" | "http" => {
@@ -43,15 +39,8 @@ pub(crate) fn parse(text: &str) -> Result<(Endpoint, String), Failure> {
                 _ => (rest, ""),
             };
             let host = if host.is_empty() { "localhost" } else { host };
-            let port = if port.is_empty() {
-                2375
-            } else {
-                port.parse().map_err(|_| invalid())?
-            };
-            Ok((
-                Endpoint::Tcp(host.trim_matches(['[', ']']).to_owned(), port),
-                format!("tcp://{host}:{port}"),
-            ))
+            let port = if port.is_empty() { 2375 } else { port.parse().map_err(|_| invalid())? };
+            Ok((Endpoint::Tcp(host.trim_matches(['[', ']']).to_owned(), port), format!("tcp://{host}:{port}")))
         }
         "ssh" | "npipe" | "fd" => Err(Failure::new(format!(
             "Failed to initialize: unable to resolve docker endpoint: {protocol}:// is not supported by this client; use unix:// or tcp://"
@@ -71,22 +60,10 @@ mod tests {
         for (text, endpoint, full) in [
             ("", Endpoint::Unix("/var/run/docker.sock".into()), DEFAULT),
             ("unix:///x", Endpoint::Unix("/x".into()), "unix:///x"),
-            (
-                "tcp://",
-                Endpoint::Tcp("localhost".into(), 2375),
-                "tcp://localhost:2375",
-            ),
-            (
-                "tcp://127.0.0.1:1",
-                Endpoint::Tcp("127.0.0.1".into(), 1),
-                "tcp://127.0.0.1:1",
-            ),
+            ("tcp://", Endpoint::Tcp("localhost".into(), 2375), "tcp://localhost:2375"),
+            ("tcp://127.0.0.1:1", Endpoint::Tcp("127.0.0.1".into(), 1), "tcp://127.0.0.1:1"),
             ("foo", Endpoint::Tcp("foo".into(), 2375), "tcp://foo:2375"),
-            (
-                "tcp://[::1]:99",
-                Endpoint::Tcp("::1".into(), 99),
-                "tcp://[::1]:99",
-            ),
+            ("tcp://[::1]:99", Endpoint::Tcp("::1".into(), 99), "tcp://[::1]:99"),
         ] {
             assert_eq!(parse(text).unwrap(), (endpoint, full.to_owned()), "{text}");
         }
@@ -94,11 +71,6 @@ mod tests {
 
     #[test]
     fn a_strange_protocol_is_refused() {
-        assert!(
-            parse("foo://bar")
-                .unwrap_err()
-                .message
-                .ends_with("invalid bind address format: foo://bar")
-        );
+        assert!(parse("foo://bar").unwrap_err().message.ends_with("invalid bind address format: foo://bar"));
     }
 }

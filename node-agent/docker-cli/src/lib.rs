@@ -1,6 +1,10 @@
 //! The `docker` command: command line in, HTTP to the engine, text out. What can be decided without I/O (the grammar, help, request bodies, tables) is in
 //! `engine_wasm::cli`; here are the connection, the terminal, the signals, and the order of calls that docker CLI 28.2 makes.
 
+#[cfg(test)]
+#[path = "../tests/common/mod.rs"]
+mod common;
+
 mod client;
 mod commands;
 mod config;
@@ -24,10 +28,7 @@ pub const VERSION: &str = "28.2.2";
 
 /// Runs one `docker` command line (`args` without the program's name) and gives its exit code.
 pub fn main(args: Vec<OsString>) -> ExitCode {
-    let args: Vec<String> = args
-        .into_iter()
-        .map(|a| a.to_string_lossy().into_owned())
-        .collect();
+    let args: Vec<String> = args.into_iter().map(|a| a.to_string_lossy().into_owned()).collect();
     let code = match run(&args) {
         Ok(code) => code,
         Err(failure) => {
@@ -49,19 +50,11 @@ fn run(args: &[String]) -> Result<u8, Failure> {
         config_dir: &default_dir,
         env: &|name| std::env::var(name).ok(),
     };
-    let invocation = parse(args, &around, &mut global).map_err(|r| Failure {
-        message: r.message,
-        code: r.code,
-    })?;
+    let invocation = parse(args, &around, &mut global).map_err(|r| Failure { message: r.message, code: r.code })?;
     if let Some(level) = &global.log_level
-        && !matches!(
-            level.as_str(),
-            "debug" | "info" | "warn" | "warning" | "error" | "fatal" | "panic" | "trace"
-        )
+        && !matches!(level.as_str(), "debug" | "info" | "warn" | "warning" | "error" | "fatal" | "panic" | "trace")
     {
-        return Err(Failure::new(format!(
-            "Unable to parse logging level: {level}"
-        )));
+        return Err(Failure::new(format!("Unable to parse logging level: {level}")));
     }
     match invocation {
         Invocation::Help(text) => {

@@ -46,24 +46,8 @@ pub(crate) enum Target {
 ///
 /// # Errors
 /// The engine's.
-pub(crate) async fn for_create(
-    context: &Context,
-    image: &Image,
-    platform: &str,
-    quiet: bool,
-) -> Result<(), CallError> {
-    pull(
-        context,
-        image,
-        platform,
-        false,
-        if quiet {
-            Target::Nowhere
-        } else {
-            Target::Stderr
-        },
-    )
-    .await
+pub(crate) async fn for_create(context: &Context, image: &Image, platform: &str, quiet: bool) -> Result<(), CallError> {
+    pull(context, image, platform, false, if quiet { Target::Nowhere } else { Target::Stderr }).await
 }
 
 /// Pulls an image, or all tags of its name.
@@ -78,20 +62,10 @@ pub(crate) async fn pull(
     target: Target,
 ) -> Result<(), CallError> {
     let tag = if all_tags { "" } else { &image.tag };
-    let path = format!(
-        "/images/create{}",
-        query(&[
-            ("fromImage", &image.name),
-            ("platform", platform),
-            ("tag", tag)
-        ])
-    );
+    let path = format!("/images/create{}", query(&[("fromImage", &image.name), ("platform", platform), ("tag", tag)]));
     let mut headers = HeaderMap::new();
     headers.insert("x-registry-auth", HeaderValue::from_static("e30="));
-    let answer = context
-        .client
-        .send(Method::POST, &path, headers, crate::client::empty())
-        .await?;
+    let answer = context.client.send(Method::POST, &path, headers, crate::client::empty()).await?;
     show(answer.into_body(), target).await
 }
 
@@ -105,8 +79,7 @@ pub(crate) async fn show(mut body: Incoming, target: Target) -> Result<(), CallE
         Target::Stderr => terminal::stderr_is_terminal(),
         Target::Nowhere => false,
     };
-    let mut progress =
-        Progress::new(on_terminal.then(|| terminal::width(target == Target::Stderr)));
+    let mut progress = Progress::new(on_terminal.then(|| terminal::width(target == Target::Stderr)));
     let write = |text: &str| match target {
         Target::Stdout => output::print(text),
         Target::Stderr => output::error_bytes(text.as_bytes()),
@@ -123,9 +96,7 @@ pub(crate) async fn show(mut body: Incoming, target: Target) -> Result<(), CallE
         let mut used = 0;
         while let Some(Ok(message)) = values.next() {
             used = values.byte_offset();
-            let now = std::time::SystemTime::UNIX_EPOCH
-                .elapsed()
-                .map_or(0, |d| d.as_secs());
+            let now = std::time::SystemTime::UNIX_EPOCH.elapsed().map_or(0, |d| d.as_secs());
             match progress.push(&message, i64::try_from(now).unwrap_or_default()) {
                 Ok(text) => write(&text),
                 Err((error, text)) => {
@@ -158,16 +129,6 @@ pub(crate) fn normalize(text: &str) -> Result<Image, String> {
     };
     let default_tag = reference.is_name_only();
     let reference = reference.with_default_tag();
-    let tag = reference
-        .digest()
-        .or(reference.tag())
-        .unwrap_or_default()
-        .to_owned();
-    Ok(Image {
-        named: true,
-        name: reference.name(),
-        tag,
-        default_tag,
-        familiar: reference.familiar_string(),
-    })
+    let tag = reference.digest().or(reference.tag()).unwrap_or_default().to_owned();
+    Ok(Image { named: true, name: reference.name(), tag, default_tag, familiar: reference.familiar_string() })
 }

@@ -102,8 +102,5 @@ pub(crate) async fn resize_to(client: &Client, target: &str, rows: u16, columns:
     if rows == 0 && columns == 0 {
         return true;
     }
-    client
-        .post(&format!("{target}/resize?h={rows}&w={columns}"), None)
-        .await
-        .is_ok()
+    client.post(&format!("{target}/resize?h={rows}&w={columns}"), None).await.is_ok()
 }

@@ -57,11 +57,7 @@ impl Attachment {
     /// # Errors
     /// A broken stream, or an error that the engine sent in it.
     pub(crate) async fn run(&self, stream: Stream) -> Result<End, String> {
-        let _raw = if self.tty && self.stdin {
-            RawMode::enter()
-        } else {
-            None
-        };
+        let _raw = if self.tty && self.stdin { RawMode::enter() } else { None };
         let (reader, writer) = tokio::io::split(stream);
         let mut input = Box::pin(self.send_input(writer));
         let mut result = Box::pin(self.copy_output(reader));
@@ -86,13 +82,8 @@ impl Attachment {
     /// Sends standard input, then closes the sending side. True if the detach keys were typed.
     async fn send_input(&self, mut writer: WriteHalf<Stream>) -> bool {
         if self.stdin {
-            let mut keys = if self.tty {
-                Detector::new(&self.detach_keys)
-                    .or_else(|_| Detector::new(""))
-                    .ok()
-            } else {
-                None
-            };
+            let mut keys =
+                if self.tty { Detector::new(&self.detach_keys).or_else(|_| Detector::new("")).ok() } else { None };
             let mut input = read_stdin();
             while let Some(data) = input.recv().await {
                 let (data, detached) = match &mut keys {
@@ -112,11 +103,7 @@ impl Attachment {
     }
 
     async fn copy_output(&self, mut reader: ReadHalf<Stream>) -> Result<(), String> {
-        if self.tty {
-            copy_raw(&mut reader).await
-        } else {
-            copy_frames(&mut reader).await
-        }
+        if self.tty { copy_raw(&mut reader).await } else { copy_frames(&mut reader).await }
     }
 }
 
@@ -167,11 +154,7 @@ impl Frames {
     ///
     /// # Errors
     /// An error frame (3), or a stream number that does not exist.
-    pub(crate) fn feed(
-        &mut self,
-        mut data: &[u8],
-        mut write: impl FnMut(u8, &[u8]),
-    ) -> Result<(), String> {
+    pub(crate) fn feed(&mut self, mut data: &[u8], mut write: impl FnMut(u8, &[u8])) -> Result<(), String> {
         while !data.is_empty() {
             if self.left == 0 {
                 let take = data.len().min(8 - self.header.len() % 8);
@@ -186,12 +169,8 @@ impl Frames {
                 if self.header[0] > 3 {
                     return Err(format!("Unrecognized input header: {}", self.header[0]));
                 }
-                self.left = u32::from_be_bytes([
-                    self.header[4],
-                    self.header[5],
-                    self.header[6],
-                    self.header[7],
-                ]) as usize;
+                self.left =
+                    u32::from_be_bytes([self.header[4], self.header[5], self.header[6], self.header[7]]) as usize;
                 continue;
             }
             let take = data.len().min(self.left);
@@ -201,10 +180,7 @@ impl Frames {
             if self.header[0] == 3 {
                 self.error.extend_from_slice(piece);
                 if self.left == 0 {
-                    return Err(format!(
-                        "error from daemon in stream: {}",
-                        String::from_utf8_lossy(&self.error)
-                    ));
+                    return Err(format!("error from daemon in stream: {}", String::from_utf8_lossy(&self.error)));
                 }
             } else {
                 write(self.header[0], piece);
@@ -227,41 +203,28 @@ mod tests {
 
     #[test]
     fn frames_are_found_however_the_stream_is_cut() {
-        let all = [
-            frame(1, b"hello "),
-            frame(2, b"oops"),
-            frame(1, b""),
-            frame(1, b"world"),
-        ]
-        .concat();
+        let all = [frame(1, b"hello "), frame(2, b"oops"), frame(1, b""), frame(1, b"world")].concat();
         for size in 1..=all.len() {
             let (mut out, mut err) = (Vec::new(), Vec::new());
             let mut frames = Frames::default();
             for piece in all.chunks(size) {
                 frames
-                    .feed(piece, |kind, data| {
-                        if kind == 1 {
-                            out.extend_from_slice(data)
-                        } else {
-                            err.extend_from_slice(data)
-                        }
-                    })
+                    .feed(
+                        piece,
+                        |kind, data| {
+                            if kind == 1 { out.extend_from_slice(data) } else { err.extend_from_slice(data) }
+                        },
+                    )
                     .unwrap();
             }
-            assert_eq!(
-                (out.as_slice(), err.as_slice()),
-                (&b"hello world"[..], &b"oops"[..]),
-                "pieces of {size}"
-            );
+            assert_eq!((out.as_slice(), err.as_slice()), (&b"hello world"[..], &b"oops"[..]), "pieces of {size}");
         }
     }
 
     #[test]
     fn an_error_frame_ends_the_stream() {
         assert_eq!(
-            Frames::default()
-                .feed(&frame(3, b"boom"), |_, _| {})
-                .unwrap_err(),
+            Frames::default().feed(&frame(3, b"boom"), |_, _| {}).unwrap_err(),
             "error from daemon in stream: boom"
         );
     }

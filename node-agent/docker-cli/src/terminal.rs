@@ -2,7 +2,7 @@
 
 use rustix::termios::{OptionalActions, Termios, isatty, tcgetattr, tcgetwinsize, tcsetattr};
 use std::io::{stdin, stdout};
-use std::sync::Mutex;
+use std::sync::{Mutex, Once};
 
 /// The settings to go back to while the terminal is in raw mode.
 static SAVED: Mutex<Option<Termios>> = Mutex::new(None);
@@ -39,12 +39,19 @@ pub(crate) struct RawMode(());
 impl RawMode {
     /// Enters raw mode; `None` where standard input is no terminal.
     pub(crate) fn enter() -> Option<Self> {
+        // Release builds may abort on a panic, and a panic of another thread unwinds nothing here.
+        static HOOK: Once = Once::new();
+        HOOK.call_once(|| {
+            let report = std::panic::take_hook();
+            std::panic::set_hook(Box::new(move |info| {
+                restore();
+                report(info);
+            }));
+        });
         let before = tcgetattr(stdin()).ok()?;
         let mut raw = before.clone();
         raw.make_raw();
-        *SAVED
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner) = Some(before);
+        *SAVED.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(before);
         tcsetattr(stdin(), OptionalActions::Now, &raw).ok()?;
         Some(Self(()))
     }
@@ -58,21 +65,43 @@ impl Drop for RawMode {
 
 /// Leaves raw mode, if it is on. Safe to call from anywhere, any number of times.
 pub(crate) fn restore() {
-    if let Some(before) = SAVED
-        .lock()
-        .unwrap_or_else(std::sync::PoisonError::into_inner)
-        .take()
-    {
+    if let Some(before) = SAVED.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take() {
         let _ = tcsetattr(stdin(), OptionalActions::Now, &before);
     }
 }
 
 /// Columns of the terminal on standard output or standard error, 200 where it will not say.
 pub(crate) fn width(error: bool) -> u16 {
-    let size = if error {
-        tcgetwinsize(std::io::stderr())
-    } else {
-        tcgetwinsize(stdout())
-    };
+    let size = if error { tcgetwinsize(std::io::stderr()) } else { tcgetwinsize(stdout()) };
     size.map_or(200, |s| s.ws_col)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::RawMode;
+    use crate::common::pty::Terminal;
+    use std::process::Command;
+
+    #[test]
+    fn a_panic_gives_the_terminal_back() {
+        let mut command = Command::new(std::env::current_exe().expect("a running test has a path"));
+        command.args(["--ignored", "--exact", "--nocapture", "terminal::tests::panics_in_raw_mode"]);
+        let mut terminal = Terminal::start(&command, 24, 80);
+        terminal.expect("on purpose");
+        assert!(!terminal.wait().success());
+        assert!(terminal.seen("raw at first"));
+        assert!(terminal.is_restored());
+    }
+
+    #[test]
+    #[ignore = "run in a terminal by the test above"]
+    fn panics_in_raw_mode() {
+        // Without the destructor, so that the hook alone is at work.
+        std::mem::forget(RawMode::enter().expect("a terminal"));
+        let now = rustix::termios::tcgetattr(std::io::stdin()).expect("settings");
+        if !now.local_modes.contains(rustix::termios::LocalModes::ICANON) {
+            println!("raw at first");
+        }
+        panic!("on purpose");
+    }
 }

@@ -38,25 +38,23 @@ impl Format {
     pub fn line(&self, event: &Value) -> Result<String, String> {
         match self {
             Self::Pretty => Ok(pretty(event)),
-            Self::Json => Ok(go_json(event, false) + "\n"),
+            Self::Json => {
+                let mut event = event.clone();
+                if let Some(fields) = event.as_object_mut() {
+                    fields.retain(|k, v| !(matches!(k.as_str(), "status" | "id" | "from") && v == ""));
+                }
+                Ok(go_json(&event, false) + "\n")
+            }
             Self::Template(template) => {
                 let mut event = event.clone();
                 let (time, nanos) = (event["time"].clone(), event["timeNano"].clone());
                 for (key, value) in [("Time", time), ("TimeNano", nanos)] {
                     event[key] = value;
                 }
-                for (old, new) in [
-                    ("scope", "Scope"),
-                    ("status", "Status"),
-                    ("id", "ID"),
-                    ("from", "From"),
-                ] {
+                for (old, new) in [("scope", "Scope"), ("status", "Status"), ("id", "ID"), ("from", "From")] {
                     event[new] = event.get(old).cloned().unwrap_or_else(|| "".into());
                 }
-                template
-                    .render(&event)
-                    .map(|t| t + "\n")
-                    .map_err(|e| e.to_string())
+                template.render(&event).map(|t| t + "\n").map_err(|e| e.to_string())
             }
         }
     }
@@ -68,19 +66,10 @@ fn pretty(event: &Value) -> String {
     let nanos = event["timeNano"].as_i64().unwrap_or_default();
     let seconds = event["time"].as_i64().unwrap_or_default();
     if nanos != 0 || seconds != 0 {
-        out += &text::rfc3339_nanos(if nanos == 0 {
-            seconds * 1_000_000_000
-        } else {
-            nanos
-        });
+        out += &text::rfc3339_nanos(if nanos == 0 { seconds * 1_000_000_000 } else { nanos });
         out.push(' ');
     }
-    out += &format!(
-        "{} {} {}",
-        text_of(&event["Type"]),
-        text_of(&event["Action"]),
-        text_of(&event["Actor"]["ID"])
-    );
+    out += &format!("{} {} {}", text_of(&event["Type"]), text_of(&event["Action"]), text_of(&event["Actor"]["ID"]));
     let mut attributes: Vec<_> = event["Actor"]["Attributes"]
         .as_object()
         .into_iter()

@@ -13,6 +13,8 @@ pub struct Client<'a> {
     pub api: &'a str,
     /// The newest API version that it speaks.
     pub newest_api: &'a str,
+    /// What it was built with.
+    pub go: &'a str,
     /// The commit that it was built from.
     pub commit: &'a str,
     /// When it was built.
@@ -21,11 +23,22 @@ pub struct Client<'a> {
     pub arch: &'a str,
 }
 
+/// Why a format could not be shown.
+#[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
+pub enum Wrong {
+    /// It is no template.
+    #[error("{0}")]
+    Template(String),
+    /// It asks for what is not there.
+    #[error("{0}")]
+    Field(String),
+}
+
 /// The text of `docker version`; `server` is the answer of `GET /version`, where there was one.
 ///
 /// # Errors
 /// Go's text for a bad template.
-pub fn show(format: &str, client: &Client<'_>, server: Option<&Value>) -> Result<String, String> {
+pub fn show(format: &str, client: &Client<'_>, server: Option<&Value>) -> Result<String, Wrong> {
     if format.is_empty() {
         let mut out = pretty_client(client);
         if let Some(server) = server {
@@ -39,7 +52,7 @@ pub fn show(format: &str, client: &Client<'_>, server: Option<&Value>) -> Result
             "ApiVersion": client.api,
             "DefaultAPIVersion": client.newest_api,
             "GitCommit": client.commit,
-            "GoVersion": "",
+            "GoVersion": client.go,
             "Os": "linux",
             "Arch": client.arch,
             "BuildTime": client.built,
@@ -56,12 +69,24 @@ pub fn show(format: &str, client: &Client<'_>, server: Option<&Value>) -> Result
             value[part]["APIVersion"] = api;
         }
     }
-    let template = Template::parse("", &text::unescape(format))
-        .map_err(|e| format!("template parsing error: {e}"))?;
-    template
-        .render(&value)
-        .map(|t| t + "\n")
-        .map_err(|e| format!("template parsing error: {e}"))
+    let template = Template::parse("version", &text::unescape(format))
+        .map_err(|e| Wrong::Template(format!("template parsing error: {e}")))?;
+    template.render_strict(&value).map(|t| t + "\n").map_err(|e| Wrong::Field(field_error(&e.to_string())))
+}
+
+/// Go's words for a field that the structure does not have, where the template engine speaks of a map's key.
+fn field_error(message: &str) -> String {
+    let Some((before, key)) = message.split_once("map has no entry for key ") else {
+        return message.to_owned();
+    };
+    let owner = if before.contains("<.Client") {
+        "system.clientVersion"
+    } else if before.contains("<.Server") {
+        "*types.Version"
+    } else {
+        "system.versionInfo"
+    };
+    format!("{before}can't evaluate field {} in type {owner}", key.trim_matches('"'))
 }
 
 fn pretty_client(client: &Client<'_>) -> String {
@@ -71,61 +96,30 @@ fn pretty_client(client: &Client<'_>) -> String {
         format!(" (downgraded from {})", client.newest_api)
     };
     format!(
-        "Client:\n Version:           {}\n API version:       {}{downgraded}\n Git commit:        {}\n{} OS/Arch:           linux/{}\n Context:           default\n",
-        client.version,
-        client.api,
-        client.commit,
-        if client.built.is_empty() {
-            String::new()
-        } else {
-            format!(" Built:             {}\n", client.built)
-        },
-        client.arch
+        "Client:\n Version:           {}\n API version:       {}{downgraded}\n Go version:        {}\n Git commit:        {}\n Built:             {}\n OS/Arch:           linux/{}\n Context:           default\n",
+        client.version, client.api, client.go, client.commit, client.built, client.arch
     )
 }
 
 fn pretty_server(server: &Value) -> String {
     let of = |value: &Value, key: &str| value[key].as_str().unwrap_or_default().to_owned();
     let platform = of(&server["Platform"], "Name");
-    let mut out = if platform.is_empty() {
-        "\nServer:\n".to_owned()
-    } else {
-        format!("\nServer: {platform}\n")
-    };
+    let mut out = if platform.is_empty() { "\nServer:\n".to_owned() } else { format!("\nServer: {platform}\n") };
     let line = |name: &str, value: &str| format!("  {:<17} {value}\n", format!("{name}:"));
     for component in server["Components"].as_array().into_iter().flatten() {
         let details = &component["Details"];
-        out += &format!(
-            " {}:\n{}",
-            of(component, "Name"),
-            line("Version", &of(component, "Version"))
-        );
+        out += &format!(" {}:\n{}", of(component, "Name"), line("Version", &of(component, "Version")));
         if of(component, "Name") == "Engine" {
             out += &line(
                 "API version",
-                &format!(
-                    "{} (minimum version {})",
-                    of(details, "ApiVersion"),
-                    of(details, "MinAPIVersion")
-                ),
+                &format!("{} (minimum version {})", of(details, "ApiVersion"), of(details, "MinAPIVersion")),
             );
-            for (name, key) in [
-                ("Go version", "GoVersion"),
-                ("Git commit", "GitCommit"),
-                ("Built", "BuildTime"),
-            ] {
+            for (name, key) in [("Go version", "GoVersion"), ("Git commit", "GitCommit"), ("Built", "BuildTime")] {
                 let value = of(details, key);
-                let value = if key == "BuildTime" {
-                    text::ansic(&value).unwrap_or(value)
-                } else {
-                    value
-                };
+                let value = if key == "BuildTime" { text::ansic(&value).unwrap_or(value) } else { value };
                 out += &line(name, &value);
             }
-            out += &line(
-                "OS/Arch",
-                &format!("{}/{}", of(details, "Os"), of(details, "Arch")),
-            );
+            out += &line("OS/Arch", &format!("{}/{}", of(details, "Os"), of(details, "Arch")));
             out += &line("Experimental", &of(details, "Experimental"));
         } else {
             let mut keys: Vec<_> = details.as_object().into_iter().flatten().collect();

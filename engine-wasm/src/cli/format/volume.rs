@@ -21,6 +21,9 @@ pub static KIND: Kind = Kind {
     ],
 };
 
+/// The format of `docker volume ls --cluster`.
+pub const CLUSTER: &str = "table {{.Name}}\t{{.Group}}\t{{.Driver}}\t{{.Availability}}\t{{.Status}}";
+
 /// The listing of a list of volumes, sorted by name.
 ///
 /// # Errors
@@ -52,12 +55,7 @@ pub fn row(v: &Value) -> Row {
         ("Scope", text_of("Scope")),
         ("Mountpoint", text_of("Mountpoint")),
         ("Labels", text::labels(&v["Labels"])),
-        (
-            "Links",
-            usage["RefCount"]
-                .as_i64()
-                .map_or_else(unknown, |n| n.to_string()),
-        ),
+        ("Links", usage["RefCount"].as_i64().map_or_else(unknown, |n| n.to_string())),
         ("Size", bytes.unwrap_or_else(unknown)),
         ("Group", unknown()),
         ("Availability", unknown()),

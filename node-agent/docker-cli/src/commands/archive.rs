@@ -34,9 +34,8 @@ pub(crate) fn upload(mut source: impl Read + Send + 'static) -> Body {
             }
         }
     });
-    let stream = futures_util::stream::unfold(receiver, |mut receiver| async move {
-        Some((receiver.recv().await?, receiver))
-    });
+    let stream =
+        futures_util::stream::unfold(receiver, |mut receiver| async move { Some((receiver.recv().await?, receiver)) });
     BodyExt::boxed(StreamBody::new(stream))
 }
 
@@ -58,11 +57,8 @@ async fn download(mut body: Incoming, path: &str) -> Result<(), Failure> {
     let wrong = |e: std::io::Error| Failure::new(format!("write {path}: {}", go_io(&e)));
     let target = Path::new(path);
     let special = std::fs::metadata(target).is_ok_and(|m| !m.is_file());
-    let partial = if special {
-        target.to_owned()
-    } else {
-        target.with_file_name(format!(".docker_temp_{}", std::process::id()))
-    };
+    let partial =
+        if special { target.to_owned() } else { target.with_file_name(format!(".docker_temp_{}", std::process::id())) };
     let mut file = std::fs::File::create(&partial).map_err(wrong)?;
     let result = async {
         while let Some(frame) = body.frame().await {
@@ -71,11 +67,7 @@ async fn download(mut body: Incoming, path: &str) -> Result<(), Failure> {
                 file.write_all(data).map_err(wrong)?;
             }
         }
-        if special {
-            Ok(())
-        } else {
-            std::fs::rename(&partial, target).map_err(wrong)
-        }
+        if special { Ok(()) } else { std::fs::rename(&partial, target).map_err(wrong) }
     }
     .await;
     if result.is_err() && !special {
@@ -88,25 +80,19 @@ async fn download(mut body: Incoming, path: &str) -> Result<(), Failure> {
 fn check_output(path: &str, verb: &str) -> Result<(), Failure> {
     if path.is_empty() {
         if terminal::stdout_is_terminal() {
-            return Err(Failure::new(
-                "cowardly refusing to save to a terminal. Use the -o flag or redirect",
-            ));
+            return Err(Failure::new("cowardly refusing to save to a terminal. Use the -o flag or redirect"));
         }
         return Ok(());
     }
-    let directory = Path::new(path)
-        .parent()
-        .filter(|d| !d.as_os_str().is_empty());
+    let directory = Path::new(path).parent().filter(|d| !d.as_os_str().is_empty());
     if let Some(missing) = directory.filter(|d| !d.is_dir()) {
         return Err(Failure::new(format!(
-            "failed to {verb}: invalid output path: directory {:?} does not exist",
-            missing.display().to_string()
+            "failed to {verb}: invalid output path: stat {}: no such file or directory",
+            missing.display()
         )));
     }
     if Path::new(path).is_dir() {
-        return Err(Failure::new(format!(
-            "failed to {verb}: invalid output path: {path:?} must be a regular file"
-        )));
+        return Err(Failure::new(format!("failed to {verb}: cannot write to a directory")));
     }
     Ok(())
 }
@@ -116,20 +102,8 @@ pub(crate) async fn save(context: &Context) -> Result<u8, Failure> {
     let args = &context.args;
     let path = args.text_or_empty("output");
     check_output(path, "save image")?;
-    let names: Vec<_> = args
-        .args
-        .iter()
-        .map(|n| format!("names={}", encode(n)))
-        .collect();
-    let body = context
-        .client
-        .open(
-            Method::GET,
-            &format!("/images/get?{}", names.join("&")),
-            None,
-        )
-        .await?
-        .into_body();
+    let names: Vec<_> = args.args.iter().map(|n| format!("names={}", encode(n))).collect();
+    let body = context.client.open(Method::GET, &format!("/images/get?{}", names.join("&")), None).await?.into_body();
     download(body, path).await.map(|()| 0)
 }
 
@@ -139,11 +113,7 @@ pub(crate) async fn export(context: &Context) -> Result<u8, Failure> {
     check_output(path, "export container")?;
     let body = context
         .client
-        .open(
-            Method::GET,
-            &format!("/containers/{}/export", encode_path(context.first())),
-            None,
-        )
+        .open(Method::GET, &format!("/containers/{}/export", encode_path(context.first())), None)
         .await?
         .into_body();
     download(body, path).await.map(|()| 0)
@@ -161,9 +131,7 @@ pub(crate) async fn load(context: &Context) -> Result<u8, Failure> {
     let input = args.text_or_empty("input");
     let body = if input.is_empty() {
         if terminal::stdin_is_terminal() {
-            return Err(Failure::new(
-                "requested load from stdin, but stdin is empty",
-            ));
+            return Err(Failure::new("requested load from stdin, but stdin is empty"));
         }
         upload(std::io::stdin())
     } else {
@@ -171,14 +139,8 @@ pub(crate) async fn load(context: &Context) -> Result<u8, Failure> {
     };
     let quiet = args.switch("quiet") || !terminal::stdout_is_terminal();
     let path = format!("/images/load?quiet={}", u8::from(quiet));
-    let answer = context
-        .client
-        .send(Method::POST, &path, tar_headers("application/x-tar"), body)
-        .await?;
-    let json = answer
-        .headers()
-        .get("content-type")
-        .is_some_and(|t| t.as_bytes().starts_with(b"application/json"));
+    let answer = context.client.send(Method::POST, &path, tar_headers("application/x-tar"), body).await?;
+    let json = answer.headers().get("content-type").is_some_and(|t| t.as_bytes().starts_with(b"application/json"));
     if json {
         pull::show(answer.into_body(), Target::Stdout).await?;
     } else {
@@ -192,9 +154,7 @@ pub(crate) async fn import(context: &Context) -> Result<u8, Failure> {
     let args = &context.args;
     let source = context.first();
     let name = args.args.get(1).map(String::as_str).unwrap_or_default();
-    let url = ["http://", "https://", "ftp://"]
-        .iter()
-        .any(|p| source.starts_with(p));
+    let url = ["http://", "https://", "ftp://"].iter().any(|p| source.starts_with(p));
     let (body, from) = match source {
         "-" => (upload(std::io::stdin()), "-"),
         _ if url => (crate::client::empty(), source),
@@ -215,10 +175,7 @@ pub(crate) async fn import(context: &Context) -> Result<u8, Failure> {
     for change in args.list("change") {
         path += &format!("&changes={}", encode(change));
     }
-    let answer = context
-        .client
-        .send(Method::POST, &path, tar_headers("text/plain"), body)
-        .await?;
+    let answer = context.client.send(Method::POST, &path, tar_headers("text/plain"), body).await?;
     pull::show(answer.into_body(), Target::Stdout).await?;
     Ok(0)
 }

@@ -10,15 +10,8 @@ use std::rc::Rc;
 use tokio::task::LocalSet;
 
 fn attach_query(keys: &str, stdin: bool) -> String {
-    let keys = if keys.is_empty() {
-        String::new()
-    } else {
-        format!("detachKeys={}&", encode(keys))
-    };
-    format!(
-        "?{keys}stderr=1{}&stdout=1&stream=1",
-        if stdin { "&stdin=1" } else { "" }
-    )
+    let keys = if keys.is_empty() { String::new() } else { format!("detachKeys={}&", encode(keys)) };
+    format!("?{keys}stderr=1{}&stdout=1&stream=1", if stdin { "&stdin=1" } else { "" })
 }
 
 fn check_state(container: &Value) -> Result<(), Failure> {
@@ -26,9 +19,7 @@ fn check_state(container: &Value) -> Result<(), Failure> {
     Err(Failure::new(match () {
         () if !is("Running") => "You cannot attach to a stopped container, start it first",
         () if is("Paused") => "You cannot attach to a paused container, unpause it first",
-        () if is("Restarting") => {
-            "You cannot attach to a restarting container, wait until it is running"
-        }
+        () if is("Restarting") => "You cannot attach to a restarting container, wait until it is running",
         () => return Ok(()),
     }))
 }
@@ -55,38 +46,18 @@ async fn attach_local(context: &Context) -> Result<u8, Failure> {
     } else {
         tokio::task::spawn_local(signals::restore_and_die());
     }
-    let stream = hijack::open(
-        client,
-        &format!("{path}/attach{}", attach_query(&keys, stdin)),
-        None,
-    )
-    .await?;
+    let stream = hijack::open(client, &format!("{path}/attach{}", attach_query(&keys, stdin)), None).await?;
     check_state(&client.get(&format!("{path}/json")).await?)?;
     if tty && terminal::stdout_is_terminal() {
         // A size that differs and then the true one: the program inside redraws, so that the prompt is seen at once.
         let [rows, columns] = terminal::size();
-        signals::resize_to(
-            client,
-            &path,
-            rows.saturating_add(1),
-            columns.saturating_add(1),
-        )
-        .await;
+        signals::resize_to(client, &path, rows.saturating_add(1), columns.saturating_add(1)).await;
         tokio::task::spawn_local(signals::follow_size(Rc::clone(client), path));
     }
-    let attachment = Attachment {
-        tty,
-        stdin,
-        output: true,
-        detach_keys: keys,
-    };
+    let attachment = Attachment { tty, stdin, output: true, detach_keys: keys };
     match attachment.run(stream).await.map_err(Failure::new)? {
         End::Detached => Err(Failure::new("read escape sequence")),
-        End::Closed => waiting?
-            .status()
-            .await
-            .map(wait::code_of)
-            .map_err(Failure::new),
+        End::Closed => waiting?.status().await.map(wait::code_of).map_err(Failure::new),
     }
 }
 
@@ -96,31 +67,18 @@ pub(crate) async fn start(context: &Context) -> Result<u8, Failure> {
     let keys = context.detach_keys()?;
     if args.switch("attach") || args.switch("interactive") {
         if args.args.len() > 1 {
-            return Err(Failure::new(
-                "you cannot start and attach multiple containers at once",
-            ));
+            return Err(Failure::new("you cannot start and attach multiple containers at once"));
         }
-        return LocalSet::new()
-            .run_until(start_attached(context, keys))
-            .await;
+        return LocalSet::new().run_until(start_attached(context, keys)).await;
     }
     let checkpoint = args.text_or_empty("checkpoint");
     if !checkpoint.is_empty() && args.args.len() > 1 {
-        return Err(Failure::new(
-            "you cannot restore multiple containers at once",
-        ));
+        return Err(Failure::new("you cannot restore multiple containers at once"));
     }
     let query = checkpoint_query(context);
     let mut failed = Vec::new();
     for name in &args.args {
-        match context
-            .client
-            .post(
-                &format!("/containers/{}/start{query}", encode_path(name)),
-                None,
-            )
-            .await
-        {
+        match context.client.post(&format!("/containers/{}/start{query}", encode_path(name)), None).await {
             Ok(_) if checkpoint.is_empty() => output::line(name),
             Ok(_) => {}
             Err(e) if checkpoint.is_empty() => {
@@ -133,29 +91,18 @@ pub(crate) async fn start(context: &Context) -> Result<u8, Failure> {
     if failed.is_empty() {
         Ok(0)
     } else {
-        Err(Failure::new(format!(
-            "Error: failed to start containers: {}",
-            failed.join(", ")
-        )))
+        Err(Failure::new(format!("Error: failed to start containers: {}", failed.join(", "))))
     }
 }
 
 fn checkpoint_query(context: &Context) -> String {
     let text = |name| context.args.text_or_empty(name);
-    crate::client::query(&[
-        ("checkpoint", text("checkpoint")),
-        ("checkpoint-dir", text("checkpoint-dir")),
-    ])
+    crate::client::query(&[("checkpoint", text("checkpoint")), ("checkpoint-dir", text("checkpoint-dir"))])
 }
 
 async fn start_attached(context: &Context, keys: String) -> Result<u8, Failure> {
     let client = &context.client;
-    let container = client
-        .get(&format!(
-            "/containers/{}/json",
-            encode_path(context.first())
-        ))
-        .await?;
+    let container = client.get(&format!("/containers/{}/json", encode_path(context.first()))).await?;
     let id = container["Id"].as_str().unwrap_or_default();
     let path = format!("/containers/{}", encode_path(id));
     let tty = container["Config"]["Tty"] == true;
@@ -165,23 +112,10 @@ async fn start_attached(context: &Context, keys: String) -> Result<u8, Failure> 
         tokio::task::spawn_local(signals::proxy(Rc::clone(client), id.to_owned()));
     }
     let stdin = context.args.switch("interactive") && container["Config"]["OpenStdin"] == true;
-    let stream = hijack::open(
-        client,
-        &format!("{path}/attach{}", attach_query(&keys, stdin)),
-        None,
-    )
-    .await?;
+    let stream = hijack::open(client, &format!("{path}/attach{}", attach_query(&keys, stdin)), None).await?;
     let auto_remove = container["HostConfig"]["AutoRemove"] == true;
-    let waiting = wait::register(
-        client,
-        id,
-        if auto_remove { "removed" } else { "next-exit" },
-    )
-    .await;
-    if let Err(e) = client
-        .post(&format!("{path}/start{}", checkpoint_query(context)), None)
-        .await
-    {
+    let waiting = wait::register(client, id, if auto_remove { "removed" } else { "next-exit" }).await;
+    if let Err(e) = client.post(&format!("{path}/start{}", checkpoint_query(context)), None).await {
         if let (true, Ok(waiting)) = (auto_remove, waiting) {
             let _ = waiting.status().await;
         }
@@ -190,12 +124,7 @@ async fn start_attached(context: &Context, keys: String) -> Result<u8, Failure> 
     if tty && terminal::stdout_is_terminal() {
         tokio::task::spawn_local(signals::follow_size(Rc::clone(client), path));
     }
-    let attachment = Attachment {
-        tty,
-        stdin,
-        output: true,
-        detach_keys: keys,
-    };
+    let attachment = Attachment { tty, stdin, output: true, detach_keys: keys };
     match attachment.run(stream).await.map_err(Failure::new)? {
         End::Detached => Ok(0),
         End::Closed => Ok(waiting?.exit_code().await),

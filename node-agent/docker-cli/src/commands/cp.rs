@@ -2,6 +2,7 @@
 
 use super::Context;
 use super::archive::upload;
+use super::create::absolute_here;
 use crate::client::{encode, encode_path};
 use crate::error::{Failure, go_io};
 use crate::{output, terminal};
@@ -34,15 +35,9 @@ pub(crate) async fn cp(context: &Context) -> Result<u8, Failure> {
         return Err(Failure::new("destination can not be empty"));
     }
     match (split(source), split(target)) {
-        ((Some(container), path), (None, local)) => {
-            from_container(context, container, path, local).await
-        }
-        ((None, local), (Some(container), path)) => {
-            to_container(context, local, container, path).await
-        }
-        ((Some(_), _), (Some(_), _)) => {
-            Err(Failure::new("copying between containers is not supported"))
-        }
+        ((Some(container), path), (None, local)) => from_container(context, container, path, local).await,
+        ((None, local), (Some(container), path)) => to_container(context, local, container, path).await,
+        ((Some(_), _), (Some(_), _)) => Err(Failure::new("copying between containers is not supported")),
         ((None, _), (None, _)) => Err(Failure::new("must specify at least one container source")),
     }
 }
@@ -50,9 +45,7 @@ pub(crate) async fn cp(context: &Context) -> Result<u8, Failure> {
 /// What the engine knows of a path: `X-Docker-Container-Path-Stat`.
 fn stat(headers: &HeaderMap) -> Option<Value> {
     let text = headers.get("x-docker-container-path-stat")?;
-    let bytes = base64::engine::general_purpose::STANDARD
-        .decode(text.as_bytes())
-        .ok()?;
+    let bytes = base64::engine::general_purpose::STANDARD.decode(text.as_bytes()).ok()?;
     serde_json::from_slice(&bytes).ok()
 }
 
@@ -64,19 +57,11 @@ fn is(stat: &Value, bit: u64) -> bool {
 }
 
 fn absolute(path: &str) -> String {
-    if path.starts_with('/') {
-        path.to_owned()
-    } else {
-        format!("/{path}")
-    }
+    if path.starts_with('/') { path.to_owned() } else { format!("/{path}") }
 }
 
 fn archive_path(container: &str, path: &str) -> String {
-    format!(
-        "/containers/{}/archive?path={}",
-        encode_path(container),
-        encode(path)
-    )
+    format!("/containers/{}/archive?path={}", encode_path(container), encode(path))
 }
 
 fn report(context: &Context, text: &str) {
@@ -85,33 +70,21 @@ fn report(context: &Context, text: &str) {
     }
 }
 
-async fn from_container(
-    context: &Context,
-    container: &str,
-    path: &str,
-    local: &str,
-) -> Result<u8, Failure> {
+async fn from_container(context: &Context, container: &str, path: &str, local: &str) -> Result<u8, Failure> {
     let client = &context.client;
     let mut path = absolute(path);
     if context.args.switch("follow-link")
-        && let Ok(answer) = client
-            .open(Method::HEAD, &archive_path(container, &path), None)
-            .await
+        && let Ok(answer) = client.open(Method::HEAD, &archive_path(container, &path), None).await
         && let Some(found) = stat(answer.headers()).filter(|s| is(s, SYMLINK))
     {
         let link = found["linkTarget"].as_str().unwrap_or_default();
         path = if link.starts_with('/') {
             link.to_owned()
         } else {
-            Path::new(&path)
-                .with_file_name(link)
-                .to_string_lossy()
-                .into_owned()
+            Path::new(&path).with_file_name(link).to_string_lossy().into_owned()
         };
     }
-    let answer = client
-        .open(Method::GET, &archive_path(container, &path), None)
-        .await?;
+    let answer = client.open(Method::GET, &archive_path(container, &path), None).await?;
     let found = stat(answer.headers()).unwrap_or_default();
     let mut body = answer.into_body();
     if local == "-" {
@@ -122,26 +95,12 @@ async fn from_container(
         return Ok(0);
     }
     let name = found["name"].as_str().unwrap_or_default().to_owned();
-    let (into, renamed) = destination(
-        Path::new(local),
-        local.ends_with('/'),
-        &name,
-        is(&found, DIRECTORY),
-        path.ends_with("/."),
-    )?;
+    let (into, renamed) =
+        destination(Path::new(local), local.ends_with('/'), &name, is(&found, DIRECTORY), path.ends_with("/."))?;
     let (sender, receiver) = std::sync::mpsc::sync_channel::<bytes::Bytes>(8);
     let keep_owner = context.args.switch("archive");
     let writer = std::thread::spawn(move || {
-        unpack(
-            Pipe {
-                receiver,
-                rest: bytes::Bytes::new(),
-            },
-            &into,
-            &name,
-            renamed.as_deref(),
-            keep_owner,
-        )
+        unpack(Pipe { receiver, rest: bytes::Bytes::new() }, &into, &name, renamed.as_deref(), keep_owner)
     });
     let mut copied = 0usize;
     while let Some(frame) = body.frame().await {
@@ -173,29 +132,26 @@ fn destination(
     contents: bool,
 ) -> Result<(PathBuf, Option<String>), Failure> {
     match std::fs::metadata(local) {
+        Err(e) if e.kind() == std::io::ErrorKind::NotADirectory => Err(Failure::new(format!(
+            "stat {}{}: not a directory",
+            absolute_here(&local.to_string_lossy()),
+            if slash { "/" } else { "" }
+        ))),
         Ok(found) if found.is_dir() => Ok((local.to_owned(), contents.then(String::new))),
         Ok(_) if directory => Err(Failure::new("cannot copy directory")),
-        Ok(_) if slash => Err(Failure::new("not a directory")),
+
         _ => {
-            if slash && !directory {
-                return Err(Failure::new(format!(
-                    "destination directory {:?} must be a directory",
-                    local.display().to_string()
-                )));
-            }
-            let parent = local
-                .parent()
-                .filter(|p| !p.as_os_str().is_empty())
-                .unwrap_or(Path::new("."));
+            let parent = local.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
             if !parent.is_dir() {
                 return Err(Failure::new(format!(
                     "invalid output path: directory {:?} does not exist",
                     parent.display().to_string()
                 )));
             }
-            let new = local
-                .file_name()
-                .map_or_else(|| name.to_owned(), |n| n.to_string_lossy().into_owned());
+            if slash && !directory {
+                return Err(Failure::new("no such directory"));
+            }
+            let new = local.file_name().map_or_else(|| name.to_owned(), |n| n.to_string_lossy().into_owned());
             Ok((parent.to_owned(), Some(new)))
         }
     }
@@ -221,31 +177,22 @@ impl Read for Pipe {
     }
 }
 
-fn unpack(
-    source: impl Read,
-    into: &Path,
-    name: &str,
-    renamed: Option<&str>,
-    keep_owner: bool,
-) -> std::io::Result<()> {
+fn unpack(source: impl Read, into: &Path, name: &str, renamed: Option<&str>, keep_owner: bool) -> std::io::Result<()> {
     let mut archive = tar::Archive::new(source);
     for entry in archive.entries()? {
         let mut entry = entry?;
         let path = entry.path()?.into_owned();
         let path = match renamed {
             None => path,
-            Some(new) => match path.strip_prefix(name) {
+            // An archive of a directory's contents begins with `.`, any other with the name.
+            Some(new) => match path.strip_prefix(name).or_else(|_| path.strip_prefix(".")) {
+                Ok(rest) if rest.as_os_str().is_empty() => PathBuf::from(new),
                 Ok(rest) => Path::new(new).join(rest),
                 Err(_) => path,
             },
         };
         // Nothing may leave the directory, whatever the archive says.
-        if path.components().any(|c| {
-            !matches!(
-                c,
-                std::path::Component::Normal(_) | std::path::Component::CurDir
-            )
-        }) {
+        if path.components().any(|c| !matches!(c, std::path::Component::Normal(_) | std::path::Component::CurDir)) {
             return Err(std::io::Error::other(format!(
                 "the archive holds a path outside of its directory: {}",
                 path.display()
@@ -271,50 +218,28 @@ fn unpack(
     Ok(())
 }
 
-async fn to_container(
-    context: &Context,
-    local: &str,
-    container: &str,
-    path: &str,
-) -> Result<u8, Failure> {
+async fn to_container(context: &Context, local: &str, container: &str, path: &str) -> Result<u8, Failure> {
     let client = &context.client;
     let mut path = absolute(path);
     let mut found = None;
     for _ in 0..8 {
-        found = match client
-            .open(Method::HEAD, &archive_path(container, &path), None)
-            .await
-        {
+        found = match client.open(Method::HEAD, &archive_path(container, &path), None).await {
             Ok(answer) => stat(answer.headers()),
             Err(e) if e.is_not_found() => None,
             Err(e) => return Err(e.into()),
         };
-        match found
-            .as_ref()
-            .filter(|s| is(s, SYMLINK))
-            .and_then(|s| s["linkTarget"].as_str())
-        {
+        match found.as_ref().filter(|s| is(s, SYMLINK)).and_then(|s| s["linkTarget"].as_str()) {
             Some(link) if link.starts_with('/') => path = link.to_owned(),
-            Some(link) => {
-                path = Path::new(&path)
-                    .with_file_name(link)
-                    .to_string_lossy()
-                    .into_owned()
-            }
+            Some(link) => path = Path::new(&path).with_file_name(link).to_string_lossy().into_owned(),
             None => break,
         }
     }
     let directory = found.as_ref().is_some_and(|s| is(s, DIRECTORY));
     let mut headers = HeaderMap::new();
-    headers.insert(
-        "content-type",
-        HeaderValue::from_static("application/x-tar"),
-    );
+    headers.insert("content-type", HeaderValue::from_static("application/x-tar"));
     let (into, body) = if local == "-" {
         if !directory {
-            return Err(Failure::new(format!(
-                "destination \"{container}:{path}\" must be a directory"
-            )));
+            return Err(Failure::new(format!("destination \"{container}:{path}\" must be a directory")));
         }
         (path.clone(), upload(std::io::stdin()))
     } else {
@@ -323,13 +248,7 @@ async fn to_container(
         } else {
             std::fs::symlink_metadata(local)
         };
-        let metadata = metadata.map_err(|e| {
-            Failure::new(format!(
-                "lstat {}: {}",
-                Path::new(local).display(),
-                go_io(&e)
-            ))
-        })?;
+        let metadata = metadata.map_err(|e| Failure::new(format!("lstat {}: {}", absolute_here(local), go_io(&e))))?;
         if metadata.is_dir() && found.is_some() && !directory {
             return Err(Failure::new("cannot copy directory"));
         }
@@ -337,24 +256,12 @@ async fn to_container(
             return Err(Failure::new("no such directory"));
         }
         let (into, name) = if directory {
-            let own = if local.ends_with("/.") || local == "." {
-                String::new()
-            } else {
-                own_name(local)
-            };
+            let own = if local.ends_with("/.") || local == "." { String::new() } else { own_name(local) };
             (path.clone(), own)
         } else {
             let target = Path::new(path.trim_end_matches('/'));
-            let parent = target
-                .parent()
-                .map_or_else(|| "/".into(), |p| p.to_string_lossy().into_owned());
-            (
-                parent,
-                target
-                    .file_name()
-                    .map(|n| n.to_string_lossy().into_owned())
-                    .unwrap_or_default(),
-            )
+            let parent = target.parent().map_or_else(|| "/".into(), |p| p.to_string_lossy().into_owned());
+            (parent, target.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default())
         };
         let (reader, writer) = std::io::pipe().map_err(|e| Failure::new(go_io(&e)))?;
         let source = PathBuf::from(local);
@@ -365,15 +272,8 @@ async fn to_container(
         });
         (into, upload(reader))
     };
-    let keep = if context.args.switch("archive") {
-        "&copyUIDGID=true"
-    } else {
-        ""
-    };
-    let query = format!(
-        "{}&noOverwriteDirNonDir=true{keep}",
-        archive_path(container, &into)
-    );
+    let keep = if context.args.switch("archive") { "&copyUIDGID=true" } else { "" };
+    let query = format!("{}&noOverwriteDirNonDir=true{keep}", archive_path(container, &into));
     client
         .send(Method::PUT, &query, headers, body)
         .await?
@@ -381,10 +281,7 @@ async fn to_container(
         .collect()
         .await
         .map_err(|e| Failure::new(e.to_string()))?;
-    report(
-        context,
-        &format!("Successfully copied to {container}:{path}"),
-    );
+    report(context, &format!("Successfully copied to {container}:{path}"));
     Ok(0)
 }
 
@@ -398,19 +295,11 @@ fn own_name(local: &str) -> String {
 fn pack(source: &Path, name: &str, follow: bool, writer: impl Write) -> std::io::Result<()> {
     let mut archive = tar::Builder::new(writer);
     archive.follow_symlinks(false);
-    let metadata = if follow {
-        std::fs::metadata(source)?
-    } else {
-        std::fs::symlink_metadata(source)?
-    };
+    let metadata = if follow { std::fs::metadata(source)? } else { std::fs::symlink_metadata(source)? };
     if metadata.is_dir() {
         archive.append_dir_all(if name.is_empty() { "." } else { name }, source)?;
     } else {
-        let source = if follow {
-            std::fs::canonicalize(source)?
-        } else {
-            source.to_owned()
-        };
+        let source = if follow { std::fs::canonicalize(source)? } else { source.to_owned() };
         archive.append_path_with_name(source, name)?;
     }
     archive.into_inner()?.flush()

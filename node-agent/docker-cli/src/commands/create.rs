@@ -19,18 +19,7 @@ impl Machine for Local {
     }
 
     fn absolute(&self, path: &str) -> String {
-        let here = std::env::current_dir().unwrap_or_default();
-        let mut out = std::path::PathBuf::new();
-        for part in here.join(path).components() {
-            match part {
-                std::path::Component::CurDir => {}
-                std::path::Component::ParentDir => {
-                    out.pop();
-                }
-                other => out.push(other),
-            }
-        }
-        out.to_string_lossy().into_owned()
+        absolute_here(path)
     }
 
     fn env(&self, name: &str) -> Option<String> {
@@ -46,17 +35,26 @@ impl Machine for Local {
     }
 }
 
+/// A path of this machine made absolute and clean, by its text alone.
+pub(crate) fn absolute_here(path: &str) -> String {
+    let here = std::env::current_dir().unwrap_or_default();
+    let mut out = std::path::PathBuf::new();
+    for part in here.join(path).components() {
+        match part {
+            std::path::Component::CurDir => {}
+            std::path::Component::ParentDir => {
+                out.pop();
+            }
+            other => out.push(other),
+        }
+    }
+    out.to_string_lossy().into_owned()
+}
+
 /// docker's frame around what is wrong with a run or a create.
 pub(crate) fn with_help(context: &Context, message: &str, code: u8) -> Failure {
-    let name = if context.args.id() == Cmd::Run {
-        "run"
-    } else {
-        "create"
-    };
-    Failure {
-        message: format!("docker: {message}\n\nRun 'docker {name} --help' for more information"),
-        code,
-    }
+    let name = if context.args.id() == Cmd::Run { "run" } else { "create" };
+    Failure { message: format!("docker: {message}\n\nRun 'docker {name} --help' for more information"), code }
 }
 
 /// Checks the flags and makes the body.
@@ -89,24 +87,17 @@ impl CidFile {
                 "container ID file found, make sure the other container isn't running or delete {path}"
             ));
         }
-        let file = std::fs::File::create(path).map_err(|e| {
-            format!(
-                "failed to create the container ID file: open {path}: {}",
-                go_io(&e)
-            )
-        })?;
+        let file = std::fs::File::create(path)
+            .map_err(|e| format!("failed to create the container ID file: open {path}: {}", go_io(&e)))?;
         Ok(Self(Some((path.to_owned(), file))))
     }
 
     fn write(mut self, id: &str) -> Result<(), String> {
         match self.0.take() {
             None => Ok(()),
-            Some((path, mut file)) => file.write_all(id.as_bytes()).map_err(|e| {
-                format!(
-                    "failed to write the container ID ({id}) to file: write {path}: {}",
-                    go_io(&e)
-                )
-            }),
+            Some((path, mut file)) => file
+                .write_all(id.as_bytes())
+                .map_err(|e| format!("failed to write the container ID ({id}) to file: write {path}: {}", go_io(&e))),
         }
     }
 }
@@ -137,8 +128,8 @@ pub(crate) async fn container(context: &Context, plan: &Create) -> Result<String
     let cid = CidFile::new(args.text_or_empty("cidfile")).map_err(|e| wrong(&e))?;
     let reference = pull::normalize(&plan.image).map_err(|e| wrong(&e))?;
     const SYSTEMS: [&str; 16] = [
-        "linux", "windows", "darwin", "freebsd", "amd64", "x86_64", "arm64", "aarch64", "arm",
-        "386", "ppc64le", "s390x", "riscv64", "mips64le", "loong64", "wasm",
+        "linux", "windows", "darwin", "freebsd", "amd64", "x86_64", "arm64", "aarch64", "arm", "386", "ppc64le",
+        "s390x", "riscv64", "mips64le", "loong64", "wasm",
     ];
     let first = platform.split('/').next().unwrap_or_default();
     if !platform.is_empty() && !platform.contains('/') && !SYSTEMS.contains(&first) {
@@ -148,41 +139,24 @@ pub(crate) async fn container(context: &Context, plan: &Create) -> Result<String
         return Err(wrong(&text));
     }
     let quiet = args.switch("quiet");
-    let mode = args
-        .text("pull")
-        .filter(|p| !p.is_empty())
-        .unwrap_or("missing");
+    let mode = args.text("pull").filter(|p| !p.is_empty()).unwrap_or("missing");
     if mode == "always" {
-        pull::for_create(context, &reference, platform, quiet)
-            .await
-            .map_err(|e| wrong(&e))?;
+        pull::for_create(context, &reference, platform, quiet).await.map_err(|e| wrong(&e))?;
     }
-    let path = format!(
-        "/containers/create{}",
-        query(&[("name", args.text_or_empty("name")), ("platform", platform)])
-    );
+    let path = format!("/containers/create{}", query(&[("name", args.text_or_empty("name")), ("platform", platform)]));
     let answer = match context.client.post(&path, Some(&body)).await {
         Err(e) if e.is_not_found() && mode == "missing" && reference.named => {
             if !quiet {
-                output::error(&format!(
-                    "Unable to find image '{}' locally",
-                    reference.familiar
-                ));
+                output::error(&format!("Unable to find image '{}' locally", reference.familiar));
             }
-            pull::for_create(context, &reference, platform, quiet)
-                .await
-                .map_err(|e| wrong(&e))?;
+            pull::for_create(context, &reference, platform, quiet).await.map_err(|e| wrong(&e))?;
             context.client.post(&path, Some(&body)).await
         }
         other => other,
     }
-    .map_err(|e: CallError| wrong(&e))?;
-    for warning in answer["Warnings"]
-        .as_array()
-        .into_iter()
-        .flatten()
-        .filter_map(|w| w.as_str())
-    {
+    // Only `run` frames what the engine says.
+    .map_err(|e: CallError| if args.id() == Cmd::Run { wrong(&e) } else { e.into() })?;
+    for warning in answer["Warnings"].as_array().into_iter().flatten().filter_map(|w| w.as_str()) {
         output::error(&format!("WARNING: {warning}"));
     }
     let id = answer["Id"].as_str().unwrap_or_default().to_owned();

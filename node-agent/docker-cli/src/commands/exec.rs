@@ -16,13 +16,8 @@ pub(crate) async fn exec(context: &Context) -> Result<u8, Failure> {
     let args = &context.args;
     let client = &context.client;
     let container = encode_path(context.first());
-    let env = key_values(args, "env-file", "env", &Local(Rc::clone(client)), true)
-        .map_err(Failure::new)?;
-    let keys = args
-        .text("detach-keys")
-        .filter(|k| !k.is_empty())
-        .unwrap_or(&context.config.detach_keys)
-        .to_owned();
+    let env = key_values(args, "env-file", "env", &Local(Rc::clone(client)), true).map_err(Failure::new)?;
+    let keys = args.text("detach-keys").filter(|k| !k.is_empty()).unwrap_or(&context.config.detach_keys).to_owned();
     client.get(&format!("/containers/{container}/json")).await?;
     let detach = args.switch("detach");
     let tty = args.switch("tty");
@@ -47,25 +42,15 @@ pub(crate) async fn exec(context: &Context) -> Result<u8, Failure> {
         body["ConsoleSize"] = json!(terminal::size());
         start["ConsoleSize"] = json!(terminal::size());
     }
-    let created = client
-        .post(&format!("/containers/{container}/exec"), Some(&body))
-        .await?;
-    let id = created["Id"]
-        .as_str()
-        .filter(|id| !id.is_empty())
-        .ok_or_else(|| Failure::new("exec ID empty"))?;
+    let created = client.post(&format!("/containers/{container}/exec"), Some(&body)).await?;
+    let id = created["Id"].as_str().filter(|id| !id.is_empty()).ok_or_else(|| Failure::new("exec ID empty"))?;
     let path = format!("/exec/{}", encode_path(id));
     if detach {
         client.post(&format!("{path}/start"), Some(&start)).await?;
         return Ok(0);
     }
     let stream = hijack::open(client, &format!("{path}/start"), Some(&start)).await?;
-    let attachment = Attachment {
-        tty,
-        stdin,
-        output: true,
-        detach_keys: keys,
-    };
+    let attachment = Attachment { tty, stdin, output: true, detach_keys: keys };
     let end = LocalSet::new()
         .run_until(async {
             if tty && terminal::stdin_is_terminal() {
@@ -80,9 +65,7 @@ pub(crate) async fn exec(context: &Context) -> Result<u8, Failure> {
         return Err(Failure::new("read escape sequence"));
     }
     match client.get(&format!("{path}/json")).await {
-        Ok(state) => Ok(super::wait::code_of(
-            state["ExitCode"].as_i64().unwrap_or_default(),
-        )),
+        Ok(state) => Ok(super::wait::code_of(state["ExitCode"].as_i64().unwrap_or_default())),
         Err(CallError::Connect(_)) => Err(Failure::silent(255)),
         Err(e) => Err(e.into()),
     }

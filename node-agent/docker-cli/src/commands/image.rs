@@ -11,9 +11,7 @@ use serde_json::Value;
 use std::io::BufRead;
 
 fn invalid(text: &str, e: &reference::Error) -> Failure {
-    Failure::new(format!(
-        "Error parsing reference: {text:?} is not a valid repository/tag: {e}"
-    ))
+    Failure::new(format!("Error parsing reference: {text:?} is not a valid repository/tag: {e}"))
 }
 
 /// `docker tag`.
@@ -22,18 +20,13 @@ pub(crate) async fn tag(context: &Context) -> Result<u8, Failure> {
     reference::parse_any(source).map_err(|e| invalid(source, &e))?;
     let name = reference::parse_normalized(target).map_err(|e| invalid(target, &e))?;
     if name.digest().is_some() {
-        return Err(Failure::new(
-            "refusing to create a tag with a digest reference",
-        ));
+        return Err(Failure::new("refusing to create a tag with a digest reference"));
     }
     let name = name.with_default_tag();
     let path = format!(
         "/images/{}/tag{}",
         encode_path(source),
-        query(&[
-            ("repo", &name.name()),
-            ("tag", name.tag().unwrap_or_default())
-        ])
+        query(&[("repo", &name.name()), ("tag", name.tag().unwrap_or_default())])
     );
     context.client.post(&path, None).await?;
     Ok(0)
@@ -43,17 +36,15 @@ pub(crate) async fn tag(context: &Context) -> Result<u8, Failure> {
 pub(crate) async fn rmi(context: &Context) -> Result<u8, Failure> {
     let args = &context.args;
     let force = args.switch("force");
-    let query = query(&[
-        ("force", if force { "1" } else { "" }),
-        ("noprune", if args.switch("no-prune") { "1" } else { "" }),
-    ]);
+    let mut query =
+        query(&[("force", if force { "1" } else { "" }), ("noprune", if args.switch("no-prune") { "1" } else { "" })]);
+    for platform in args.list("platform") {
+        query.push(if query.is_empty() { '?' } else { '&' });
+        query += &format!("platforms={}", encode(&super::inspect::platform(platform)));
+    }
     let (mut errors, mut fatal) = (Vec::new(), false);
     for name in &args.args {
-        match context
-            .client
-            .delete(&format!("/images/{}{query}", encode_path(name)))
-            .await
-        {
+        match context.client.delete(&format!("/images/{}{query}", encode_path(name))).await {
             Ok(answer) => {
                 for entry in answer.as_array().into_iter().flatten() {
                     for word in ["Deleted", "Untagged"] {
@@ -87,19 +78,13 @@ pub(crate) async fn commit(context: &Context) -> Result<u8, Failure> {
     if let Some(text) = args.args.get(1).filter(|t| !t.is_empty()) {
         let name = reference::parse_normalized(text).map_err(|e| Failure::new(e.to_string()))?;
         if name.digest().is_some() {
-            return Err(Failure::new(
-                "refusing to create a tag with a digest reference",
-            ));
+            return Err(Failure::new("refusing to create a tag with a digest reference"));
         }
         let name = name.with_default_tag();
         repository = name.name();
         tag = name.tag().unwrap_or_default().to_owned();
     }
-    let pause = if args.switch_or("pause", true) {
-        ""
-    } else {
-        "0"
-    };
+    let pause = if args.switch_or("pause", true) { "" } else { "0" };
     let mut path = format!(
         "/commit{}",
         query(&[
@@ -147,23 +132,13 @@ pub(crate) async fn prune(context: &Context) -> Result<u8, Failure> {
     let all = args.switch("all");
     let warning = match args.id() {
         Cmd::ContainerPrune => "This will remove all stopped containers.",
-        Cmd::ImagePrune if all => {
-            "This will remove all images without at least one container associated to them."
-        }
+        Cmd::ImagePrune if all => "This will remove all images without at least one container associated to them.",
         Cmd::ImagePrune => "This will remove all dangling images.",
-        Cmd::VolumePrune if all => {
-            "This will remove all local volumes not used by at least one container."
-        }
-        Cmd::VolumePrune => {
-            "This will remove anonymous local volumes not used by at least one container."
-        }
+        Cmd::VolumePrune if all => "This will remove all local volumes not used by at least one container.",
+        Cmd::VolumePrune => "This will remove anonymous local volumes not used by at least one container.",
         _ => "This will remove all custom networks not used by at least one container.",
     };
-    if !args.switch("force")
-        && !confirm(&format!(
-            "WARNING! {warning}\nAre you sure you want to continue?"
-        ))
-    {
+    if !args.switch("force") && !confirm(&format!("WARNING! {warning}\nAre you sure you want to continue?")) {
         return Ok(0);
     }
     let text = objects(context, args.id(), all).await?;
@@ -184,68 +159,34 @@ pub(crate) async fn objects(context: &Context, id: Cmd, all: bool) -> Result<Str
             .collect::<String>()
     };
     let section = |title: &str, body: String| {
-        if body.is_empty() {
-            String::new()
-        } else {
-            format!("{title}:\n{body}\n")
-        }
+        if body.is_empty() { String::new() } else { format!("{title}:\n{body}\n") }
     };
     Ok(match id {
         Cmd::ContainerPrune => {
-            let answer = client
-                .post(
-                    &format!("/containers/prune{}", with_filter(context, None)),
-                    None,
-                )
-                .await?;
-            section("Deleted Containers", list(&answer, "ContainersDeleted"))
-                + &reclaimed(&answer)
-                + "\n"
+            let answer = client.post(&format!("/containers/prune{}", with_filter(context, None)), None).await?;
+            section("Deleted Containers", list(&answer, "ContainersDeleted")) + &reclaimed(&answer) + "\n"
         }
         Cmd::ImagePrune => {
-            let dangling = if all {
-                "dangling=false"
-            } else {
-                "dangling=true"
-            };
-            let answer = client
-                .post(
-                    &format!("/images/prune{}", with_filter(context, Some(dangling))),
-                    None,
-                )
-                .await?;
+            let dangling = if all { "dangling=false" } else { "dangling=true" };
+            let answer = client.post(&format!("/images/prune{}", with_filter(context, Some(dangling))), None).await?;
             let mut body = String::new();
             for entry in answer["ImagesDeleted"].as_array().into_iter().flatten() {
                 if let Some(name) = entry["Untagged"].as_str().filter(|n| !n.is_empty()) {
                     body += &format!("untagged: {name}\n");
                 } else {
-                    body += &format!(
-                        "deleted: {}\n",
-                        entry["Deleted"].as_str().unwrap_or_default()
-                    );
+                    body += &format!("deleted: {}\n", entry["Deleted"].as_str().unwrap_or_default());
                 }
             }
             section("Deleted Images", body) + &reclaimed(&answer) + "\n"
         }
         Cmd::VolumePrune => {
             let answer = client
-                .post(
-                    &format!(
-                        "/volumes/prune{}",
-                        with_filter(context, all.then_some("all=true"))
-                    ),
-                    None,
-                )
+                .post(&format!("/volumes/prune{}", with_filter(context, all.then_some("all=true"))), None)
                 .await?;
             section("Deleted Volumes", list(&answer, "VolumesDeleted")) + &reclaimed(&answer) + "\n"
         }
         _ => {
-            let answer = client
-                .post(
-                    &format!("/networks/prune{}", with_filter(context, None)),
-                    None,
-                )
-                .await?;
+            let answer = client.post(&format!("/networks/prune{}", with_filter(context, None)), None).await?;
             section("Deleted Networks", list(&answer, "NetworksDeleted"))
         }
     })

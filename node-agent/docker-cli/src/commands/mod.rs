@@ -51,9 +51,7 @@ impl Context {
         }
         if let Some(context) = global.context.as_deref().filter(|c| !c.is_empty()) {
             if !global.hosts.is_empty() {
-                return Err(Failure::new(
-                    "conflicting options: cannot specify both --host and --context",
-                ));
+                return Err(Failure::new("conflicting options: cannot specify both --host and --context"));
             }
             if context != "default" {
                 return Err(Failure::new(format!(
@@ -61,20 +59,8 @@ impl Context {
                 )));
             }
         }
-        let client = Client::new(
-            if host.is_empty() {
-                host::DEFAULT
-            } else {
-                &host
-            },
-            config.http_headers.clone(),
-        )?;
-        Ok(Self {
-            client: Rc::new(client),
-            config,
-
-            args,
-        })
+        let client = Client::new(if host.is_empty() { host::DEFAULT } else { &host }, config.http_headers.clone())?;
+        Ok(Self { client: Rc::new(client), config, args })
     }
 
     /// `--detach-keys`, or the configured ones.
@@ -82,11 +68,7 @@ impl Context {
     /// # Errors
     /// A sequence that is none.
     pub(crate) fn detach_keys(&self) -> Result<String, Failure> {
-        let given = self
-            .args
-            .text("detach-keys")
-            .filter(|k| !k.is_empty())
-            .unwrap_or(&self.config.detach_keys);
+        let given = self.args.text("detach-keys").filter(|k| !k.is_empty()).unwrap_or(&self.config.detach_keys);
         crate::detach_keys::Detector::new(given)
             .map_err(|e| Failure::new(format!("invalid detach keys ({given}): {e}")))?;
         Ok(given.to_owned())
@@ -94,11 +76,7 @@ impl Context {
 
     /// The first positional argument; the table guarantees it where a command needs one.
     pub(crate) fn first(&self) -> &str {
-        self.args
-            .args
-            .first()
-            .map(String::as_str)
-            .unwrap_or_default()
+        self.args.args.first().map(String::as_str).unwrap_or_default()
     }
 }
 
@@ -132,11 +110,7 @@ where
             }
         }
     }
-    if failed {
-        Err(Failure::silent(1))
-    } else {
-        Ok(0)
-    }
+    if failed { Err(Failure::silent(1)) } else { Ok(0) }
 }
 
 /// Runs the command.
@@ -172,14 +146,10 @@ pub(crate) async fn dispatch(context: &Context) -> Result<u8, Failure> {
         Cmd::Tag => image::tag(context).await,
         Cmd::Rmi => image::rmi(context).await,
         Cmd::Commit => image::commit(context).await,
-        Cmd::ContainerPrune | Cmd::ImagePrune | Cmd::VolumePrune | Cmd::NetworkPrune => {
-            image::prune(context).await
+        Cmd::ContainerPrune | Cmd::ImagePrune | Cmd::VolumePrune | Cmd::NetworkPrune => image::prune(context).await,
+        Cmd::Inspect | Cmd::ContainerInspect | Cmd::ImageInspect | Cmd::NetworkInspect | Cmd::VolumeInspect => {
+            inspect::command(context).await
         }
-        Cmd::Inspect
-        | Cmd::ContainerInspect
-        | Cmd::ImageInspect
-        | Cmd::NetworkInspect
-        | Cmd::VolumeInspect => inspect::command(context).await,
         Cmd::Logs => logs::logs(context).await,
         Cmd::Events => logs::events(context).await,
         Cmd::Save => archive::save(context).await,

@@ -14,17 +14,13 @@ pub(crate) async fn run(context: &Context) -> Result<u8, Failure> {
     let args = &context.args;
     let detach = args.switch("detach");
     if detach && args.changed("attach") {
-        return Err(Failure::new(
-            "conflicting options: cannot specify both --attach and --detach",
-        ));
+        return Err(Failure::new("conflicting options: cannot specify both --attach and --detach"));
     }
     let plan = plan(context)?;
     check_tty(plan.stdin, plan.tty)?;
     let keys = context.detach_keys()?;
     let id = container(context, &plan).await?;
-    LocalSet::new()
-        .run_until(attached(context, &plan, &id, keys))
-        .await
+    LocalSet::new().run_until(attached(context, &plan, &id, keys)).await
 }
 
 async fn attached(
@@ -33,8 +29,7 @@ async fn attached(
     id: &str,
     keys: String,
 ) -> Result<u8, Failure> {
-    let wrong =
-        |e: &dyn std::fmt::Display| with_help(context, &e.to_string(), start_code(&e.to_string()));
+    let wrong = |e: &dyn std::fmt::Display| with_help(context, &e.to_string(), start_code(&e.to_string()));
     let client = &context.client;
     let attach = plan.stdin || plan.stdout || plan.stderr;
     if attach {
@@ -50,29 +45,17 @@ async fn attached(
         if !keys.is_empty() {
             query.push(format!("detachKeys={}", encode(&keys)));
         }
-        for (name, on) in [
-            ("stderr", plan.stderr),
-            ("stdin", plan.stdin),
-            ("stdout", plan.stdout),
-        ] {
+        for (name, on) in [("stderr", plan.stderr), ("stdin", plan.stdin), ("stdout", plan.stdout)] {
             if on {
                 query.push(format!("{name}=1"));
             }
         }
         query.push("stream=1".into());
-        Some(
-            hijack::open(client, &format!("{path}/attach?{}", query.join("&")), None)
-                .await
-                .map_err(|e| wrong(&e))?,
-        )
+        Some(hijack::open(client, &format!("{path}/attach?{}", query.join("&")), None).await.map_err(|e| wrong(&e))?)
     } else {
         None
     };
-    let condition = if plan.auto_remove {
-        "removed"
-    } else {
-        "next-exit"
-    };
+    let condition = if plan.auto_remove { "removed" } else { "next-exit" };
     let waiting = wait::register(client, id, condition).await;
 
     let Some(stream) = stream else {
@@ -91,12 +74,8 @@ async fn attached(
     if plan.tty && terminal::stdout_is_terminal() {
         tokio::task::spawn_local(signals::follow_size(Rc::clone(client), path));
     }
-    let attachment = Attachment {
-        tty: plan.tty,
-        stdin: plan.stdin,
-        output: plan.stdout || plan.stderr,
-        detach_keys: keys,
-    };
+    let attachment =
+        Attachment { tty: plan.tty, stdin: plan.stdin, output: plan.stdout || plan.stderr, detach_keys: keys };
     match attachment.run(stream).await {
         Ok(End::Detached) => Ok(0),
         Ok(End::Closed) => Ok(waiting?.exit_code().await),
@@ -106,13 +85,9 @@ async fn attached(
 
 /// The exit code for a container that did not start, by docker's reading of the engine's message.
 fn start_code(message: &str) -> u8 {
-    if [
-        "executable file not found",
-        "no such file or directory",
-        "system cannot find the file specified",
-    ]
-    .iter()
-    .any(|s| message.contains(s))
+    if ["executable file not found", "no such file or directory", "system cannot find the file specified"]
+        .iter()
+        .any(|s| message.contains(s))
     {
         127
     } else if message.contains("permission denied") || message.contains("is a directory") {
@@ -128,10 +103,7 @@ mod tests {
 
     #[test]
     fn start_errors_have_the_shells_exit_codes() {
-        assert_eq!(
-            start_code("exec: \"nosuch\": executable file not found in $PATH"),
-            127
-        );
+        assert_eq!(start_code("exec: \"nosuch\": executable file not found in $PATH"), 127);
         assert_eq!(start_code("exec: \"/etc\": permission denied"), 126);
         assert_eq!(start_code("No command specified"), 125);
     }

@@ -19,23 +19,14 @@ type Samples = Rc<RefCell<Vec<(String, Option<Value>)>>>;
 pub(crate) async fn stats(context: &Context) -> Result<u8, Failure> {
     let args = &context.args;
     let client = &context.client;
-    let format = args
-        .text("format")
-        .filter(|f| !f.is_empty())
-        .unwrap_or(&context.config.stats_format);
+    let format = args.text("format").filter(|f| !f.is_empty()).unwrap_or(&context.config.stats_format);
     let trunc = !args.switch("no-trunc");
     let show_all = args.args.is_empty();
     let listed = list(context, show_all).await?;
     if args.switch("no-stream") {
         let mut samples = Vec::new();
         for name in listed {
-            match client
-                .get(&format!(
-                    "/containers/{}/stats?stream=false",
-                    encode_path(&name)
-                ))
-                .await
-            {
+            match client.get(&format!("/containers/{}/stats?stream=false", encode_path(&name))).await {
                 Ok(sample) => samples.push((name, Some(sample))),
                 Err(e) if show_all => {
                     // It went away between the listing and the question.
@@ -49,49 +40,27 @@ pub(crate) async fn stats(context: &Context) -> Result<u8, Failure> {
         output::print(&stats::list(format, &samples, trunc).map_err(Failure::new)?);
         return Ok(0);
     }
-    LocalSet::new()
-        .run_until(follow(context, listed, format, trunc))
-        .await
+    LocalSet::new().run_until(follow(context, listed, format, trunc)).await
 }
 
 async fn list(context: &Context, show_all: bool) -> Result<Vec<String>, CallError> {
     if !show_all {
         for name in &context.args.args {
-            context
-                .client
-                .get(&format!("/containers/{}/json", encode_path(name)))
-                .await?;
+            context.client.get(&format!("/containers/{}/json", encode_path(name))).await?;
         }
         return Ok(context.args.args.clone());
     }
     let all = if context.args.switch("all") { "1" } else { "" };
-    let answer = context
-        .client
-        .get(&format!("/containers/json{}", query(&[("all", all)])))
-        .await?;
-    Ok(answer
-        .as_array()
-        .into_iter()
-        .flatten()
-        .filter_map(|c| Some(c["Id"].as_str()?.get(..12)?.to_owned()))
-        .collect())
+    let answer = context.client.get(&format!("/containers/json{}", query(&[("all", all)]))).await?;
+    Ok(answer.as_array().into_iter().flatten().filter_map(|c| Some(c["Id"].as_str()?.get(..12)?.to_owned())).collect())
 }
 
-async fn follow(
-    context: &Context,
-    listed: Vec<String>,
-    format: &str,
-    trunc: bool,
-) -> Result<u8, Failure> {
+async fn follow(context: &Context, listed: Vec<String>, format: &str, trunc: bool) -> Result<u8, Failure> {
     let show_all = context.args.args.is_empty();
     let samples: Samples = Rc::default();
     let watch = |name: String| {
         samples.borrow_mut().push((name.clone(), None));
-        tokio::task::spawn_local(collect(
-            Rc::clone(&context.client),
-            name,
-            Rc::clone(&samples),
-        ));
+        tokio::task::spawn_local(collect(Rc::clone(&context.client), name, Rc::clone(&samples)));
     };
     listed.into_iter().for_each(watch);
     let mut ticks = 0u32;
@@ -100,18 +69,9 @@ async fn follow(
         ticks += 1;
         if show_all && ticks.is_multiple_of(4) {
             let current = list(context, true).await?;
-            samples
-                .borrow_mut()
-                .retain(|(name, _)| current.contains(name));
-            let known: Vec<_> = samples
-                .borrow()
-                .iter()
-                .map(|(name, _)| name.clone())
-                .collect();
-            current
-                .into_iter()
-                .filter(|name| !known.contains(name))
-                .for_each(watch);
+            samples.borrow_mut().retain(|(name, _)| current.contains(name));
+            let known: Vec<_> = samples.borrow().iter().map(|(name, _)| name.clone()).collect();
+            current.into_iter().filter(|name| !known.contains(name)).for_each(watch);
         }
         let table = stats::list(format, &samples.borrow(), trunc).map_err(Failure::new)?;
         let mut screen = String::from("\x1b[H");

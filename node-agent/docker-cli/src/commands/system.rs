@@ -8,6 +8,7 @@ use crate::{VERSION, output};
 use engine_wasm::cli::format::version::Client;
 use engine_wasm::cli::format::{disk, info, version};
 use engine_wasm::cli::spec::Cmd;
+use engine_wasm::cli::when::filters;
 
 /// `docker version`.
 pub(crate) async fn version(context: &Context) -> Result<u8, Failure> {
@@ -18,20 +19,22 @@ pub(crate) async fn version(context: &Context) -> Result<u8, Failure> {
         version: VERSION,
         api: &api,
         newest_api: "1.50",
+        go: "none (Rust)",
         commit: "slipway",
         built: "",
-        arch: if cfg!(target_arch = "aarch64") {
-            "arm64"
-        } else {
-            "amd64"
-        },
+        arch: if cfg!(target_arch = "aarch64") { "arm64" } else { "amd64" },
     };
-    let text = version::show(
-        context.args.text_or_empty("format"),
-        &client,
-        server.as_ref().ok(),
-    )
-    .map_err(|message| Failure { message, code: 64 })?;
+    let text =
+        version::show(context.args.text_or_empty("format"), &client, server.as_ref().ok()).map_err(
+            |wrong| match wrong {
+                version::Wrong::Template(message) => Failure { message, code: 64 },
+                version::Wrong::Field(message) => {
+                    // docker has written the line's end by then.
+                    output::line("");
+                    Failure::new(message)
+                }
+            },
+        )?;
     output::print(&text);
     server.map(|_| 0).map_err(Failure::from)
 }
@@ -39,22 +42,12 @@ pub(crate) async fn version(context: &Context) -> Result<u8, Failure> {
 /// `docker info`.
 pub(crate) async fn info(context: &Context) -> Result<u8, Failure> {
     let answer = context.client.get("/info").await;
-    let text = info::show(
-        context.args.text_or_empty("format"),
-        VERSION,
-        false,
-        answer.as_ref().ok(),
-    )
-    .map_err(|message| Failure { message, code: 64 })?;
+    let text = info::show(context.args.text_or_empty("format"), VERSION, false, answer.as_ref().ok())
+        .map_err(|message| Failure { message, code: 64 })?;
     output::print(&text);
     match answer {
         Ok(answer) => {
-            for warning in answer["Warnings"]
-                .as_array()
-                .into_iter()
-                .flatten()
-                .filter_map(|w| w.as_str())
-            {
+            for warning in answer["Warnings"].as_array().into_iter().flatten().filter_map(|w| w.as_str()) {
                 output::error(warning);
             }
             Ok(0)
@@ -70,16 +63,10 @@ pub(crate) async fn df(context: &Context) -> Result<u8, Failure> {
     let verbose = args.switch("verbose");
     let format = args.text_or_empty("format");
     if verbose && !format.is_empty() && format != "table" {
-        return Err(Failure::new(
-            "--verbose with a --format other than table is not supported by this client",
-        ));
+        return Err(Failure::new("--verbose with a --format other than table is not supported by this client"));
     }
     let usage = context.client.get("/system/df").await?;
-    let text = if verbose {
-        disk::verbose(&usage, now())
-    } else {
-        disk::summary(format, &usage)
-    };
+    let text = if verbose { disk::verbose(&usage, now()) } else { disk::summary(format, &usage) };
     output::print(&text.map_err(Failure::new)?);
     Ok(0)
 }
@@ -104,35 +91,40 @@ pub(crate) async fn prune(context: &Context) -> Result<u8, Failure> {
         if !filters.is_empty() {
             warning += &format!(
                 "\n  Items to be pruned will be filtered with:\n{}",
-                filters
-                    .iter()
-                    .map(|f| format!("  - {f}\n"))
-                    .collect::<String>()
+                filters.iter().map(|f| format!("  - {f}\n")).collect::<String>()
             );
         }
         if !confirm(&format!("{warning}\nAre you sure you want to continue?")) {
             return Ok(0);
         }
     }
-    let mut parts = vec![
-        objects(context, Cmd::ContainerPrune, false).await?,
-        objects(context, Cmd::NetworkPrune, false).await?,
-    ];
+    let mut steps = vec![(Cmd::ContainerPrune, false), (Cmd::NetworkPrune, false)];
     if volumes {
-        parts.push(objects(context, Cmd::VolumePrune, false).await?);
+        steps.push((Cmd::VolumePrune, false));
     }
-    parts.push(objects(context, Cmd::ImagePrune, all).await?);
+    steps.push((Cmd::ImagePrune, all));
     let mut total = 0.0;
-    for part in &parts {
-        let (text, reclaimed) = part
-            .split_once("Total reclaimed space: ")
-            .unwrap_or((part, "0B"));
+    for (kind, all) in steps {
+        let part = objects(context, kind, all).await?;
+        let (text, reclaimed) = part.split_once("Total reclaimed space: ").unwrap_or((&part, "0B"));
         total += engine_wasm::units::from_human_size(reclaimed.trim()).map_or(0.0, |n| n as f64);
         output::print(text);
     }
-    output::line(&format!(
-        "Total reclaimed space: {}",
-        engine_wasm::units::human_size(total)
-    ));
+    total += build_cache(context, all).await?;
+    output::line(&format!("Total reclaimed space: {}", engine_wasm::units::human_size(total)));
     Ok(0)
+}
+
+/// Removes the build cache; gives the bytes that this freed.
+async fn build_cache(context: &Context, all: bool) -> Result<f64, Failure> {
+    let query = crate::client::query(&[
+        ("all", if all { "1" } else { "" }),
+        ("filters", &filters(&context.args.list("filter"))),
+    ]);
+    let answer = context.client.post(&format!("/build/prune{query}"), None).await?;
+    let deleted: Vec<_> = answer["CachesDeleted"].as_array().into_iter().flatten().filter_map(|c| c.as_str()).collect();
+    if !deleted.is_empty() {
+        output::line(&format!("Deleted build cache objects:\n{}\n", deleted.join("\n")));
+    }
+    Ok(answer["SpaceReclaimed"].as_f64().unwrap_or_default())
 }

@@ -53,9 +53,7 @@ pub(crate) async fn command(context: &Context) -> Result<u8, Failure> {
         Cmd::VolumeRm => {
             let force = if args.switch("force") { "?force=1" } else { "" };
             for_each(context, async |name| {
-                client
-                    .delete(&format!("/volumes/{}{force}", encode_path(name)))
-                    .await?;
+                client.delete(&format!("/volumes/{}{force}", encode_path(name))).await?;
                 Ok(Some(name.to_owned()))
             })
             .await
@@ -63,15 +61,10 @@ pub(crate) async fn command(context: &Context) -> Result<u8, Failure> {
         Cmd::NetworkCreate => network_create(context).await,
         Cmd::NetworkRm => {
             let force = args.switch("force");
-            for_each(context, async |name| {
-                match client
-                    .delete(&format!("/networks/{}", encode_path(name)))
-                    .await
-                {
-                    Err(CallError::Engine { status: 404, .. }) if force => Ok(None),
-                    Err(e) => Err(e),
-                    Ok(_) => Ok(Some(name.to_owned())),
-                }
+            for_each(context, async |name| match client.delete(&format!("/networks/{}", encode_path(name))).await {
+                Err(CallError::Engine { status: 404, .. }) if force => Ok(None),
+                Err(e) => Err(e),
+                Ok(_) => Ok(Some(name.to_owned())),
             })
             .await
             .map_err(|_| Failure::new("exit status 1"))
@@ -89,22 +82,12 @@ pub(crate) async fn command(context: &Context) -> Result<u8, Failure> {
                     "GwPriority": args.int("gw-priority").unwrap_or_default(),
                 },
             });
-            client
-                .post(
-                    &format!("/networks/{}/connect", encode_path(context.first())),
-                    Some(&body),
-                )
-                .await?;
+            client.post(&format!("/networks/{}/connect", encode_path(context.first())), Some(&body)).await?;
             Ok(0)
         }
         _ => {
             let body = json!({ "Container": args.args[1], "Force": args.switch("force") });
-            client
-                .post(
-                    &format!("/networks/{}/disconnect", encode_path(context.first())),
-                    Some(&body),
-                )
-                .await?;
+            client.post(&format!("/networks/{}/disconnect", encode_path(context.first())), Some(&body)).await?;
             Ok(0)
         }
     }
@@ -112,25 +95,15 @@ pub(crate) async fn command(context: &Context) -> Result<u8, Failure> {
 
 async fn network_create(context: &Context) -> Result<u8, Failure> {
     let args = &context.args;
-    let (subnets, gateways, ranges) = (
-        args.list("subnet"),
-        args.list("gateway"),
-        args.list("ip-range"),
-    );
+    let (subnets, gateways, ranges) = (args.list("subnet"), args.list("gateway"), args.list("ip-range"));
     if subnets.len() < ranges.len() || subnets.len() < gateways.len() {
-        return Err(Failure::new(
-            "every ip-range or gateway must have a corresponding subnet",
-        ));
+        return Err(Failure::new("every ip-range or gateway must have a corresponding subnet"));
     }
     let family = |text: &str| text.contains(':');
     let pools: Vec<_> = subnets
         .iter()
         .map(|subnet| {
-            let same = |list: &[&str]| {
-                list.iter()
-                    .find(|v| family(v) == family(subnet))
-                    .map(|v| (*v).to_owned())
-            };
+            let same = |list: &[&str]| list.iter().find(|v| family(v) == family(subnet)).map(|v| (*v).to_owned());
             let mut pool = json!({ "Subnet": subnet });
             if let Some(range) = same(&ranges) {
                 pool["IPRange"] = range.into();

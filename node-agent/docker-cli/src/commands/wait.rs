@@ -14,23 +14,9 @@ pub(crate) struct Waiting(hyper::body::Incoming);
 ///
 /// # Errors
 /// The engine's.
-pub(crate) async fn register(
-    client: &Client,
-    id: &str,
-    condition: &str,
-) -> Result<Waiting, CallError> {
-    let condition = if condition.is_empty() {
-        String::new()
-    } else {
-        format!("?condition={condition}")
-    };
-    let response = client
-        .open(
-            Method::POST,
-            &format!("/containers/{}/wait{condition}", encode_path(id)),
-            None,
-        )
-        .await?;
+pub(crate) async fn register(client: &Client, id: &str, condition: &str) -> Result<Waiting, CallError> {
+    let condition = if condition.is_empty() { String::new() } else { format!("?condition={condition}") };
+    let response = client.open(Method::POST, &format!("/containers/{}/wait{condition}", encode_path(id)), None).await?;
     Ok(Waiting(response.into_body()))
 }
 
@@ -40,12 +26,7 @@ impl Waiting {
     /// # Errors
     /// The engine's reason, or a broken connection.
     pub(crate) async fn status(self) -> Result<i64, String> {
-        let bytes = self
-            .0
-            .collect()
-            .await
-            .map_err(|e| e.to_string())?
-            .to_bytes();
+        let bytes = self.0.collect().await.map_err(|e| e.to_string())?.to_bytes();
         let answer: Value = serde_json::from_slice(&bytes).map_err(|_| "EOF".to_owned())?;
         match answer["Error"]["Message"].as_str() {
             Some(message) if !message.is_empty() => Err(message.to_owned()),
