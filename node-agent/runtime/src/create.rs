@@ -16,7 +16,7 @@ use crate::mount_plan::{self, Kind};
 use crate::state::{self, Directory, Record, State, Status};
 use crate::sync::{Line, Message};
 use crate::sys::{Cloned, clone_process};
-use crate::{devices, guard, hooks, id_map, mounts, namespaces, process, spec, sys, terminal};
+use crate::{devices, guard, hooks, id_map, lifecycle, mounts, namespaces, process, spec, sys, terminal};
 
 /// What the command line says beyond the bundle.
 #[derive(Clone, Debug, Default)]
@@ -42,7 +42,14 @@ pub(crate) fn create(root: &Path, id: &str, options: &Options, console: Option<O
         sys::undumpable()?;
     }
     let directory = Directory::new(root, id)?;
-    directory.create()?;
+    match directory.create() {
+        // The remains of a creation that was killed half-way do not keep the id.
+        Err(Error::Exists(_)) if directory.abandoned() => {
+            lifecycle::delete(&directory, true)?;
+            directory.create()?;
+        }
+        other => other?,
+    }
     let mut cgroup = None;
     let made = create_in(&directory, &bundle, &raw, &spec, options, console, &mut cgroup);
     if made.is_err() {
@@ -69,11 +76,8 @@ fn create_in(
     let fifo = make_fifo(directory)?;
     let cgroup =
         made_cgroup.insert(Cgroup::plan(linux.cgroups_path().as_deref(), &directory.id, options.systemd_cgroup)?);
-    cgroup.create()?;
-    if let Some(resources) = linux.resources() {
-        cgroup.apply(resources)?;
-    }
     let rootfs = spec::rootfs(spec, bundle);
+    let me = nix::unistd::getpid();
     let mut record = Record {
         id: directory.id.clone(),
         pid: 0,
@@ -84,7 +88,15 @@ fn create_in(
         annotations: spec.annotations().clone().filter(|a| !a.is_empty()),
         cgroup: cgroup.clone(),
         ready: false,
+        creator: (me.as_raw(), state::stat(me).map_or(0, |(_, start)| start)),
     };
+    // Recorded before it is made, so that whoever cleans up after a crash knows what to remove.
+    directory.save(&record)?;
+    cgroup.create()?;
+    record.cgroup = cgroup.clone();
+    if let Some(resources) = linux.resources() {
+        cgroup.apply(resources)?;
+    }
     let plan = plan(
         spec,
         &namespaces,

@@ -108,7 +108,7 @@ pub(crate) fn exec(
 }
 
 fn guide(record: &Record, pid: Pid, line: &Line, options: &Options) -> Result<()> {
-    record.cgroup.add(pid)?;
+    record.cgroup.join(pid, record.pid)?;
     line.send(&Message::Go)?;
     loop {
         match line.receive()? {

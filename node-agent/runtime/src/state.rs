@@ -83,6 +83,9 @@ pub(crate) struct Record {
     pub(crate) cgroup: Cgroup,
     /// False until `create` has finished.
     pub(crate) ready: bool,
+    /// Process id and start time of the `create` that makes it: when that is gone before `ready`, what is there is a leftover.
+    #[serde(default)]
+    pub(crate) creator: (i32, u64),
 }
 
 /// One container's directory.
@@ -148,6 +151,13 @@ impl Directory {
             .map_err(|e| Error::Spec(format!("{} is damaged ({e}): delete --force the container", file.display())))
     }
 
+    /// A creation that ended before the container was whole, without cleaning up.
+    pub(crate) fn abandoned(&self) -> bool {
+        self.load().is_ok_and(|record| {
+            !record.ready && !alive(record.creator.0, record.creator.1) && !alive(record.pid, record.start_time)
+        })
+    }
+
     /// Removes the directory and all in it; not being there is fine.
     pub(crate) fn remove(&self) -> Result<()> {
         match fs::remove_dir_all(&self.path) {
@@ -158,7 +168,9 @@ impl Directory {
 
     /// The status now, from the record, the process table and the freezer.
     pub(crate) fn status(&self, record: &Record) -> Status {
-        if !alive(record.pid, record.start_time) {
+        if !record.ready && alive(record.creator.0, record.creator.1) {
+            Status::Creating
+        } else if !alive(record.pid, record.start_time) {
             Status::Stopped
         } else if !record.ready {
             Status::Creating

@@ -202,6 +202,18 @@ fn enable_all(dir: &Path) -> Result<()> {
     Ok(())
 }
 
+/// The init's group, from its /proc/PID/cgroup, as a directory at or below the container's own group `container`.
+pub(crate) fn leaf(container: &Path, init: &str) -> Option<PathBuf> {
+    let group = init.lines().find_map(|l| l.strip_prefix("0::/"))?;
+    let name = container.file_name()?;
+    let mut parts = Path::new(group).components();
+    // The mount may not start at the hierarchy's root, so the two paths meet at the container's own name.
+    parts.find(|part| part.as_os_str() == name)?;
+    let below = parts.as_path();
+    let inside = below.components().all(|c| matches!(c, std::path::Component::Normal(_)));
+    inside.then(|| container.join(below))
+}
+
 /// Visits `dir` and all directories below it.
 pub(crate) fn walk(dir: &Path, visit: &mut dyn FnMut(&Path)) {
     visit(dir);
@@ -230,6 +242,17 @@ mod tests {
         assert_eq!(paths, ["/sys/fs/cgroup/cpu,cpuacct/a/c1", "/sys/fs/cgroup/systemd/c1", "/sys/fs/cgroup/pids/y/c1"]);
         assert_eq!(found[1].mount_data, "none,name=systemd");
         assert!(found[1].optional() && !found[0].optional());
+    }
+
+    #[test]
+    fn the_leaf_of_a_container_that_manages_its_own_groups_is_found() {
+        let find = |text| leaf(Path::new("/sys/fs/cgroup/slipway/node1"), text);
+        assert_eq!(
+            find("0::/outer/slipway/node1/init.scope\n").unwrap(),
+            Path::new("/sys/fs/cgroup/slipway/node1/init.scope")
+        );
+        assert_eq!(find("0::/elsewhere/init.scope\n"), None);
+        assert_eq!(find("0::/slipway/node1/../other\n"), None);
     }
 
     #[test]

@@ -103,6 +103,21 @@ impl Cgroup {
         })
     }
 
+    /// Puts a further process beside the container's init. On version 2 a container that manages groups of its own has moved
+    /// its processes into a leaf, and the group itself takes none any more: then the leaf of the init it is.
+    pub(crate) fn join(&self, pid: nix::unistd::Pid, init: i32) -> Result<()> {
+        match self.add(pid) {
+            Err(error) if self.v2 && error.errno() == Some(libc::EBUSY) => {
+                let own = fs::read_to_string(format!("/proc/{init}/cgroup"))
+                    .context(|| format!("read the control group of process {init}"))?;
+                let leaf = self.hierarchies.first().and_then(|h| hierarchy::leaf(&h.path, &own)).ok_or(error)?;
+                let file = leaf.join("cgroup.procs");
+                fs::write(&file, pid.to_string()).context(|| format!("write process {pid} to {}", file.display()))
+            }
+            other => other,
+        }
+    }
+
     /// Puts limits in force.
     pub(crate) fn apply(&self, resources: &LinuxResources) -> Result<()> {
         let settings = if self.v2 { v2::settings(resources)? } else { v1::settings(resources) };
