@@ -46,6 +46,8 @@ impl Server {
         std::os::unix::process::CommandExt::process_group(&mut command, 0);
         let child = command
             .stdin(Stdio::null())
+            // It says there that it is ready; whoever started it says so after having looked.
+            .stdout(Stdio::null())
             .spawn()
             .context("starting node-agent serve by setpriv (package util-linux)")?;
         Ok(Self { child, listen, signals: None })
