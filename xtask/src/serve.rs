@@ -13,6 +13,7 @@ use crate::setup::{self, Purpose};
 pub fn run(layout: &Layout, listen: SocketAddr, config: Option<&Path>) -> Result<()> {
     setup::run(layout, Purpose::Serve, config)?;
     let mut server = Server::start(layout, listen, &layout.data(), config)?;
+    server.mind_signals()?;
     server.wait_until_ready()?;
     println!("\nSlipway is ready: http://{}\nCtrl-C ends it and every session.\n", shown(listen));
     let status = server.wait()?;

@@ -21,17 +21,17 @@ const END_WITHIN: Duration = Duration::from_secs(30);
 pub struct Server {
     child: Child,
     listen: SocketAddr,
-    signals: Receiver<()>,
+    /// Tells of signals that ask for the end, once somebody minds them.
+    signals: Option<Receiver<()>>,
 }
 
 impl Server {
-    /// Starts it. Ctrl-C and SIGTERM no longer end this process at once: [`Server::wait`] passes them on.
+    /// Starts it. Should this process be ended meanwhile, the kernel tells the server, which then takes everything down.
     pub fn start(layout: &Layout, listen: SocketAddr, data: &Path, config: Option<&Path>) -> Result<Self> {
         ensure!(
             TcpStream::connect_timeout(&listen, Duration::from_millis(200)).is_err(),
             "{listen} is taken: another server runs there; give another address with --listen"
         );
-        let signals = signals()?;
         // The kernel ends the server should we die without a word; its own process group keeps a terminal's Ctrl-C from reaching it twice.
         let mut command = Command::new("setpriv");
         command.args(["--pdeathsig", "TERM", "--"]).arg(layout.node_agent()).arg("serve");
@@ -46,9 +46,30 @@ impl Server {
         std::os::unix::process::CommandExt::process_group(&mut command, 0);
         let child = command
             .stdin(Stdio::null())
+            // It says there that it is ready; whoever started it says so after having looked.
+            .stdout(Stdio::null())
             .spawn()
             .context("starting node-agent serve by setpriv (package util-linux)")?;
-        Ok(Self { child, listen, signals })
+        Ok(Self { child, listen, signals: None })
+    }
+
+    /// From now on Ctrl-C and SIGTERM no longer end this process: waiting passes them on and sees the server's end.
+    pub fn mind_signals(&mut self) -> Result<()> {
+        self.signals = Some(signals()?);
+        Ok(())
+    }
+
+    /// Whether a signal comes within some time.
+    fn signalled(&self, within: Duration) -> Result<bool> {
+        let Some(signals) = &self.signals else {
+            std::thread::sleep(within);
+            return Ok(false);
+        };
+        match signals.recv_timeout(within) {
+            Ok(()) => Ok(true),
+            Err(RecvTimeoutError::Timeout) => Ok(false),
+            Err(RecvTimeoutError::Disconnected) => bail!("the signal handler is gone"),
+        }
     }
 
     /// Waits for `/healthz`.
@@ -61,7 +82,7 @@ impl Server {
             if healthy(self.listen) {
                 return Ok(());
             }
-            if self.signals.recv_timeout(Duration::from_millis(50)).is_ok() {
+            if self.signalled(Duration::from_millis(50))? {
                 self.end()?;
                 bail!("interrupted");
             }
@@ -75,10 +96,8 @@ impl Server {
             if let Some(status) = self.child.try_wait().context("waiting for the server")? {
                 return Ok(status);
             }
-            match self.signals.recv_timeout(Duration::from_millis(200)) {
-                Ok(()) => return self.end(),
-                Err(RecvTimeoutError::Timeout) => {}
-                Err(RecvTimeoutError::Disconnected) => bail!("the signal handler is gone"),
+            if self.signalled(Duration::from_millis(200))? {
+                return self.end();
             }
         }
     }

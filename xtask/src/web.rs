@@ -26,7 +26,7 @@ pub enum Profile {
 }
 
 /// Leaves the site in `<root>/target/slipway/web/`: `index.html` and, under `assets/`, files whose names carry a hash of their content.
-/// Does nothing when no input has changed. Needs `npm` (Node 20 or later) and, for the target, `rustup`.
+/// Does nothing when no input has changed. Needs `npm` (Node.js 18 or later) and, for the target, `rustup`.
 pub fn build(root: &Path, profile: Profile) -> Result<()> {
     let web = root.join("web");
     let site = Site {
@@ -68,7 +68,7 @@ impl Site {
         }
         run(
             Command::new("npm").args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"]).current_dir(&self.web),
-            "installing the site's npm packages (needs Node 20 or later with npm)",
+            "installing the site's npm packages (needs Node.js 18 or later with npm)",
         )?;
         fs::write(&done, wanted).with_context(|| format!("writing {}", done.display()))
     }

@@ -73,11 +73,11 @@ impl Mirrors {
     }
 }
 
-/// The command, in a mount namespace of its own: were it killed, none of its mounts would stay.
+/// The command, in a mount namespace of its own (were it killed, none of its mounts would stay), ending when we do.
 fn mmdebstrap(recipe: &Path, into: &Path, packages: &[&str], mirrors: &Mirrors) -> Command {
-    let mut command = Command::new("unshare");
+    let mut command = Command::new("setpriv");
     command
-        .args(["--mount", "--propagation", "private", "mmdebstrap"])
+        .args(["--pdeathsig", "TERM", "--", "unshare", "--mount", "--propagation", "private", "mmdebstrap"])
         .args(["--mode=root", "--format=directory", "--variant=minbase"])
         .arg(format!("--include={}", packages.join(",")))
         // As an option too, since the first packages are unpacked without reading dpkg's own configuration.

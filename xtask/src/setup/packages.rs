@@ -9,8 +9,11 @@ use anyhow::{Context, Result, bail};
 
 use super::Purpose;
 use super::checks::installed;
-use crate::process::{run, run_quiet, succeeds};
+use crate::process::{run, run_quiet, stdout, succeeds};
 use crate::progress::step;
+
+/// What the site's tools (esbuild, binaryen) run on; Debian 12 has it.
+const OLDEST_NODE: u32 = 18;
 
 /// A program and the package it comes in.
 type Tool = (&'static str, &'static str);
@@ -35,6 +38,23 @@ const BENCH: &[Tool] =
 
 /// Installs the packages of the tools that the purpose needs and that are missing.
 pub fn install(purpose: Purpose) -> Result<()> {
+    install_missing(purpose)?;
+    let version = stdout(Command::new("node").arg("--version")).unwrap_or_default();
+    if node_major(&version).is_none_or(|major| major < OLDEST_NODE) {
+        bail!(
+            "the site is built with Node.js {OLDEST_NODE} or later, and `node --version` here says {version:?}: \
+             https://nodejs.org/en/download says how to get a newer one"
+        );
+    }
+    Ok(())
+}
+
+/// The first number of what `node --version` prints: `v20.11.0`.
+fn node_major(version: &str) -> Option<u32> {
+    version.trim().strip_prefix('v')?.split('.').next()?.parse().ok()
+}
+
+fn install_missing(purpose: Purpose) -> Result<()> {
     let wanted: Vec<&Tool> = match purpose {
         Purpose::Build => BUILD.iter().collect(),
         Purpose::Serve => BUILD.iter().chain(SERVE).collect(),
@@ -59,7 +79,7 @@ pub fn install(purpose: Purpose) -> Result<()> {
     if !installed("apt-get") || !rustix::process::geteuid().is_root() {
         if missing.iter().any(|package| BUILD.iter().any(|(_, needed)| needed == package)) {
             bail!(
-                "the site is built with Node.js 18 or later and npm: install them (on Debian, as root: apt-get install nodejs npm)"
+                "the site is built with Node.js {OLDEST_NODE} or later and npm: install them (on Debian, as root: apt-get install nodejs npm)"
             );
         }
         eprintln!("warning: not installed here: {}", missing.join(", "));
@@ -123,5 +143,17 @@ impl Drop for NoServices {
                 path.display()
             );
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nodes_version_is_read_as_it_prints_it() {
+        assert_eq!(node_major("v18.20.4\n"), Some(18));
+        assert_eq!(node_major(""), None);
+        assert_eq!(node_major("20"), None);
     }
 }

@@ -94,6 +94,8 @@ pub(super) fn make(base: &Base, mirrors: &Mirrors, certificates: &[Vec<u8>], lay
         .args(mirrors.sources(base.suite))
         .env("SLIPWAY_WORK", &work)
         .env("SOURCE_DATE_EPOCH", EPOCH)
+        // The root filesystem in the making lies where the next build sweeps, should this one be killed.
+        .env("TMPDIR", &work)
         .stdin(Stdio::null())
         .stdout(Stdio::piped());
     let mut child =
@@ -116,13 +118,14 @@ pub(super) fn make(base: &Base, mirrors: &Mirrors, certificates: &[Vec<u8>], lay
     Ok(Layer { digest, diff_id, size, created })
 }
 
-/// As root: in a mount namespace of its own, so that nothing stays mounted were it killed. Otherwise mmdebstrap finds its own way.
+/// As root: in a mount namespace of its own, so that nothing stays mounted were it killed, and ending with us. Otherwise mmdebstrap finds its own way.
 fn mmdebstrap() -> Command {
     if !rustix::process::geteuid().is_root() {
         return Command::new("mmdebstrap");
     }
-    let mut command = Command::new("unshare");
-    command.args(["--mount", "--propagation", "private", "mmdebstrap", "--mode=root"]);
+    let mut command = Command::new("setpriv");
+    command.args(["--pdeathsig", "TERM", "--", "unshare", "--mount", "--propagation", "private"]);
+    command.args(["mmdebstrap", "--mode=root"]);
     command
 }
 
