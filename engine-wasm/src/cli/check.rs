@@ -10,28 +10,19 @@ use std::net::IpAddr;
 ///
 /// # Errors
 /// The reason, as docker words it after `invalid argument … for … flag:`.
-pub(super) fn check(
-    kind: Kind,
-    value: &str,
-    env: &dyn Fn(&str) -> Option<String>,
-) -> Result<String, String> {
+pub(super) fn check(kind: Kind, value: &str, env: &dyn Fn(&str) -> Option<String>) -> Result<String, String> {
     let ok = || Ok(value.to_owned());
     match kind {
         Kind::Text | Kind::List | Kind::Map | Kind::Strings => ok(),
-        Kind::Bool => go_bool(value).map(|b| b.to_string()).ok_or_else(|| {
-            format!(
-                "strconv.ParseBool: parsing {}: invalid syntax",
-                quote(value)
-            )
-        }),
+        Kind::Bool => go_bool(value)
+            .map(|b| b.to_string())
+            .ok_or_else(|| format!("strconv.ParseBool: parsing {}: invalid syntax", quote(value))),
         Kind::Int => go_int(value).map(|n| n.to_string()),
         Kind::Uint => go_uint(value, u64::MAX).map(|n| n.to_string()),
         Kind::Uint16 => go_uint(value, u64::from(u16::MAX)).map(|n| n.to_string()),
         Kind::Duration => go_duration(value).map(|n| n.to_string()),
         Kind::SwapBytes if value == "-1" => ok(),
-        Kind::Bytes | Kind::SwapBytes => units::ram_in_bytes(value)
-            .map(|n| n.to_string())
-            .map_err(|e| e.to_string()),
+        Kind::Bytes | Kind::SwapBytes => units::ram_in_bytes(value).map(|n| n.to_string()).map_err(|e| e.to_string()),
         Kind::Cpus => nano_cpus(value).map(|n| n.to_string()),
         Kind::Filter => {
             if !value.is_empty() && !value.contains('=') {
@@ -43,9 +34,7 @@ pub(super) fn check(
             Some(("", _)) => Err(format!("invalid environment variable: {value}")),
             None if value.is_empty() => Err(format!("invalid environment variable: {value}")),
             Some(_) => ok(),
-            None => {
-                Ok(env(value).map_or_else(|| value.to_owned(), |found| format!("{value}={found}")))
-            }
+            None => Ok(env(value).map_or_else(|| value.to_owned(), |found| format!("{value}={found}"))),
         },
         Kind::Label => label(value),
         Kind::Attach => match value.to_lowercase().as_str() {
@@ -70,12 +59,7 @@ pub(super) fn check(
         }
         Kind::WeightDevice => device(
             value,
-            |v| {
-                v.parse::<u16>()
-                    .ok()
-                    .filter(|n| *n == 0 || (10..=1000).contains(n))
-                    .is_some()
-            },
+            |v| v.parse::<u16>().ok().filter(|n| *n == 0 || (10..=1000).contains(n)).is_some(),
             "invalid weight for device: ",
             "",
         ),
@@ -93,10 +77,9 @@ pub(super) fn check(
         ),
         Kind::IpNet => match value.split_once('/') {
             Some((address, bits))
-                if address.parse::<IpAddr>().is_ok_and(|a| {
-                    bits.parse::<u8>()
-                        .is_ok_and(|b| b <= if a.is_ipv4() { 32 } else { 128 })
-                }) =>
+                if address
+                    .parse::<IpAddr>()
+                    .is_ok_and(|a| bits.parse::<u8>().is_ok_and(|b| b <= if a.is_ipv4() { 32 } else { 128 })) =>
             {
                 ok()
             }
@@ -158,40 +141,25 @@ fn digits(text: &str) -> (bool, u32, String) {
 
 fn number_error(function: &str, text: &str, error: &std::num::ParseIntError) -> String {
     use std::num::IntErrorKind::{NegOverflow, PosOverflow};
-    let why = if matches!(error.kind(), PosOverflow | NegOverflow) {
-        "value out of range"
-    } else {
-        "invalid syntax"
-    };
+    let why = if matches!(error.kind(), PosOverflow | NegOverflow) { "value out of range" } else { "invalid syntax" };
     format!("strconv.{function}: parsing {}: {why}", quote(text))
 }
 
 /// Go's `strconv.ParseInt(text, 0, 64)`.
 pub(crate) fn go_int(text: &str) -> Result<i64, String> {
     let (negative, base, digits) = digits(text);
-    let signed = if negative {
-        format!("-{digits}")
-    } else {
-        digits
-    };
+    let signed = if negative { format!("-{digits}") } else { digits };
     i64::from_str_radix(&signed, base).map_err(|e| number_error("ParseInt", text, &e))
 }
 
 fn go_uint(text: &str, max: u64) -> Result<u64, String> {
     let (negative, base, digits) = digits(text);
     if negative || text.starts_with('+') {
-        return Err(format!(
-            "strconv.ParseUint: parsing {}: invalid syntax",
-            quote(text)
-        ));
+        return Err(format!("strconv.ParseUint: parsing {}: invalid syntax", quote(text)));
     }
-    let value =
-        u64::from_str_radix(&digits, base).map_err(|e| number_error("ParseUint", text, &e))?;
+    let value = u64::from_str_radix(&digits, base).map_err(|e| number_error("ParseUint", text, &e))?;
     if value > max {
-        return Err(format!(
-            "strconv.ParseUint: parsing {}: value out of range",
-            quote(text)
-        ));
+        return Err(format!("strconv.ParseUint: parsing {}: value out of range", quote(text)));
     }
     Ok(value)
 }
@@ -212,14 +180,10 @@ pub(crate) fn go_duration(text: &str) -> Result<i64, String> {
     }
     let mut total = 0f64;
     while !rest.is_empty() {
-        let end = rest
-            .find(|c: char| !c.is_ascii_digit() && c != '.')
-            .unwrap_or(rest.len());
+        let end = rest.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(rest.len());
         let number: f64 = rest[..end].parse().map_err(|_| invalid())?;
         rest = &rest[end..];
-        let end = rest
-            .find(|c: char| c.is_ascii_digit() || c == '.')
-            .unwrap_or(rest.len());
+        let end = rest.find(|c: char| c.is_ascii_digit() || c == '.').unwrap_or(rest.len());
         let unit = &rest[..end];
         if unit.is_empty() {
             return Err(format!("time: missing unit in duration {}", quote(text)));
@@ -232,11 +196,7 @@ pub(crate) fn go_duration(text: &str) -> Result<i64, String> {
             "m" => 60e9,
             "h" => 3600e9,
             _ => {
-                return Err(format!(
-                    "time: unknown unit {} in duration {}",
-                    quote(unit),
-                    quote(text)
-                ));
+                return Err(format!("time: unknown unit {} in duration {}", quote(unit), quote(text)));
             }
         };
         total += number * scale;
@@ -264,10 +224,7 @@ fn nano_cpus(text: &str) -> Result<i64, String> {
             return None;
         }
         let value: i128 = all.parse().ok()?;
-        Some((
-            if negative { -value } else { value },
-            10i128.pow(u32::try_from(fraction.len()).ok()?),
-        ))
+        Some((if negative { -value } else { value }, 10i128.pow(u32::try_from(fraction.len()).ok()?)))
     };
     let (numerator, denominator) = match text.split_once('/') {
         Some((a, b)) => match (decimal(a), decimal(b)) {
@@ -333,9 +290,7 @@ pub(crate) fn csv(line: &str) -> Result<Vec<String>, String> {
         };
         if let Some(at) = field.find('"') {
             let column = line.len() - rest.len() + at + 1;
-            return Err(format!(
-                "parse error on line 1, column {column}: bare \" in non-quoted-field"
-            ));
+            return Err(format!("parse error on line 1, column {column}: bare \" in non-quoted-field"));
         }
         fields.push(field.to_owned());
         match tail {
@@ -346,10 +301,7 @@ pub(crate) fn csv(line: &str) -> Result<Vec<String>, String> {
 }
 
 fn label(value: &str) -> Result<String, String> {
-    let key = value
-        .split_once('=')
-        .map_or(value, |(k, _)| k)
-        .trim_start_matches([' ', '\t']);
+    let key = value.split_once('=').map_or(value, |(k, _)| k).trim_start_matches([' ', '\t']);
     if key.is_empty() {
         return Err(format!("invalid label '{value}': empty name"));
     }
@@ -372,20 +324,14 @@ fn dns_search(value: &str) -> Result<String, String> {
     if value == "." {
         return Ok(value.to_owned());
     }
-    let name = value
-        .trim_end()
-        .strip_suffix('.')
-        .unwrap_or(value.trim_end());
+    let name = value.trim_end().strip_suffix('.').unwrap_or(value.trim_end());
     let part = |p: &str| {
         !p.is_empty()
             && p.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
             && !p.starts_with('-')
             && !p.ends_with('-')
     };
-    if value.bytes().any(|b| b.is_ascii_alphabetic())
-        && name.len() < 255
-        && name.split('.').all(part)
-    {
+    if value.bytes().any(|b| b.is_ascii_alphabetic()) && name.len() < 255 && name.split('.').all(part) {
         return Ok(name.to_owned());
     }
     Err(format!("{value} is not a valid domain"))
@@ -397,11 +343,7 @@ fn extra_host(value: &str) -> Result<String, String> {
         .or_else(|| value.split_once(':'))
         .filter(|(name, _)| !name.is_empty() && !name.contains(':'))
         .ok_or_else(|| format!("bad format for add-host: {}", quote(value)))?;
-    let bare = address
-        .strip_prefix('[')
-        .and_then(|a| a.strip_suffix(']'))
-        .filter(|a| !a.is_empty())
-        .unwrap_or(address);
+    let bare = address.strip_prefix('[').and_then(|a| a.strip_suffix(']')).filter(|a| !a.is_empty()).unwrap_or(address);
     if address != "host-gateway" && ip(bare).is_err() {
         return Err(format!("invalid IP address in add-host: {}", quote(bare)));
     }
@@ -409,27 +351,13 @@ fn extra_host(value: &str) -> Result<String, String> {
 }
 
 fn sysctl(value: &str) -> Result<String, String> {
-    const KERNEL: [&str; 8] = [
-        "msgmax",
-        "msgmnb",
-        "msgmni",
-        "sem",
-        "shmall",
-        "shmmax",
-        "shmmni",
-        "shm_rmid_forced",
-    ];
+    const KERNEL: [&str; 8] = ["msgmax", "msgmnb", "msgmni", "sem", "shmall", "shmmax", "shmmni", "shm_rmid_forced"];
     let allowed = value.split_once('=').is_some_and(|(key, _)| {
-        key.strip_prefix("kernel.")
-            .is_some_and(|k| KERNEL.contains(&k))
+        key.strip_prefix("kernel.").is_some_and(|k| KERNEL.contains(&k))
             || key.starts_with("net.")
             || key.starts_with("fs.mqueue.")
     });
-    if allowed {
-        Ok(value.to_owned())
-    } else {
-        Err(format!("sysctl '{value}' is not allowed"))
-    }
+    if allowed { Ok(value.to_owned()) } else { Err(format!("sysctl '{value}' is not allowed")) }
 }
 
 /// `^[acb] ([0-9]+|\*):([0-9]+|\*) [rwm]{1,3}$`
@@ -438,9 +366,7 @@ fn device_cgroup_rule(value: &str) -> bool {
     match value.split(' ').collect::<Vec<_>>()[..] {
         [kind, numbers, mode] => {
             matches!(kind, "a" | "b" | "c")
-                && numbers
-                    .split_once(':')
-                    .is_some_and(|(major, minor)| number(major) && number(minor))
+                && numbers.split_once(':').is_some_and(|(major, minor)| number(major) && number(minor))
                 && (1..=3).contains(&mode.len())
                 && mode.bytes().all(|b| b"rwm".contains(&b))
         }
@@ -448,24 +374,13 @@ fn device_cgroup_rule(value: &str) -> bool {
     }
 }
 
-fn device(
-    value: &str,
-    good: impl Fn(&str) -> bool,
-    before: &str,
-    after: &str,
-) -> Result<String, String> {
-    let (path, amount) = value
-        .split_once(':')
-        .filter(|(p, _)| !p.is_empty())
-        .ok_or_else(|| format!("bad format: {value}"))?;
+fn device(value: &str, good: impl Fn(&str) -> bool, before: &str, after: &str) -> Result<String, String> {
+    let (path, amount) =
+        value.split_once(':').filter(|(p, _)| !p.is_empty()).ok_or_else(|| format!("bad format: {value}"))?;
     if !path.starts_with("/dev/") {
         return Err(format!("bad format for device path: {value}"));
     }
-    if good(amount) {
-        Ok(value.to_owned())
-    } else {
-        Err(format!("{before}{value}{after}"))
-    }
+    if good(amount) { Ok(value.to_owned()) } else { Err(format!("{before}{value}{after}")) }
 }
 
 /// `--ulimit name=soft[:hard]`: name, soft and hard limit.
@@ -496,24 +411,15 @@ pub(super) fn ulimit(value: &str) -> Result<(String, i64, i64), String> {
     }
     let parts: Vec<_> = limits.split(':').collect();
     if parts.len() > 2 {
-        return Err(format!(
-            "too many limit value arguments - {limits}, can only have up to two, `soft[:hard]`"
-        ));
+        return Err(format!("too many limit value arguments - {limits}, can only have up to two, `soft[:hard]`"));
     }
-    let number = |s: &str| {
-        s.parse::<i64>()
-            .map_err(|e| number_error("ParseInt", s, &e))
-    };
+    let number = |s: &str| s.parse::<i64>().map_err(|e| number_error("ParseInt", s, &e));
     let soft = number(parts[0])?;
     let hard = parts.get(1).map_or(Ok(soft), |s| number(s))?;
     if hard != -1 && (soft == -1 || soft > hard) {
         return Err(format!(
             "ulimit soft limit must be less than or equal to hard limit: {} > {hard}",
-            if soft == -1 {
-                "-1".into()
-            } else {
-                soft.to_string()
-            }
+            if soft == -1 { "-1".into() } else { soft.to_string() }
         ));
     }
     Ok((name.to_owned(), soft, hard))

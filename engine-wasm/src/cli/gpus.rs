@@ -7,11 +7,8 @@ fn count(text: &str) -> Result<i64, String> {
     if text == "all" {
         return Ok(-1);
     }
-    text.parse().map_err(|_| {
-        format!(
-            "invalid count ({text}): value must be either \"all\" or an integer: invalid syntax"
-        )
-    })
+    text.parse()
+        .map_err(|_| format!("invalid count ({text}): value must be either \"all\" or an integer: invalid syntax"))
 }
 
 /// The `DeviceRequests` entry for one `--gpus` value.
@@ -28,9 +25,7 @@ pub(super) fn request(text: &str) -> Result<Value, String> {
             None => (field.as_str(), None),
         };
         if seen.iter().any(|s| s == key) {
-            return Err(format!(
-                "gpu request key '{key}' can be specified only once"
-            ));
+            return Err(format!("gpu request key '{key}' can be specified only once"));
         }
         seen.push(key.to_owned());
         let list = |text: &str| text.split(',').map(str::to_owned).collect::<Vec<_>>();

@@ -25,10 +25,7 @@ fn apply(mount: &mut Map<String, Value>, field: &str) -> Result<(), String> {
     };
     let key = key.to_lowercase();
     if given.is_none()
-        && !matches!(
-            key.as_str(),
-            "readonly" | "ro" | "volume-nocopy" | "bind-nonrecursive" | "bind-create-src"
-        )
+        && !matches!(key.as_str(), "readonly" | "ro" | "volume-nocopy" | "bind-nonrecursive" | "bind-create-src")
     {
         return Err(format!("invalid field '{field}' must be a key=value pair"));
     }
@@ -39,16 +36,8 @@ fn apply(mount: &mut Map<String, Value>, field: &str) -> Result<(), String> {
         "target" | "dst" | "destination" => put(mount, "Target", value),
         "readonly" | "ro" => put(mount, "ReadOnly", switch(&key, given)?),
         "consistency" => put(mount, "Consistency", value.to_lowercase()),
-        "bind-propagation" => put(
-            part(mount, "BindOptions"),
-            "Propagation",
-            value.to_lowercase(),
-        ),
-        "bind-nonrecursive" => put(
-            part(mount, "BindOptions"),
-            "NonRecursive",
-            switch(&key, given)?,
-        ),
+        "bind-propagation" => put(part(mount, "BindOptions"), "Propagation", value.to_lowercase()),
+        "bind-nonrecursive" => put(part(mount, "BindOptions"), "NonRecursive", switch(&key, given)?),
         "bind-recursive" => match value {
             "enabled" => {}
             "disabled" => put(part(mount, "BindOptions"), "NonRecursive", true),
@@ -60,35 +49,19 @@ fn apply(mount: &mut Map<String, Value>, field: &str) -> Result<(), String> {
                 ));
             }
         },
-        "bind-create-src" => put(
-            part(mount, "BindOptions"),
-            "CreateMountpoint",
-            switch(&key, given)?,
-        ),
+        "bind-create-src" => put(part(mount, "BindOptions"), "CreateMountpoint", switch(&key, given)?),
         "volume-subpath" => put(part(mount, "VolumeOptions"), "Subpath", value),
         "volume-nocopy" => put(part(mount, "VolumeOptions"), "NoCopy", switch(&key, given)?),
         "volume-label" => pair(part(part(mount, "VolumeOptions"), "Labels"), value),
-        "volume-driver" => put(
-            part(part(mount, "VolumeOptions"), "DriverConfig"),
-            "Name",
-            value,
-        ),
-        "volume-opt" => pair(
-            part(
-                part(part(mount, "VolumeOptions"), "DriverConfig"),
-                "Options",
-            ),
-            value,
-        ),
+        "volume-driver" => put(part(part(mount, "VolumeOptions"), "DriverConfig"), "Name", value),
+        "volume-opt" => pair(part(part(part(mount, "VolumeOptions"), "DriverConfig"), "Options"), value),
         "image-subpath" => put(part(mount, "ImageOptions"), "Subpath", value),
         "tmpfs-size" => {
-            let bytes = units::ram_in_bytes(value)
-                .map_err(|_| format!("invalid value for {key}: {value}"))?;
+            let bytes = units::ram_in_bytes(value).map_err(|_| format!("invalid value for {key}: {value}"))?;
             put(part(mount, "TmpfsOptions"), "SizeBytes", bytes);
         }
         "tmpfs-mode" => {
-            let mode = u32::from_str_radix(value, 8)
-                .map_err(|_| format!("invalid value for {key}: {value}"))?;
+            let mode = u32::from_str_radix(value, 8).map_err(|_| format!("invalid value for {key}: {value}"))?;
             put(part(mount, "TmpfsOptions"), "Mode", mode);
         }
         _ => return Err(format!("unexpected key '{key}' in '{field}'")),
@@ -108,10 +81,7 @@ fn pair(map: &mut Map<String, Value>, text: &str) {
 }
 
 fn part<'a>(map: &'a mut Map<String, Value>, key: &str) -> &'a mut Map<String, Value> {
-    map.entry(key)
-        .or_insert_with(|| json!({}))
-        .as_object_mut()
-        .expect("every part is made as an object here")
+    map.entry(key).or_insert_with(|| json!({})).as_object_mut().expect("every part is made as an object here")
 }
 
 fn switch(key: &str, value: Option<&str>) -> Result<bool, String> {
@@ -126,24 +96,14 @@ fn validate(mount: &Map<String, Value>) -> Result<(), String> {
     if kind.is_empty() {
         return Err("type is required".into());
     }
-    if mount
-        .get("Target")
-        .and_then(Value::as_str)
-        .unwrap_or_default()
-        .is_empty()
-    {
+    if mount.get("Target").and_then(Value::as_str).unwrap_or_default().is_empty() {
         return Err("target is required".into());
     }
-    for (options, owner) in [
-        ("BindOptions", "bind"),
-        ("VolumeOptions", "volume"),
-        ("ImageOptions", "image"),
-        ("TmpfsOptions", "tmpfs"),
-    ] {
+    for (options, owner) in
+        [("BindOptions", "bind"), ("VolumeOptions", "volume"), ("ImageOptions", "image"), ("TmpfsOptions", "tmpfs")]
+    {
         if mount.contains_key(options) && kind != owner {
-            return Err(format!(
-                "cannot mix '{owner}-*' options with mount type '{kind}'"
-            ));
+            return Err(format!("cannot mix '{owner}-*' options with mount type '{kind}'"));
         }
     }
     if let Some(bind) = mount.get("BindOptions") {
@@ -153,7 +113,9 @@ fn validate(mount: &Map<String, Value>) -> Result<(), String> {
         }
         if bind["ReadOnlyForceRecursive"] == true {
             if !read_only {
-                return Err("option 'bind-recursive=readonly' requires 'readonly' to be specified in conjunction".into());
+                return Err(
+                    "option 'bind-recursive=readonly' requires 'readonly' to be specified in conjunction".into()
+                );
             }
             if bind["Propagation"] != "rprivate" {
                 return Err("option 'bind-recursive=readonly' requires 'bind-propagation=rprivate' to be specified in conjunction".into());

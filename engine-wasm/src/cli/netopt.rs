@@ -27,22 +27,16 @@ impl Attachment {
     /// docker's reason.
     pub(super) fn parse(text: &str) -> Result<Self, String> {
         let word = |c: char| c.is_ascii_alphanumeric() || c == '_';
-        let long = text
-            .match_indices('=')
-            .any(|(at, _)| text[..at].ends_with(word) && text[at + 1..].starts_with(word));
+        let long =
+            text.match_indices('=').any(|(at, _)| text[..at].ends_with(word) && text[at + 1..].starts_with(word));
         if !long {
-            return Ok(Self {
-                target: text.to_owned(),
-                ..Self::default()
-            });
+            return Ok(Self { target: text.to_owned(), ..Self::default() });
         }
         let mut out = Self::default();
         for field in csv(text)? {
             let lower = field.to_lowercase();
-            let (key, value) = lower
-                .split_once('=')
-                .filter(|(k, _)| !k.is_empty())
-                .ok_or_else(|| format!("invalid field {field}"))?;
+            let (key, value) =
+                lower.split_once('=').filter(|(k, _)| !k.is_empty()).ok_or_else(|| format!("invalid field {field}"))?;
             let (key, value) = (key.trim(), value.trim().to_owned());
             let address = |text: &str| {
                 text.parse::<IpAddr>()
@@ -64,9 +58,8 @@ impl Attachment {
                     out.options.insert(k.trim().to_owned(), v.trim().into());
                 }
                 "gw-priority" => {
-                    out.priority = value
-                        .parse()
-                        .map_err(|_| format!("invalid gw-priority ({value}): invalid syntax"))?
+                    out.priority =
+                        value.parse().map_err(|_| format!("invalid gw-priority ({value}): invalid syntax"))?
                 }
                 _ => return Err(format!("invalid field key {key}")),
             }
@@ -79,28 +72,11 @@ impl Attachment {
 
     fn apply(&mut self, parsed: &Parsed) -> Result<(), String> {
         let both = |old: &str, new: &str| {
-            Err(format!(
-                "conflicting options: cannot specify both --{old} and per-network {new}"
-            ))
+            Err(format!("conflicting options: cannot specify both --{old} and per-network {new}"))
         };
-        let owned = |name: &str| {
-            parsed
-                .list(name)
-                .into_iter()
-                .map(str::to_owned)
-                .collect::<Vec<_>>()
-        };
-        let (aliases, links, local) = (
-            owned("network-alias"),
-            owned("link"),
-            owned("link-local-ip"),
-        );
-        let given = |name: &str| {
-            parsed
-                .text(name)
-                .filter(|v| !v.is_empty())
-                .map(str::to_owned)
-        };
+        let owned = |name: &str| parsed.list(name).into_iter().map(str::to_owned).collect::<Vec<_>>();
+        let (aliases, links, local) = (owned("network-alias"), owned("link"), owned("link-local-ip"));
+        let given = |name: &str| parsed.text(name).filter(|v| !v.is_empty()).map(str::to_owned);
         let (ipv4, ipv6, mac) = (given("ip"), given("ip6"), given("mac-address"));
         match () {
             () if !self.aliases.is_empty() && !aliases.is_empty() => {
@@ -136,9 +112,7 @@ impl Attachment {
         }
         if !user_defined(&self.target) {
             if !self.aliases.is_empty() {
-                return Err(
-                    "network-scoped aliases are only supported for user-defined networks".into(),
-                );
+                return Err("network-scoped aliases are only supported for user-defined networks".into());
             }
             if !self.links.is_empty() {
                 return Err("links are only supported for user-defined networks".into());
@@ -152,17 +126,9 @@ impl Attachment {
         };
         put(!self.aliases.is_empty(), "Aliases", json!(self.aliases));
         put(!self.links.is_empty(), "Links", json!(self.links));
-        put(
-            !self.options.is_empty(),
-            "DriverOpts",
-            Value::Object(self.options.clone()),
-        );
+        put(!self.options.is_empty(), "DriverOpts", Value::Object(self.options.clone()));
         put(self.priority != 0, "GwPriority", json!(self.priority));
-        put(
-            self.mac.is_some(),
-            "MacAddress",
-            json!(self.mac.as_deref().map(str::trim)),
-        );
+        put(self.mac.is_some(), "MacAddress", json!(self.mac.as_deref().map(str::trim)));
         let mut ipam = Map::new();
         if let Some(ip) = &self.ipv4 {
             ipam.insert("IPv4Address".into(), ip.as_str().into());
@@ -188,17 +154,10 @@ fn user_defined(mode: &str) -> bool {
 /// # Errors
 /// docker's reason.
 pub(super) fn attachments(parsed: &Parsed) -> Result<(String, Map<String, Value>), String> {
-    let mut list = parsed
-        .list("network")
-        .into_iter()
-        .map(Attachment::parse)
-        .collect::<Result<Vec<_>, _>>()?;
+    let mut list = parsed.list("network").into_iter().map(Attachment::parse).collect::<Result<Vec<_>, _>>()?;
     let mut endpoints = Map::new();
     if list.is_empty() {
-        let mut default = Attachment {
-            target: "default".into(),
-            ..Attachment::default()
-        };
+        let mut default = Attachment { target: "default".into(), ..Attachment::default() };
         default.apply(parsed)?;
         let endpoint = default.endpoint()?;
         endpoints.insert("default".into(), endpoint.into());
@@ -211,18 +170,14 @@ pub(super) fn attachments(parsed: &Parsed) -> Result<(String, Map<String, Value>
         }
         let endpoint = network.endpoint()?;
         if endpoints.contains_key(&network.target) {
-            return Err(format!(
-                "network \"{}\" is specified multiple times",
-                network.target
-            ));
+            return Err(format!("network \"{}\" is specified multiple times", network.target));
         }
         if single && endpoint.is_empty() {
             continue;
         }
         endpoints.insert(network.target.clone(), endpoint.into());
     }
-    if list.iter().any(|n| user_defined(&n.target)) && list.iter().any(|n| !user_defined(&n.target))
-    {
+    if list.iter().any(|n| user_defined(&n.target)) && list.iter().any(|n| !user_defined(&n.target)) {
         return Err("conflicting options: cannot attach both user-defined and non-user-defined network-modes".into());
     }
     Ok((list[0].target.clone(), endpoints))

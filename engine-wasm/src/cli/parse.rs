@@ -76,11 +76,7 @@ impl Parsed {
 
     /// The last value given for a flag.
     pub fn text(&self, name: &str) -> Option<&str> {
-        self.values
-            .iter()
-            .rev()
-            .find(|(n, _)| *n == name)
-            .map(|(_, v)| v.as_str())
+        self.values.iter().rev().find(|(n, _)| *n == name).map(|(_, v)| v.as_str())
     }
 
     /// The last value given for a flag, or nothing.
@@ -100,11 +96,7 @@ impl Parsed {
 
     /// All values of a flag that may be repeated, in order.
     pub fn list(&self, name: &str) -> Vec<&str> {
-        self.values
-            .iter()
-            .filter(|(n, _)| *n == name)
-            .map(|(_, v)| v.as_str())
-            .collect()
+        self.values.iter().filter(|(n, _)| *n == name).map(|(_, v)| v.as_str()).collect()
     }
 
     /// A whole number.
@@ -128,11 +120,7 @@ fn canonical(name: &'static str) -> &'static str {
 ///
 /// # Errors
 /// [`Refusal`] with docker's text where docker refuses the line.
-pub fn parse(
-    args: &[String],
-    around: &Surroundings<'_>,
-    global: &mut Global,
-) -> Result<Invocation, Refusal> {
+pub fn parse(args: &[String], around: &Surroundings<'_>, global: &mut Global) -> Result<Invocation, Refusal> {
     let refuse_flag = |e: String| flag_refusal(&e, "docker [OPTIONS] COMMAND [ARG...]", "docker");
     let root = scan(table::GLOBAL, args, false, around).map_err(refuse_flag)?;
     let mut version = false;
@@ -169,9 +157,7 @@ pub fn parse(
         return Ok(Invocation::Help(usage::root(around)));
     }
     Err(Refusal {
-        message: format!(
-            "docker: unknown command: docker {first}\n\nRun 'docker --help' for more information"
-        ),
+        message: format!("docker: unknown command: docker {first}\n\nRun 'docker --help' for more information"),
         code: 1,
     })
 }
@@ -182,15 +168,11 @@ fn parse_group(
     help: bool,
     around: &Surroundings<'_>,
 ) -> Result<Invocation, Refusal> {
-    let scanned = scan(&[], args, false, around)
-        .map_err(|e| flag_refusal(&e, group.usage, &format!("docker {}", group.name)))?;
+    let scanned =
+        scan(&[], args, false, around).map_err(|e| flag_refusal(&e, group.usage, &format!("docker {}", group.name)))?;
     let Some((name, rest)) = scanned.args.split_first() else {
         let text = usage::group(group);
-        return Ok(if help || scanned.help {
-            Invocation::Help(text)
-        } else {
-            Invocation::Incomplete(text)
-        });
+        return Ok(if help || scanned.help { Invocation::Help(text) } else { Invocation::Incomplete(text) });
     };
     match find_in_group(group, name) {
         Some(command) => parse_command(command, false, rest, help || scanned.help, around),
@@ -211,31 +193,24 @@ fn parse_group(
 }
 
 fn find_in_group(group: &Group, name: &str) -> Option<&'static Command> {
-    table::commands()
-        .find(|c| c.group == group.name && (c.name == name || c.aliases.contains(&name)))
+    table::commands().find(|c| c.group == group.name && (c.name == name || c.aliases.contains(&name)))
 }
 
 fn help_topic(topic: &[String], around: &Surroundings<'_>) -> Result<Invocation, Refusal> {
-    let scanned = scan(&[], topic, true, around)
-        .map_err(|e| flag_refusal(&e, "docker help [command]", "docker help"))?;
+    let scanned =
+        scan(&[], topic, true, around).map_err(|e| flag_refusal(&e, "docker help [command]", "docker help"))?;
     let text = match scanned.args.as_slice() {
         [] => Some(usage::root(around)),
         [one, rest @ ..] => match GROUPS.iter().find(|g| g.name == one) {
             Some(group) => match rest {
                 [] => Some(usage::group(group)),
-                [name, ..] => {
-                    find_in_group(group, name).map(|c| usage::command(c, false, around.width))
-                }
+                [name, ..] => find_in_group(group, name).map(|c| usage::command(c, false, around.width)),
             },
-            None => table::commands()
-                .find(|c| c.top == Some(one))
-                .map(|c| usage::command(c, true, around.width)),
+            None => table::commands().find(|c| c.top == Some(one)).map(|c| usage::command(c, true, around.width)),
         },
     };
-    text.map(Invocation::Help).ok_or_else(|| Refusal {
-        message: format!("unknown help topic: {}", scanned.args.join(" ")),
-        code: 1,
-    })
+    text.map(Invocation::Help)
+        .ok_or_else(|| Refusal { message: format!("unknown help topic: {}", scanned.args.join(" ")), code: 1 })
 }
 
 fn parse_command(
@@ -247,36 +222,18 @@ fn parse_command(
 ) -> Result<Invocation, Refusal> {
     let path = command.path(top_level);
     let use_line = command.use_line(top_level);
-    let scanned = scan(command.flags, args, command.interspersed, around)
-        .map_err(|e| flag_refusal(&e, &use_line, &path))?;
+    let scanned =
+        scan(command.flags, args, command.interspersed, around).map_err(|e| flag_refusal(&e, &use_line, &path))?;
     if help || scanned.help {
-        return Ok(Invocation::Help(usage::command(
-            command,
-            top_level,
-            around.width,
-        )));
+        return Ok(Invocation::Help(usage::command(command, top_level, around.width)));
     }
     check_count(command, &path, &use_line, scanned.args.len())?;
-    let values = scanned
-        .values
-        .into_iter()
-        .map(|(f, v)| (canonical(f.name), v))
-        .collect();
-    Ok(Invocation::Run(Box::new(Parsed {
-        command,
-        top_level,
-        args: scanned.args,
-        values,
-    })))
+    let values = scanned.values.into_iter().map(|(f, v)| (canonical(f.name), v)).collect();
+    Ok(Invocation::Run(Box::new(Parsed { command, top_level, args: scanned.args, values })))
 }
 
 fn flag_refusal(error: &str, use_line: &str, path: &str) -> Refusal {
-    Refusal {
-        message: format!(
-            "{error}\n\nUsage:  {use_line}\n\nRun '{path} --help' for more information"
-        ),
-        code: 125,
-    }
+    Refusal { message: format!("{error}\n\nUsage:  {use_line}\n\nRun '{path} --help' for more information"), code: 125 }
 }
 
 /// The wording, slips included, is that of 28.2.
@@ -293,13 +250,7 @@ fn check_count(command: &Command, path: &str, use_line: &str, count: usize) -> R
         Args::Exact(n) => (format!("requires {n} {}", plural(n)), "Run"),
         Args::AtLeast(n) => (format!("requires at least {n} {}", plural(n)), "See"),
         Args::AtMost(n) => (format!("requires at most {n} {}", plural(n)), "SRun"),
-        Args::Range(low, high) => (
-            format!(
-                "requires at least {low} and at most {high} {}",
-                plural(high)
-            ),
-            "Run",
-        ),
+        Args::Range(low, high) => (format!("requires at least {low} and at most {high} {}", plural(high)), "Run"),
     };
     Err(Refusal {
         message: format!(
@@ -365,7 +316,11 @@ fn scan_long(
             out.help = match given {
                 None => true,
                 Some(v) => check::go_bool(&v).ok_or_else(|| {
-                    format!("invalid argument {} for \"--help\" flag: strconv.ParseBool: parsing {}: invalid syntax", check::quote(&v), check::quote(&v))
+                    format!(
+                        "invalid argument {} for \"--help\" flag: strconv.ParseBool: parsing {}: invalid syntax",
+                        check::quote(&v),
+                        check::quote(&v)
+                    )
                 })?,
             };
             return Ok(());
@@ -405,10 +360,7 @@ fn scan_short(
         } else if !after.is_empty() {
             (after.to_owned(), "")
         } else {
-            (
-                take(rest).ok_or_else(|| format!("flag needs an argument: '{c}' in -{letters}"))?,
-                "",
-            )
+            (take(rest).ok_or_else(|| format!("flag needs an argument: '{c}' in -{letters}"))?, "")
         };
         set(flag, value, around, out)?;
         letters = remaining;
@@ -422,19 +374,9 @@ fn take(rest: &mut &[String]) -> Option<String> {
     Some(first.clone())
 }
 
-fn set(
-    flag: &'static Flag,
-    value: String,
-    around: &Surroundings<'_>,
-    out: &mut Scanned,
-) -> Result<(), String> {
-    let checked = check::check(flag.kind, &value, around.env).map_err(|e| {
-        format!(
-            "invalid argument {} for \"{}\" flag: {e}",
-            check::quote(&value),
-            flag.label()
-        )
-    })?;
+fn set(flag: &'static Flag, value: String, around: &Surroundings<'_>, out: &mut Scanned) -> Result<(), String> {
+    let checked = check::check(flag.kind, &value, around.env)
+        .map_err(|e| format!("invalid argument {} for \"{}\" flag: {e}", check::quote(&value), flag.label()))?;
     if flag.name == "help" {
         out.help |= checked == "true";
     } else if flag.kind == Kind::Strings {

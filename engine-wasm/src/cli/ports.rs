@@ -23,9 +23,7 @@ pub(super) fn parse(publish: &[&str], expose: &[&str]) -> Result<Ports, String> 
         for (port, binding) in one(&spec)? {
             ports.exposed.insert(port.clone(), json!({}));
             let list = ports.bindings.entry(port).or_insert_with(|| json!([]));
-            list.as_array_mut()
-                .expect("made as an array on the line before")
-                .push(binding);
+            list.as_array_mut().expect("made as an array on the line before").push(binding);
         }
     }
     for spec in expose {
@@ -33,12 +31,9 @@ pub(super) fn parse(publish: &[&str], expose: &[&str]) -> Result<Ports, String> 
             return Err(format!("invalid port format for --expose: {spec}"));
         }
         let (protocol, port) = protocol(spec);
-        let (start, end) = range(port)
-            .map_err(|e| format!("invalid range format for --expose: {spec}, error: {e}"))?;
+        let (start, end) = range(port).map_err(|e| format!("invalid range format for --expose: {spec}, error: {e}"))?;
         for port in start..=end {
-            ports
-                .exposed
-                .insert(format!("{port}/{protocol}"), json!({}));
+            ports.exposed.insert(format!("{port}/{protocol}"), json!({}));
         }
     }
     Ok(ports)
@@ -57,9 +52,7 @@ fn standard(spec: &str) -> Result<String, String> {
             Some(("protocol", v)) => protocol = v,
             Some((k, _)) if !k.is_empty() => {}
             _ => {
-                return Err(format!(
-                    "invalid publish opts format (should be name=value but got '{part}')"
-                ));
+                return Err(format!("invalid publish opts format (should be name=value but got '{part}')"));
             }
         }
     }
@@ -80,11 +73,8 @@ fn range(text: &str) -> Result<(u16, u16), String> {
     }
     let number = |s: &str| {
         s.parse::<u16>().map_err(|e| {
-            let why = if *e.kind() == std::num::IntErrorKind::PosOverflow {
-                "value out of range"
-            } else {
-                "invalid syntax"
-            };
+            let why =
+                if *e.kind() == std::num::IntErrorKind::PosOverflow { "value out of range" } else { "invalid syntax" };
             format!("strconv.ParseUint: parsing \"{s}\": {why}")
         })
     };
@@ -108,26 +98,20 @@ fn one(spec: &str) -> Result<Vec<(String, Value)>, String> {
         [] => (String::new(), "", ""),
     };
     let (protocol, container) = protocol(container);
-    let bare = ip
-        .strip_prefix('[')
-        .and_then(|i| i.strip_suffix(']'))
-        .unwrap_or(&ip);
+    let bare = ip.strip_prefix('[').and_then(|i| i.strip_suffix(']')).unwrap_or(&ip);
     if !bare.is_empty() && bare.parse::<IpAddr>().is_err() {
         return Err(format!("invalid IP address: {bare}"));
     }
     if container.is_empty() {
         return Err(format!("no port specified: {spec}<empty>"));
     }
-    let (start, end) =
-        range(container).map_err(|_| format!("invalid containerPort: {container}"))?;
+    let (start, end) = range(container).map_err(|_| format!("invalid containerPort: {container}"))?;
     let hosts = match host {
         "" => None,
         host => {
             let (low, high) = range(host).map_err(|_| format!("invalid hostPort: {host}"))?;
             if end - start != high - low && end != start {
-                return Err(format!(
-                    "invalid ranges specified for container and host Ports: {container} and {host}"
-                ));
+                return Err(format!("invalid ranges specified for container and host Ports: {container} and {host}"));
             }
             Some((low, high))
         }
@@ -142,10 +126,7 @@ fn one(spec: &str) -> Result<Vec<(String, Value)>, String> {
                 Some((low, high)) if start == end && low != high => format!("{low}-{high}"),
                 Some((low, _)) => (low + i).to_string(),
             };
-            (
-                format!("{}/{protocol}", start + i),
-                json!({ "HostIp": bare, "HostPort": host }),
-            )
+            (format!("{}/{protocol}", start + i), json!({ "HostIp": bare, "HostPort": host }))
         })
         .collect())
 }
@@ -156,37 +137,14 @@ mod tests {
 
     #[test]
     fn publishes_ranges_addresses_and_protocols() {
-        let ports = parse(
-            &[
-                "8080:80",
-                "127.0.0.1:53:53/udp",
-                "9000-9001:90-91",
-                "[::1]:1:2",
-                "7000-7005:70",
-            ],
-            &["5-6/udp"],
-        )
-        .unwrap();
-        assert_eq!(
-            ports.bindings["80/tcp"],
-            json!([{ "HostIp": "", "HostPort": "8080" }])
-        );
-        assert_eq!(
-            ports.bindings["53/udp"],
-            json!([{ "HostIp": "127.0.0.1", "HostPort": "53" }])
-        );
-        assert_eq!(
-            ports.bindings["91/tcp"],
-            json!([{ "HostIp": "", "HostPort": "9001" }])
-        );
-        assert_eq!(
-            ports.bindings["2/tcp"],
-            json!([{ "HostIp": "::1", "HostPort": "1" }])
-        );
-        assert_eq!(
-            ports.bindings["70/tcp"],
-            json!([{ "HostIp": "", "HostPort": "7000-7005" }])
-        );
+        let ports =
+            parse(&["8080:80", "127.0.0.1:53:53/udp", "9000-9001:90-91", "[::1]:1:2", "7000-7005:70"], &["5-6/udp"])
+                .unwrap();
+        assert_eq!(ports.bindings["80/tcp"], json!([{ "HostIp": "", "HostPort": "8080" }]));
+        assert_eq!(ports.bindings["53/udp"], json!([{ "HostIp": "127.0.0.1", "HostPort": "53" }]));
+        assert_eq!(ports.bindings["91/tcp"], json!([{ "HostIp": "", "HostPort": "9001" }]));
+        assert_eq!(ports.bindings["2/tcp"], json!([{ "HostIp": "::1", "HostPort": "1" }]));
+        assert_eq!(ports.bindings["70/tcp"], json!([{ "HostIp": "", "HostPort": "7000-7005" }]));
         assert!(ports.exposed.contains_key("6/udp") && ports.exposed.contains_key("80/tcp"));
     }
 
@@ -197,10 +155,7 @@ mod tests {
             ("y:80", "invalid hostPort: y"),
             ("80:", "no port specified: 80:<empty>"),
             ("1.2.3:80:80", "invalid IP address: 1.2.3"),
-            (
-                "1-2:80-83",
-                "invalid ranges specified for container and host Ports: 80-83 and 1-2",
-            ),
+            ("1-2:80-83", "invalid ranges specified for container and host Ports: 80-83 and 1-2"),
             ("80/foo", "invalid proto: foo"),
         ] {
             assert_eq!(parse(&[spec], &[]).unwrap_err(), error);

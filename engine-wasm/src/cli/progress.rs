@@ -14,10 +14,7 @@ pub struct Progress {
 impl Progress {
     /// `terminal` is the number of columns of the terminal that will show the text, `None` where there is none.
     pub fn new(terminal: Option<u16>) -> Self {
-        Self {
-            terminal,
-            lines: Vec::new(),
-        }
+        Self { terminal, lines: Vec::new() }
     }
 
     /// The text for one message. `now` is in seconds since 1970 and serves the estimate of the time left.
@@ -52,10 +49,8 @@ impl Progress {
         } else {
             self.lines.clear();
         }
-        if let Some(error) = message
-            .get("errorDetail")
-            .and_then(|e| e["message"].as_str())
-            .or_else(|| message.get("error")?.as_str())
+        if let Some(error) =
+            message.get("errorDetail").and_then(|e| e["message"].as_str()).or_else(|| message.get("error")?.as_str())
         {
             if !id.is_empty() && on_terminal && up > 0 {
                 out += &format!("\x1b[{up}B");
@@ -71,13 +66,8 @@ impl Progress {
 
     fn display(&self, message: &Value, detail: Option<&Value>, now: i64) -> String {
         let text = |key: &str| message.get(key).and_then(Value::as_str).unwrap_or_default();
-        let (id, from, status, stream, old) = (
-            text("id"),
-            text("from"),
-            text("status"),
-            text("stream"),
-            text("progress"),
-        );
+        let (id, from, status, stream, old) =
+            (text("id"), text("from"), text("status"), text("stream"), text("progress"));
         let bar = detail.map(|d| bar(d, self.terminal.unwrap_or(200), now));
         let mut out = String::new();
         let mut end = "";
@@ -106,21 +96,14 @@ impl Progress {
 fn bar(detail: &Value, width: u16, now: i64) -> String {
     let number = |key: &str| detail.get(key).and_then(Value::as_i64).unwrap_or_default();
     let (current, total, start) = (number("current"), number("total"), number("start"));
-    let units = detail
-        .get("units")
-        .and_then(Value::as_str)
-        .unwrap_or_default();
+    let units = detail.get("units").and_then(Value::as_str).unwrap_or_default();
     #[allow(clippy::cast_precision_loss)] // sizes for people
     let human = |n: i64| units::human_size(n as f64);
     if current <= 0 && total <= 0 {
         return String::new();
     }
     if total <= 0 {
-        return if units.is_empty() {
-            format!("{:>8}", human(current))
-        } else {
-            format!("{current} {units}")
-        };
+        return if units.is_empty() { format!("{:>8}", human(current)) } else { format!("{current} {units}") };
     }
     #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation)] // at most 50
     let filled = (((current as f64 / total as f64) * 100.0) as i64 / 2).clamp(0, 50);
@@ -129,10 +112,7 @@ fn bar(detail: &Value, width: u16, now: i64) -> String {
         let filled = usize::try_from(filled).unwrap_or_default();
         out += &format!("[{}>{}] ", "=".repeat(filled), " ".repeat(50 - filled));
     }
-    let hidden = detail
-        .get("hidecounts")
-        .and_then(Value::as_bool)
-        .unwrap_or_default();
+    let hidden = detail.get("hidecounts").and_then(Value::as_bool).unwrap_or_default();
     out += &match () {
         () if hidden => String::new(),
         () if units.is_empty() && current > total => format!("{:>8}", human(current)),

@@ -168,20 +168,8 @@ pub struct Flag {
 }
 
 /// A flag without a shown default; the table's constructor.
-pub(super) const fn flag(
-    name: &'static str,
-    short: Option<char>,
-    kind: Kind,
-    help: &'static str,
-) -> Flag {
-    Flag {
-        name,
-        short,
-        kind,
-        help,
-        default: None,
-        hidden: false,
-    }
+pub(super) const fn flag(name: &'static str, short: Option<char>, kind: Kind, help: &'static str) -> Flag {
+    Flag { name, short, kind, help, default: None, hidden: false }
 }
 
 impl Flag {
@@ -245,11 +233,7 @@ impl Command {
     /// The usage line without the word `Usage:`.
     pub fn use_line(&self, top_level: bool) -> String {
         let path = self.path(top_level);
-        if self.usage.is_empty() {
-            path
-        } else {
-            format!("{path} {}", self.usage)
-        }
+        if self.usage.is_empty() { path } else { format!("{path} {}", self.usage) }
     }
 
     /// Finds a flag by its long name.

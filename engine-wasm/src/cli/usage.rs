@@ -9,11 +9,7 @@ const NAME_WIDTH: usize = 11;
 
 /// Help of one command. `width` is that of the terminal on standard input.
 pub fn command(command: &Command, top_level: bool, width: Option<u16>) -> String {
-    let mut out = format!(
-        "Usage:  {}\n\n{}\n",
-        command.use_line(top_level),
-        command.long
-    );
+    let mut out = format!("Usage:  {}\n\n{}\n", command.use_line(top_level), command.long);
     let names = names(command);
     if names.len() > 1 {
         out += &format!("\nAliases:\n  {}\n", names.join(", "));
@@ -26,10 +22,7 @@ pub fn command(command: &Command, top_level: bool, width: Option<u16>) -> String
 
 /// Help of a management command.
 pub fn group(group: &Group) -> String {
-    let mut rows: Vec<_> = table::commands()
-        .filter(|c| c.group == group.name)
-        .map(|c| (c.name, c.short))
-        .collect();
+    let mut rows: Vec<_> = table::commands().filter(|c| c.group == group.name).map(|c| (c.name, c.short)).collect();
     rows.sort_unstable();
     format!(
         "Usage:  docker {0} COMMAND\n\n{1}\n\nCommands:\n{2}\nRun 'docker {0} COMMAND --help' for more information on a command.\n",
@@ -41,18 +34,11 @@ pub fn group(group: &Group) -> String {
 
 /// Help of `docker` itself: the commands in the table.
 pub fn root(around: &Surroundings<'_>) -> String {
-    let top = |name: &str| {
-        table::commands()
-            .find(|c| c.top == Some(name))
-            .map(|c| c.short)
-            .unwrap_or_default()
-    };
+    let top = |name: &str| table::commands().find(|c| c.top == Some(name)).map(|c| c.short).unwrap_or_default();
     let common = list(COMMON.iter().map(|name| (*name, top(name))).collect());
     let management = list(GROUPS.iter().map(|g| (g.name, g.short)).collect());
-    let mut others: Vec<_> = table::commands()
-        .filter_map(|c| Some((c.top?, c.short)))
-        .filter(|(name, _)| !COMMON.contains(name))
-        .collect();
+    let mut others: Vec<_> =
+        table::commands().filter_map(|c| Some((c.top?, c.short))).filter(|(name, _)| !COMMON.contains(name)).collect();
     others.sort_unstable();
     let config = around.config_dir;
     let shown = |flag: &Flag| match flag.name {
@@ -76,20 +62,13 @@ fn names(command: &Command) -> Vec<String> {
         return vec![command.path(true)];
     }
     let mut names = vec![command.path(false)];
-    names.extend(
-        command
-            .aliases
-            .iter()
-            .map(|alias| format!("docker {} {alias}", command.group)),
-    );
+    names.extend(command.aliases.iter().map(|alias| format!("docker {} {alias}", command.group)));
     names.extend(command.top.map(|top| format!("docker {top}")));
     names
 }
 
 fn list(rows: Vec<(&str, &str)>) -> String {
-    rows.into_iter()
-        .map(|(name, short)| format!("  {name:NAME_WIDTH$} {short}\n"))
-        .collect()
+    rows.into_iter().map(|(name, short)| format!("  {name:NAME_WIDTH$} {short}\n")).collect()
 }
 
 /// The block of options, wrapped like pflag's `FlagUsagesWrapped`.
@@ -103,11 +82,7 @@ fn flags(flags: &[Flag], default: &dyn Fn(&Flag) -> Option<String>, width: Optio
                 None => format!("      --{}", f.name),
             };
             let kind = f.kind.type_name();
-            let head = if kind.is_empty() {
-                head
-            } else {
-                format!("{head} {kind}")
-            };
+            let head = if kind.is_empty() { head } else { format!("{head} {kind}") };
             let text = match default(f).or(f.default.map(str::to_owned)) {
                 Some(value) => format!("{} (default {value})", f.help),
                 None => f.help.to_owned(),
@@ -115,17 +90,9 @@ fn flags(flags: &[Flag], default: &dyn Fn(&Flag) -> Option<String>, width: Optio
             (head, text)
         })
         .collect();
-    let column = shown
-        .iter()
-        .map(|(head, _)| head.len())
-        .max()
-        .unwrap_or_default()
-        + 3;
+    let column = shown.iter().map(|(head, _)| head.len()).max().unwrap_or_default() + 3;
     let columns = usize::from(width.unwrap_or(80)).saturating_sub(1);
-    shown
-        .iter()
-        .map(|(head, text)| format!("{head:pad$}{}\n", wrap(column, columns, text), pad = column))
-        .collect()
+    shown.iter().map(|(head, text)| format!("{head:pad$}{}\n", wrap(column, columns, text), pad = column)).collect()
 }
 
 /// pflag's `wrap`: `indent` is the column where text starts, `width` the last column.

@@ -6,11 +6,7 @@ use crate::golang::quote::quote;
 impl Dockerfile {
     /// All instructions, a line each, without a line end after the last.
     pub fn dump(&self) -> String {
-        let lines: Vec<String> = self
-            .nodes
-            .iter()
-            .map(|node| format!("({})", node.dump()))
-            .collect();
+        let lines: Vec<String> = self.nodes.iter().map(|node| format!("({})", node.dump())).collect();
         lines.join("\n")
     }
 }

@@ -19,40 +19,23 @@ pub(super) fn split_command(line: &str, escape: char) -> Command {
     let (name, rest) = split_first(trimmed);
     let name_range = begin..begin + name.len();
     let Some(rest) = rest else {
-        return Command {
-            name: name_range,
-            flags: Vec::new(),
-            args: begin + trimmed.len()..begin + trimmed.len(),
-        };
+        return Command { name: name_range, flags: Vec::new(), args: begin + trimmed.len()..begin + trimmed.len() };
     };
     let offset = begin + trimmed.len() - rest.len();
     let (flags, used) = flags(rest.as_bytes(), escape);
     // A byte that BuildKit takes for a space can stand inside a character; places are rounded to whole ones.
-    let whole = |at: usize| {
-        (at..=rest.len())
-            .find(|at| rest.is_char_boundary(*at))
-            .unwrap_or(rest.len())
-    };
-    let flags = flags
-        .into_iter()
-        .map(|(flag, range)| (flag, whole(range.start) + offset..whole(range.end) + offset))
-        .collect();
+    let whole = |at: usize| (at..=rest.len()).find(|at| rest.is_char_boundary(*at)).unwrap_or(rest.len());
+    let flags =
+        flags.into_iter().map(|(flag, range)| (flag, whole(range.start) + offset..whole(range.end) + offset)).collect();
     let used = whole(used);
     let after = &rest[used..];
     let start = offset + used + (after.len() - after.trim_start().len());
-    Command {
-        name: name_range,
-        flags,
-        args: start..start + after.trim().len(),
-    }
+    Command { name: name_range, flags, args: start..start + after.trim().len() }
 }
 
 /// White space among Latin-1 characters.
 pub(super) fn is_space(byte: u8) -> bool {
-    matches!(
-        byte,
-        b'\t' | b'\n' | 0x0b | 0x0c | b'\r' | b' ' | 0x85 | 0xa0
-    )
+    matches!(byte, b'\t' | b'\n' | 0x0b | 0x0c | b'\r' | b' ' | 0x85 | 0xa0)
 }
 
 /// The flags at the beginning, and where they end.

@@ -22,13 +22,9 @@ pub(super) fn parse_array(text: &str) -> Json {
     if !text[begin..].starts_with('[') {
         return Json::No;
     }
-    let mut reader = Reader {
-        text,
-        at: begin + 1,
-    };
+    let mut reader = Reader { text, at: begin + 1 };
     match reader.array() {
-        Some(elements) if reader.at_end() => match elements.into_iter().collect::<Option<Vec<_>>>()
-        {
+        Some(elements) if reader.at_end() => match elements.into_iter().collect::<Option<Vec<_>>>() {
             Some(strings) => Json::Strings(strings),
             None => Json::Mixed,
         },
@@ -126,9 +122,7 @@ impl Reader<'_> {
             }
             b'-' | b'0'..=b'9' => self.number(),
             _ => {
-                let word = ["true", "false", "null"]
-                    .into_iter()
-                    .find(|word| self.text[self.at..].starts_with(word))?;
+                let word = ["true", "false", "null"].into_iter().find(|word| self.text[self.at..].starts_with(word))?;
                 self.at += word.len();
                 Some(())
             }
@@ -165,11 +159,7 @@ impl Reader<'_> {
             self.digits()?;
         }
         // A number that no float64 holds is an error of its own in Go, which ends in the shell form too.
-        self.text[start..self.at]
-            .parse::<f64>()
-            .ok()
-            .filter(|n| n.is_finite())
-            .map(|_| ())
+        self.text[start..self.at].parse::<f64>().ok().filter(|n| n.is_finite()).map(|_| ())
     }
 
     fn string(&mut self) -> Option<String> {
@@ -225,10 +215,8 @@ impl Reader<'_> {
     }
 
     fn hex(&mut self) -> Option<u32> {
-        let digits = self
-            .text
-            .get(self.at..self.at + 4)
-            .filter(|digits| digits.bytes().all(|b| b.is_ascii_hexdigit()))?;
+        let digits =
+            self.text.get(self.at..self.at + 4).filter(|digits| digits.bytes().all(|b| b.is_ascii_hexdigit()))?;
         self.at += 4;
         u32::from_str_radix(digits, 16).ok()
     }

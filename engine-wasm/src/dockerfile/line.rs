@@ -27,12 +27,7 @@ impl Line {
     }
 
     fn at(&self, offset: usize) -> usize {
-        let piece = self
-            .pieces
-            .partition_point(|(begin, _)| *begin <= offset)
-            .saturating_sub(1);
-        self.pieces.get(piece).map_or(offset, |(begin, source)| {
-            source + offset.saturating_sub(*begin)
-        })
+        let piece = self.pieces.partition_point(|(begin, _)| *begin <= offset).saturating_sub(1);
+        self.pieces.get(piece).map_or(offset, |(begin, source)| source + offset.saturating_sub(*begin))
     }
 }

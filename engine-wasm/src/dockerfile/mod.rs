@@ -98,10 +98,7 @@ impl Heredoc {
     /// The content as the instruction uses it: without leading tabs where `<<-` asks for that.
     pub fn chomped(&self) -> String {
         if self.chomp {
-            self.content
-                .split_inclusive('\n')
-                .map(|line| line.trim_start_matches('\t'))
-                .collect()
+            self.content.split_inclusive('\n').map(|line| line.trim_start_matches('\t')).collect()
         } else {
             self.content.clone()
         }

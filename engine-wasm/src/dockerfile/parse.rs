@@ -16,18 +16,10 @@ const MAX_ONBUILD: usize = 100;
 /// Parses a Dockerfile. Never fails: faults are in [`Dockerfile::errors`].
 pub fn parse(text: &str) -> Dockerfile {
     let mut parser = Parser {
-        source: Source {
-            text,
-            at: 0,
-            number: 0,
-            too_long: None,
-        },
+        source: Source { text, at: 0, number: 0, too_long: None },
         watcher: Watcher::default(),
         comments: Vec::new(),
-        out: Dockerfile {
-            escape: '\\',
-            ..Dockerfile::default()
-        },
+        out: Dockerfile { escape: '\\', ..Dockerfile::default() },
     };
     parser.run();
     parser.out
@@ -90,11 +82,8 @@ impl Parser<'_> {
 
     /// A line on which an instruction may begin, and all that belongs to it.
     fn line(&mut self, raw: &str, start: usize) {
-        let raw_start = if self.source.number == 1 && raw.starts_with('\u{feff}') {
-            start + '\u{feff}'.len_utf8()
-        } else {
-            start
-        };
+        let raw_start =
+            if self.source.number == 1 && raw.starts_with('\u{feff}') { start + '\u{feff}'.len_utf8() } else { start };
         let raw = &raw[raw_start - start..];
         let before = self.source.number - 1;
         let trimmed = trim_newline(raw);
@@ -159,10 +148,7 @@ impl Parser<'_> {
         }
         if has_empty {
             let message = format!("Empty continuation line found in: {}", line.text);
-            self.out.warnings.push(Warning {
-                message,
-                line: self.source.number,
-            });
+            self.out.warnings.push(Warning { message, line: self.source.number });
         }
         self.instruction(&line, first_line, text_start..end);
     }
@@ -171,10 +157,7 @@ impl Parser<'_> {
         // As in BuildKit, a comment that is indented keeps its `#`.
         let comment = raw
             .strip_prefix('#')
-            .unwrap_or_else(|| {
-                raw.get(raw.chars().next().map_or(0, char::len_utf8)..)
-                    .unwrap_or_default()
-            })
+            .unwrap_or_else(|| raw.get(raw.chars().next().map_or(0, char::len_utf8)..).unwrap_or_default())
             .trim();
         if comment.is_empty() {
             self.comments.clear();
@@ -185,11 +168,7 @@ impl Parser<'_> {
 
     fn instruction(&mut self, line: &Line, first: usize, span: Range<usize>) {
         let comments = std::mem::take(&mut self.comments);
-        let node = Cutter {
-            line,
-            escape: self.out.escape,
-        }
-        .node(0..line.text.len(), 0);
+        let node = Cutter { line, escape: self.out.escape }.node(0..line.text.len(), 0);
         let mut node = match node {
             Ok(node) => node,
             Err(kind) => return self.error(kind, (first, self.source.number), span),
@@ -225,11 +204,7 @@ impl Parser<'_> {
                 return false;
             };
             let line = trim_newline(raw);
-            let line = if heredoc.chomp {
-                line.trim_start_matches('\t')
-            } else {
-                line
-            };
+            let line = if heredoc.chomp { line.trim_start_matches('\t') } else { line };
             if line == heredoc.name {
                 heredoc.content = self.source.text[begin..content_end].to_owned();
                 heredoc.span = begin..content_end;
@@ -247,10 +222,7 @@ impl Node {
             Some(child) if self.name.text.eq_ignore_ascii_case("onbuild") => child,
             _ => self,
         };
-        ["add", "copy", "run"]
-            .iter()
-            .any(|name| node.name.text.eq_ignore_ascii_case(name))
-            && !node.json
+        ["add", "copy", "run"].iter().any(|name| node.name.text.eq_ignore_ascii_case(name)) && !node.json
     }
 }
 
@@ -278,10 +250,7 @@ impl Cutter<'_> {
     }
 
     fn word(&self, range: Range<usize>) -> Word {
-        Word {
-            text: self.text(range.clone()).to_owned(),
-            span: self.line.source(range),
-        }
+        Word { text: self.text(range.clone()).to_owned(), span: self.line.source(range) }
     }
 
     fn node(&self, range: Range<usize>, depth: usize) -> Result<Node, ErrorKind> {
@@ -298,10 +267,7 @@ impl Cutter<'_> {
             flags: command
                 .flags
                 .into_iter()
-                .map(|(text, range)| Word {
-                    text,
-                    span: self.line.source(shift(range)),
-                })
+                .map(|(text, range)| Word { text, span: self.line.source(shift(range)) })
                 .collect(),
             span: self.line.source(range),
             ..Node::default()
@@ -316,10 +282,8 @@ impl Cutter<'_> {
             "expose" | "from" => node.args = self.blanks(args),
             "arg" => {
                 let words = parse_words(self.text(args.clone()), self.escape);
-                node.args = words
-                    .into_iter()
-                    .map(|word| self.word(word.start + args.start..word.end + args.start))
-                    .collect();
+                node.args =
+                    words.into_iter().map(|word| self.word(word.start + args.start..word.end + args.start)).collect();
             }
             "env" => node.args = self.pairs(args, "ENV")?,
             "label" => node.args = self.pairs(args, "LABEL")?,
@@ -338,21 +302,14 @@ impl Cutter<'_> {
     }
 
     fn rest(&self, args: Range<usize>) -> Vec<Word> {
-        if args.is_empty() {
-            Vec::new()
-        } else {
-            vec![self.word(args)]
-        }
+        if args.is_empty() { Vec::new() } else { vec![self.word(args)] }
     }
 
     fn blanks(&self, args: Range<usize>) -> Vec<Word> {
         if args.is_empty() {
             return Vec::new();
         }
-        split_blanks(self.text(args.clone()), args.start)
-            .into_iter()
-            .map(|range| self.word(range))
-            .collect()
+        split_blanks(self.text(args.clone()), args.start).into_iter().map(|range| self.word(range)).collect()
     }
 
     /// Reads the JSON form; says whether it was one.
@@ -360,13 +317,9 @@ impl Cutter<'_> {
         match parse_array(self.text(args.clone())) {
             Json::Strings(strings) => {
                 node.json = true;
-                node.args.extend(strings.into_iter().map(|(text, range)| {
-                    Word {
-                        text,
-                        span: self
-                            .line
-                            .source(range.start + args.start..range.end + args.start),
-                    }
+                node.args.extend(strings.into_iter().map(|(text, range)| Word {
+                    text,
+                    span: self.line.source(range.start + args.start..range.end + args.start),
                 }));
                 Ok(true)
             }
@@ -394,22 +347,14 @@ impl Cutter<'_> {
             let (name, Some(value)) = split_first(text) else {
                 return Err(ErrorKind::TwoArguments(instruction));
             };
-            return Ok(vec![
-                at(0, name.len()),
-                at(text.len() - value.len(), text.len()),
-                at(text.len(), text.len()),
-            ]);
+            return Ok(vec![at(0, name.len()), at(text.len() - value.len(), text.len()), at(text.len(), text.len())]);
         }
         let mut out = Vec::with_capacity(words.len() * 3);
         for word in words {
             let Some(equals) = text[word.clone()].find('=').map(|at| word.start + at) else {
                 return Err(ErrorKind::NoEquals(text[word].to_owned()));
             };
-            out.extend([
-                at(word.start, equals),
-                at(equals + 1, word.end),
-                at(equals, equals + 1),
-            ]);
+            out.extend([at(word.start, equals), at(equals + 1, word.end), at(equals, equals + 1)]);
         }
         Ok(out)
     }
@@ -418,24 +363,14 @@ impl Cutter<'_> {
         // BuildKit looks at single bytes here; places are rounded to whole characters.
         let text = self.text(args.clone());
         let bytes = text.as_bytes();
-        let kind = bytes
-            .iter()
-            .position(|b| is_space(*b))
-            .unwrap_or(bytes.len());
+        let kind = bytes.iter().position(|b| is_space(*b)).unwrap_or(bytes.len());
         if kind == 0 {
             return Ok(());
         }
         let spaces = bytes[kind..].iter().take_while(|b| is_space(**b)).count();
-        let whole = |at: usize| {
-            (at..=text.len())
-                .find(|at| text.is_char_boundary(*at))
-                .unwrap_or(text.len())
-        };
+        let whole = |at: usize| (at..=text.len()).find(|at| text.is_char_boundary(*at)).unwrap_or(text.len());
         let span = self.line.source(args.start..args.start + whole(kind));
-        node.args.push(Word {
-            text: String::from_utf8_lossy(&bytes[..kind]).into_owned(),
-            span,
-        });
+        node.args.push(Word { text: String::from_utf8_lossy(&bytes[..kind]).into_owned(), span });
         self.maybe_json(node, args.start + whole(kind + spaces)..args.end)
     }
 }

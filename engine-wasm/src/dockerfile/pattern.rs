@@ -26,10 +26,7 @@ impl Pattern {
                 '\\' => match chars.next() {
                     Some(c @ ('*' | '?' | '\\')) => Token::Literal(c),
                     c => {
-                        return Err(format!(
-                            "invalid escape '\\{}'",
-                            c.unwrap_or(char::REPLACEMENT_CHARACTER)
-                        ));
+                        return Err(format!("invalid escape '\\{}'", c.unwrap_or(char::REPLACEMENT_CHARACTER)));
                     }
                 },
                 c => Token::Literal(c),
@@ -47,16 +44,8 @@ impl Pattern {
                 let next = text.get(at).copied();
                 row[at] = match token {
                     Token::Star => {
-                        let more = if next.is_some_and(|c| c != '\n') {
-                            row[at + 1]
-                        } else {
-                            None
-                        };
-                        if self.greedy {
-                            more.or(ends[at])
-                        } else {
-                            ends[at].or(more)
-                        }
+                        let more = if next.is_some_and(|c| c != '\n') { row[at + 1] } else { None };
+                        if self.greedy { more.or(ends[at]) } else { ends[at].or(more) }
                     }
                     Token::Any if next.is_some_and(|c| c != '\n') => ends[at + 1],
                     Token::Literal(c) if next == Some(*c) => ends[at + 1],
@@ -117,10 +106,7 @@ fn expand(out: &mut String, template: &str, matched: &str) {
     while let Some(at) = rest.find('$') {
         out.push_str(&rest[..at]);
         let after = &rest[at + 1..];
-        let word = |s: &str| {
-            s.find(|c: char| !(c == '_' || c.is_alphanumeric()))
-                .unwrap_or(s.len())
-        };
+        let word = |s: &str| s.find(|c: char| !(c == '_' || c.is_alphanumeric())).unwrap_or(s.len());
         let (name, used) = if let Some(tail) = after.strip_prefix('$') {
             out.push('$');
             rest = tail;
@@ -156,11 +142,7 @@ pub(super) fn reverse(pattern: &str) -> String {
     let mut pieces = Vec::new();
     let mut at = 0;
     while at < chars.len() {
-        let size = if chars[at] == '\\' && at + 1 < chars.len() {
-            2
-        } else {
-            1
-        };
+        let size = if chars[at] == '\\' && at + 1 < chars.len() { 2 } else { 1 };
         pieces.push(&chars[at..at + size]);
         at += size;
     }

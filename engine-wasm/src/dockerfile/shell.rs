@@ -70,13 +70,7 @@ pub struct Expansion {
 impl Lexer {
     /// A lexer that expands everything.
     pub const fn new(escape: char) -> Self {
-        Self {
-            escape,
-            raw_quotes: false,
-            raw_escapes: false,
-            skip_process_quotes: false,
-            skip_unset_env: false,
-        }
+        Self { escape, raw_quotes: false, raw_escapes: false, skip_process_quotes: false, skip_unset_env: false }
     }
 
     /// Reads `text` as one word.
@@ -86,11 +80,7 @@ impl Lexer {
     pub fn word(&self, text: &str, env: &dyn Env) -> Result<Expansion, Error> {
         let mut run = Run::new(self, text, env);
         let (result, _) = run.whole()?;
-        Ok(Expansion {
-            text: result,
-            matched: run.matched,
-            unmatched: run.unmatched,
-        })
+        Ok(Expansion { text: result, matched: run.matched, unmatched: run.unmatched })
     }
 
     /// Reads `text` as words: unquoted space ends one, also space that came out of a variable.
@@ -163,11 +153,7 @@ impl<'a> Run<'a> {
     }
 
     fn whole(&mut self) -> Result<(String, Vec<String>), Error> {
-        self.until(None, self.lexer.raw_escapes)
-            .map_err(|message| Error {
-                word: self.source.to_owned(),
-                message,
-            })
+        self.until(None, self.lexer.raw_escapes).map_err(|message| Error { word: self.source.to_owned(), message })
     }
 
     fn peek(&mut self) -> Option<char> {
@@ -231,9 +217,7 @@ impl<'a> Run<'a> {
             result.push_str(&piece);
         }
         match stop {
-            Some(stop) => Err(format!(
-                "unexpected end of statement while looking for matching {stop}"
-            )),
+            Some(stop) => Err(format!("unexpected end of statement while looking for matching {stop}")),
             None => Ok((result, words.finish(&mut self.buffer))),
         }
     }
@@ -309,11 +293,7 @@ impl<'a> Run<'a> {
 
     fn get(&mut self, name: &str) -> Option<String> {
         let value = self.env.get(name);
-        let names = if value.is_some() {
-            &mut self.matched
-        } else {
-            &mut self.unmatched
-        };
+        let names = if value.is_some() { &mut self.matched } else { &mut self.unmatched };
         names.insert(name.to_owned());
         value
     }
@@ -367,32 +347,16 @@ impl<'a> Run<'a> {
         };
         let value = self.get(name);
         if self.lexer.skip_unset_env && value.is_none() {
-            return Ok(format!(
-                "${{{name}{prefix}{}{word}}}",
-                modifier.unwrap_or(char::REPLACEMENT_CHARACTER)
-            ));
+            return Ok(format!("${{{name}{prefix}{}{word}}}", modifier.unwrap_or(char::REPLACEMENT_CHARACTER)));
         }
-        let present = value
-            .as_deref()
-            .is_some_and(|value| !(colon && value.is_empty()));
+        let present = value.as_deref().is_some_and(|value| !(colon && value.is_empty()));
         match modifier {
-            Some('-') => Ok(if present {
-                value.unwrap_or_default()
-            } else {
-                word
-            }),
+            Some('-') => Ok(if present { value.unwrap_or_default() } else { word }),
             Some('+') => Ok(if present { word } else { String::new() }),
             Some('?') if present => Ok(value.unwrap_or_default()),
             Some('?') => {
-                let default = if value.is_none() {
-                    "is not allowed to be unset"
-                } else {
-                    "is not allowed to be empty"
-                };
-                Err(format!(
-                    "{name}: {}",
-                    if word.is_empty() { default } else { &word }
-                ))
+                let default = if value.is_none() { "is not allowed to be unset" } else { "is not allowed to be empty" };
+                Err(format!("{name}: {}", if word.is_empty() { default } else { &word }))
             }
             Some(mark @ ('#' | '%')) => {
                 let (pattern, greedy) = match word.strip_prefix(mark) {
@@ -401,22 +365,14 @@ impl<'a> Run<'a> {
                 };
                 let value = value.unwrap_or_default();
                 let compile = |pattern: &str| {
-                    Pattern::new(pattern, greedy).map_err(|error| {
-                        format!("invalid pattern ({pattern}) in substitution: {error}")
-                    })
+                    Pattern::new(pattern, greedy)
+                        .map_err(|error| format!("invalid pattern ({pattern}) in substitution: {error}"))
                 };
                 if mark == '#' {
-                    return Ok(compile(pattern)?
-                        .trim_prefix(&value.chars().collect::<Vec<_>>())
-                        .into_iter()
-                        .collect());
+                    return Ok(compile(pattern)?.trim_prefix(&value.chars().collect::<Vec<_>>()).into_iter().collect());
                 }
                 let backwards: Vec<char> = value.chars().rev().collect();
-                Ok(compile(&reverse(pattern))?
-                    .trim_prefix(&backwards)
-                    .into_iter()
-                    .rev()
-                    .collect())
+                Ok(compile(&reverse(pattern))?.trim_prefix(&backwards).into_iter().rev().collect())
             }
             modifier => Err(unsupported(prefix, modifier)),
         }
@@ -464,8 +420,5 @@ impl<'a> Run<'a> {
 }
 
 fn unsupported(prefix: &str, modifier: Option<char>) -> String {
-    format!(
-        "unsupported modifier ({prefix}{}) in substitution",
-        modifier.unwrap_or(char::REPLACEMENT_CHARACTER)
-    )
+    format!("unsupported modifier ({prefix}{}) in substitution", modifier.unwrap_or(char::REPLACEMENT_CHARACTER))
 }

@@ -34,11 +34,7 @@ pub(crate) fn format_float(value: f64, verb: char, precision: Option<usize>) -> 
     }
     let sign = if value.is_sign_negative() { "-" } else { "" };
     if value.is_infinite() {
-        return if sign.is_empty() {
-            "+Inf".to_owned()
-        } else {
-            "-Inf".to_owned()
-        };
+        return if sign.is_empty() { "+Inf".to_owned() } else { "-Inf".to_owned() };
     }
     let body = match verb {
         'e' | 'E' => {
@@ -53,8 +49,7 @@ pub(crate) fn format_float(value: f64, verb: char, precision: Option<usize>) -> 
             Some(p) => format!("{:.*}", p, value.abs()),
             None => {
                 let digits = digits(value, None);
-                let places = usize::try_from(digits.digits.len() as i64 - i64::from(digits.point))
-                    .unwrap_or(0);
+                let places = usize::try_from(digits.digits.len() as i64 - i64::from(digits.point)).unwrap_or(0);
                 positional(&digits, places)
             }
         },
@@ -72,11 +67,7 @@ fn general(value: f64, verb: char, precision: Option<usize>) -> String {
     }
     let exponent = digits.point - 1;
     if exponent < -4 || i64::from(exponent) >= limit as i64 {
-        return scientific(
-            &digits,
-            count.saturating_sub(1),
-            if verb == 'g' { 'e' } else { 'E' },
-        );
+        return scientific(&digits, count.saturating_sub(1), if verb == 'g' { 'e' } else { 'E' });
     }
     let places = usize::try_from(count as i64 - i64::from(digits.point)).unwrap_or(0);
     positional(&digits, places)
@@ -89,11 +80,7 @@ fn scientific(digits: &Digits, places: usize, verb: char) -> String {
         out.push('.');
         out.extend((1..=places).map(|i| char::from(digits.digits.get(i).copied().unwrap_or(b'0'))));
     }
-    let exponent = if digits.digits.is_empty() {
-        0
-    } else {
-        digits.point - 1
-    };
+    let exponent = if digits.digits.is_empty() { 0 } else { digits.point - 1 };
     out.push_str(&exponent_text(exponent, verb));
     out
 }
@@ -104,13 +91,7 @@ fn exponent_text(exponent: i32, verb: char) -> String {
 }
 
 fn positional(digits: &Digits, places: usize) -> String {
-    let at = |i: i64| {
-        usize::try_from(i)
-            .ok()
-            .and_then(|i| digits.digits.get(i))
-            .copied()
-            .map_or('0', char::from)
-    };
+    let at = |i: i64| usize::try_from(i).ok().and_then(|i| digits.digits.get(i)).copied().map_or('0', char::from);
     let mut out = String::new();
     if digits.point > 0 {
         out.extend((0..i64::from(digits.point)).map(at));
@@ -129,11 +110,7 @@ fn decompose(value: f64) -> (u64, i32) {
     let bits = value.to_bits();
     let exponent = ((bits >> 52) & 0x7ff) as i32;
     let mantissa = bits & ((1 << 52) - 1);
-    if exponent == 0 {
-        (mantissa, -1074)
-    } else {
-        (mantissa | 1 << 52, exponent - 1075)
-    }
+    if exponent == 0 { (mantissa, -1074) } else { (mantissa | 1 << 52, exponent - 1075) }
 }
 
 fn binary(value: f64) -> String {
@@ -168,18 +145,12 @@ fn hexadecimal(value: f64, verb: char, precision: Option<usize>) -> String {
     let lead = mantissa >> 60 & 1;
     let fraction = format!("{:015x}", mantissa & ((1 << 60) - 1));
     let fraction = match precision {
-        Some(p) => format!("{fraction:0<p$}")
-            .chars()
-            .take(p)
-            .collect::<String>(),
+        Some(p) => format!("{fraction:0<p$}").chars().take(p).collect::<String>(),
         None => fraction.trim_end_matches('0').to_owned(),
     };
     let point = if fraction.is_empty() { "" } else { "." };
     let sign = if exponent < 0 { '-' } else { '+' };
-    let out = format!(
-        "0x{lead}{point}{fraction}p{sign}{:02}",
-        exponent.unsigned_abs()
-    );
+    let out = format!("0x{lead}{point}{fraction}p{sign}{:02}", exponent.unsigned_abs());
     if verb == 'X' { out.to_uppercase() } else { out }
 }
 
@@ -207,11 +178,7 @@ mod tests {
             (3.0, 'b', None, "6755399441055744p-51"),
             (f64::INFINITY, 'g', None, "+Inf"),
         ] {
-            assert_eq!(
-                format_float(value, verb, precision),
-                text,
-                "{value} {verb} {precision:?}"
-            );
+            assert_eq!(format_float(value, verb, precision), text, "{value} {verb} {precision:?}");
         }
     }
 }

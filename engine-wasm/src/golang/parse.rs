@@ -45,9 +45,7 @@ pub(crate) fn parse_uint(s: &str) -> Result<u64, NumReason> {
         }
         let digit = c.to_digit(base).ok_or(NumReason::Syntax)?;
         any = true;
-        value = value
-            .and_then(|v| v.checked_mul(u64::from(base)))
-            .and_then(|v| v.checked_add(u64::from(digit)));
+        value = value.and_then(|v| v.checked_mul(u64::from(base))).and_then(|v| v.checked_add(u64::from(digit)));
     }
     if !any || !underscores_ok(s) {
         return Err(NumReason::Syntax);
@@ -62,12 +60,7 @@ pub(crate) fn parse_int(s: &str) -> Result<i64, NumReason> {
         None => (false, s.strip_prefix('+').unwrap_or(s)),
     };
     let magnitude = parse_uint(digits)?;
-    if negative {
-        0i64.checked_sub_unsigned(magnitude)
-    } else {
-        i64::try_from(magnitude).ok()
-    }
-    .ok_or(NumReason::Range)
+    if negative { 0i64.checked_sub_unsigned(magnitude) } else { i64::try_from(magnitude).ok() }.ok_or(NumReason::Range)
 }
 
 /// Underscores may stand between digits, and after a base prefix, only in a number that has one (or is written with a leading 0).
@@ -109,39 +102,18 @@ pub(crate) fn parse_float(s: &str) -> Result<f64, NumReason> {
     }
     if lower == "nan" {
         // NaN takes no sign in Go.
-        return if body.len() == s.len() {
-            Ok(f64::NAN)
-        } else {
-            Err(NumReason::Syntax)
-        };
+        return if body.len() == s.len() { Ok(f64::NAN) } else { Err(NumReason::Syntax) };
     }
     let magnitude = if let Some(hex) = lower.strip_prefix("0x") {
         parse_hex_float(&hex.replace('_', "")).filter(|_| !hex.contains('_') || underscores_ok(s))
     } else {
-        let digits = if lower.contains('_') && underscores_ok(s) {
-            lower.replace('_', "")
-        } else {
-            lower
-        };
-        let plain = digits
-            .bytes()
-            .all(|b| b.is_ascii_digit() || matches!(b, b'.' | b'e' | b'+' | b'-'));
-        let begins = digits
-            .bytes()
-            .next()
-            .is_some_and(|b| b.is_ascii_digit() || b == b'.');
-        if plain && begins {
-            digits.parse().ok()
-        } else {
-            None
-        }
+        let digits = if lower.contains('_') && underscores_ok(s) { lower.replace('_', "") } else { lower };
+        let plain = digits.bytes().all(|b| b.is_ascii_digit() || matches!(b, b'.' | b'e' | b'+' | b'-'));
+        let begins = digits.bytes().next().is_some_and(|b| b.is_ascii_digit() || b == b'.');
+        if plain && begins { digits.parse().ok() } else { None }
     };
     let value = magnitude.ok_or(NumReason::Syntax)?;
-    if value.is_infinite() {
-        Err(NumReason::Range)
-    } else {
-        Ok(sign * value)
-    }
+    if value.is_infinite() { Err(NumReason::Range) } else { Ok(sign * value) }
 }
 
 /// `1.8p3` after `0x`: the exponent is required, of two, and decimal. Rounds to nearest even.
@@ -149,17 +121,10 @@ fn parse_hex_float(s: &str) -> Option<f64> {
     let (mantissa, exponent) = s.split_once('p')?;
     let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
     let digits = exponent.strip_prefix(['+', '-']).unwrap_or(exponent);
-    if whole.len() + fraction.len() == 0
-        || digits.is_empty()
-        || !digits.bytes().all(|b| b.is_ascii_digit())
-    {
+    if whole.len() + fraction.len() == 0 || digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) {
         return None;
     }
-    let mut exponent: i64 = exponent.parse().unwrap_or(if exponent.starts_with('-') {
-        -1_000_000
-    } else {
-        1_000_000
-    });
+    let mut exponent: i64 = exponent.parse().unwrap_or(if exponent.starts_with('-') { -1_000_000 } else { 1_000_000 });
     exponent = exponent.clamp(-10_000_000, 10_000_000);
     let mut bits: u64 = 0;
     for (i, c) in whole.chars().chain(fraction.chars()).enumerate() {
@@ -199,21 +164,13 @@ fn scale(bits: u64, exponent: i64) -> f64 {
     let (mut mantissa, extra, half) = if dropped == 64 {
         (0, bits, 1u64 << 63)
     } else {
-        (
-            bits >> dropped,
-            bits & ((1 << dropped) - 1),
-            1u64 << (dropped - 1),
-        )
+        (bits >> dropped, bits & ((1 << dropped) - 1), 1u64 << (dropped - 1))
     };
     if extra > half || (extra == half && mantissa & 1 == 1) {
         mantissa += 1;
     }
     // Adding lets a carry run into the exponent, as IEEE 754 lays it out.
-    let raw = if top >= -1022 {
-        (((top + 1022) as u64) << 52) + mantissa
-    } else {
-        mantissa
-    };
+    let raw = if top >= -1022 { (((top + 1022) as u64) << 52) + mantissa } else { mantissa };
     f64::from_bits(raw)
 }
 

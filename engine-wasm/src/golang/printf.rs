@@ -30,10 +30,7 @@ impl Arg<'_> {
         match self {
             Self::Nil => "<nil>",
             Self::Bool(_) => "bool",
-            Self::Int(_, name)
-            | Self::Uint(_, name)
-            | Self::Str(_, name)
-            | Self::Slice(_, name) => name,
+            Self::Int(_, name) | Self::Uint(_, name) | Self::Str(_, name) | Self::Slice(_, name) => name,
             Self::Float(_) => "float64",
             Self::Complex(..) => "complex128",
             Self::Map(_) => MAP_TYPE,
@@ -78,14 +75,7 @@ pub(crate) fn sprintln(args: &[Arg<'_>], limit: usize) -> Result<Vec<u8>, TooLon
 
 /// `fmt.Sprintf`, with its `%!…` texts for whatever is wrong.
 pub(crate) fn sprintf(format: &[u8], args: &[Arg<'_>], limit: usize) -> Result<Vec<u8>, TooLong> {
-    let mut scan = Scan {
-        format,
-        at: 0,
-        args,
-        next: 0,
-        good_index: true,
-        reordered: false,
-    };
+    let mut scan = Scan { format, at: 0, args, next: 0, good_index: true, reordered: false };
     let mut p = Printer::new(limit);
     while scan.at < format.len() && !p.is_full() {
         let rest = &format[scan.at..];
@@ -176,9 +166,7 @@ impl Scan<'_> {
             if self.peek() == Some(b'*') {
                 self.at += 1;
                 match self.int_arg() {
-                    Some(precision) if precision >= 0 => {
-                        p.flags.precision = usize::try_from(precision).ok()
-                    }
+                    Some(precision) if precision >= 0 => p.flags.precision = usize::try_from(precision).ok(),
                     _ => p.write(b"%!(BADPREC)"),
                 }
                 after_index = false;
@@ -217,19 +205,13 @@ impl Scan<'_> {
         }
         self.reordered = true;
         let rest = &self.format[self.at..];
-        let close = if rest.len() < 3 {
-            None
-        } else {
-            rest.iter().position(|b| *b == b']')
-        };
+        let close = if rest.len() < 3 { None } else { rest.iter().position(|b| *b == b']') };
         let Some(close) = close else {
             self.at += 1;
             self.good_index = false;
             return false;
         };
-        let number = digits(&rest[1..close])
-            .filter(|(_, used)| *used == close - 1)
-            .map(|(n, _)| n);
+        let number = digits(&rest[1..close]).filter(|(_, used)| *used == close - 1).map(|(n, _)| n);
         self.at += close + 1;
         match number {
             Some(n) if n >= 1 && n <= self.args.len() => {
@@ -287,21 +269,13 @@ fn digits(text: &[u8]) -> Option<(usize, usize)> {
         }
         n = n * 10 + i64::from(b - b'0');
     }
-    if used == 0 {
-        None
-    } else {
-        Some((usize::try_from(n).ok()?, used))
-    }
+    if used == 0 { None } else { Some((usize::try_from(n).ok()?, used)) }
 }
 
 /// The first character of some bytes and its length; what is no UTF-8 is U+FFFD of length 1.
 pub(crate) fn decode(bytes: &[u8]) -> (char, usize) {
     let head = &bytes[..bytes.len().min(4)];
-    match head
-        .utf8_chunks()
-        .next()
-        .and_then(|chunk| chunk.valid().chars().next())
-    {
+    match head.utf8_chunks().next().and_then(|chunk| chunk.valid().chars().next()) {
         Some(c) => (c, c.len_utf8()),
         None => (char::REPLACEMENT_CHARACTER, 1),
     }

@@ -33,10 +33,7 @@ pub(crate) fn quote_with(s: &[u8], mark: char, quoting: Quoting) -> String {
 
 /// `strconv.QuoteRune` and `QuoteRuneToASCII`; what is no character becomes U+FFFD.
 pub(crate) fn quote_rune(code: i64, quoting: Quoting) -> String {
-    let c = u32::try_from(code)
-        .ok()
-        .and_then(char::from_u32)
-        .unwrap_or(char::REPLACEMENT_CHARACTER);
+    let c = u32::try_from(code).ok().and_then(char::from_u32).unwrap_or(char::REPLACEMENT_CHARACTER);
     let mut out = String::from("'");
     escape_char(&mut out, c, '\'', quoting);
     out.push('\'');
@@ -139,23 +136,17 @@ pub(crate) fn unquote_char(s: &str, mark: char) -> Option<(Piece, &str)> {
         'v' => simple('\u{b}'),
         '\\' => simple('\\'),
         '\'' | '"' if escape == mark => simple(escape),
-        'x' => number(rest, 2, 16)
-            .and_then(|(code, rest)| Some((Piece::Byte(u8::try_from(code).ok()?), rest))),
-        'u' => number(rest, 4, 16)
-            .and_then(|(code, rest)| Some((Piece::Char(char::from_u32(code)?), rest))),
-        'U' => number(rest, 8, 16)
-            .and_then(|(code, rest)| Some((Piece::Char(char::from_u32(code)?), rest))),
-        '0'..='7' => number(&s[1..], 3, 8)
-            .and_then(|(code, rest)| Some((Piece::Byte(u8::try_from(code).ok()?), rest))),
+        'x' => number(rest, 2, 16).and_then(|(code, rest)| Some((Piece::Byte(u8::try_from(code).ok()?), rest))),
+        'u' => number(rest, 4, 16).and_then(|(code, rest)| Some((Piece::Char(char::from_u32(code)?), rest))),
+        'U' => number(rest, 8, 16).and_then(|(code, rest)| Some((Piece::Char(char::from_u32(code)?), rest))),
+        '0'..='7' => number(&s[1..], 3, 8).and_then(|(code, rest)| Some((Piece::Byte(u8::try_from(code).ok()?), rest))),
         _ => None,
     }
 }
 
 fn number(s: &str, digits: usize, base: u32) -> Option<(u32, &str)> {
     let head = s.get(..digits)?;
-    let code = head.chars().try_fold(0u32, |sum, c| {
-        sum.checked_mul(base)?.checked_add(c.to_digit(base)?)
-    })?;
+    let code = head.chars().try_fold(0u32, |sum, c| sum.checked_mul(base)?.checked_add(c.to_digit(base)?))?;
     Some((code, &s[digits..]))
 }
 
@@ -165,38 +156,19 @@ mod tests {
 
     #[test]
     fn quotes_as_go() {
-        assert_eq!(
-            quote("a\"b\\\n\u{1}é☺\u{200b}"),
-            r#""a\"b\\\n\x01é☺\u200b""#
-        );
+        assert_eq!(quote("a\"b\\\n\u{1}é☺\u{200b}"), r#""a\"b\\\n\x01é☺\u200b""#);
         assert_eq!(quote([0xff, b'a']), r#""\xffa""#);
-        assert_eq!(
-            quote_with("é🙂".as_bytes(), '"', Quoting::Ascii),
-            r#""\u00e9\U0001f642""#
-        );
+        assert_eq!(quote_with("é🙂".as_bytes(), '"', Quoting::Ascii), r#""\u00e9\U0001f642""#);
         assert_eq!(quote_rune(0x1F600, Quoting::Printable), "'😀'");
         assert_eq!(quote_rune(-1, Quoting::Ascii), r"'\ufffd'");
     }
 
     #[test]
     fn unquotes_as_go() {
-        assert_eq!(
-            unquote(r#""a\tb\x41\101\u00e9\"""#).unwrap(),
-            "a\tbAAé\"".as_bytes()
-        );
+        assert_eq!(unquote(r#""a\tb\x41\101\u00e9\"""#).unwrap(), "a\tbAAé\"".as_bytes());
         assert_eq!(unquote("`a\\n`").unwrap(), b"a\\n");
         assert_eq!(unquote("'x'").unwrap(), b"x");
-        for bad in [
-            "",
-            "\"",
-            "\"a",
-            "'ab'",
-            r#""\q""#,
-            r#""\'""#,
-            r#""\400""#,
-            "\"a\nb\"",
-            r#""\ud800""#,
-        ] {
+        for bad in ["", "\"", "\"a", "'ab'", r#""\q""#, r#""\'""#, r#""\400""#, "\"a\nb\"", r#""\ud800""#] {
             assert_eq!(unquote(bad), None, "{bad}");
         }
     }

@@ -31,21 +31,11 @@ pub(crate) struct Printer {
 
 impl Printer {
     pub(crate) fn new(limit: usize) -> Self {
-        Self {
-            out: Vec::new(),
-            limit,
-            full: false,
-            erroring: false,
-            flags: Flags::default(),
-        }
+        Self { out: Vec::new(), limit, full: false, erroring: false, flags: Flags::default() }
     }
 
     pub(crate) fn finish(self) -> Result<Vec<u8>, TooLong> {
-        if self.full {
-            Err(TooLong)
-        } else {
-            Ok(self.out)
-        }
+        if self.full { Err(TooLong) } else { Ok(self.out) }
     }
 
     pub(crate) fn is_full(&self) -> bool {
@@ -65,11 +55,7 @@ impl Printer {
     }
 
     fn padding(&mut self, count: usize) {
-        let fill = if self.flags.zero && !self.flags.minus {
-            b'0'
-        } else {
-            b' '
-        };
+        let fill = if self.flags.zero && !self.flags.minus { b'0' } else { b' ' };
         if self.full || self.out.len() + count > self.limit {
             self.full = true;
         } else {
@@ -81,12 +67,9 @@ impl Printer {
     fn pad(&mut self, bytes: &[u8]) {
         let width: usize = match self.flags.width {
             None | Some(0) => return self.write(bytes),
-            Some(w) => w.saturating_sub(
-                bytes
-                    .utf8_chunks()
-                    .map(|c| c.valid().chars().count() + c.invalid().len())
-                    .sum(),
-            ),
+            Some(w) => {
+                w.saturating_sub(bytes.utf8_chunks().map(|c| c.valid().chars().count() + c.invalid().len()).sum())
+            }
         };
         if self.flags.minus {
             self.write(bytes);
@@ -115,9 +98,7 @@ impl Printer {
     fn value(&mut self, arg: &Arg<'_>, verb: char) {
         match arg {
             Arg::Nil => self.bad_verb(verb, arg),
-            Arg::Bool(b) if matches!(verb, 't' | 'v') => {
-                self.pad(if *b { b"true" } else { b"false" })
-            }
+            Arg::Bool(b) if matches!(verb, 't' | 'v') => self.pad(if *b { b"true" } else { b"false" }),
             Arg::Bool(_) => self.bad_verb(verb, arg),
             Arg::Int(n, _) => self.integer(n.unsigned_abs(), Some(*n), verb, arg),
             Arg::Uint(n, _) => self.integer(*n, None, verb, arg),
@@ -219,8 +200,7 @@ impl Printer {
             && self.flags.zero
             && !self.flags.minus
         {
-            least =
-                width.saturating_sub(usize::from(negative || self.flags.plus || self.flags.space));
+            least = width.saturating_sub(usize::from(negative || self.flags.plus || self.flags.space));
         }
         let body = match base {
             2 => format!("{magnitude:0least$b}"),
@@ -237,11 +217,7 @@ impl Printer {
             (true, 16) => "0x",
             _ => "",
         };
-        let extra = if verb == 'O' && self.flags.sharp && !body.starts_with('0') {
-            "0"
-        } else {
-            ""
-        };
+        let extra = if verb == 'O' && self.flags.sharp && !body.starts_with('0') { "0" } else { "" };
         let sign = match () {
             () if negative => "-",
             () if self.flags.plus => "+",
@@ -252,27 +228,17 @@ impl Printer {
     }
 
     fn character(&mut self, code: u64, verb: char) {
-        let c = u32::try_from(code)
-            .ok()
-            .and_then(char::from_u32)
-            .unwrap_or(char::REPLACEMENT_CHARACTER);
+        let c = u32::try_from(code).ok().and_then(char::from_u32).unwrap_or(char::REPLACEMENT_CHARACTER);
         match verb {
             'c' => self.pad(c.encode_utf8(&mut [0; 4]).as_bytes()),
             'q' => {
-                let quoting = if self.flags.plus {
-                    Quoting::Ascii
-                } else {
-                    Quoting::Printable
-                };
+                let quoting = if self.flags.plus { Quoting::Ascii } else { Quoting::Printable };
                 self.pad(quote_rune(i64::from(u32::from(c)), quoting).as_bytes());
             }
             _ => {
                 let least = self.flags.precision.unwrap_or(4).max(4);
                 let mut text = format!("U+{code:0least$X}");
-                if self.flags.sharp
-                    && code <= 0x10_ffff
-                    && char::from_u32(code as u32).is_some_and(is_print)
-                {
+                if self.flags.sharp && code <= 0x10_ffff && char::from_u32(code as u32).is_some_and(is_print) {
                     text.push_str(&format!(" '{c}'"));
                 }
                 self.pad_without_zeros(text.as_bytes());
@@ -298,11 +264,7 @@ impl Printer {
         }
         if text[1..].starts_with(['I', 'N']) {
             let bare = text[1..].starts_with('N') && !self.flags.space && !self.flags.plus;
-            let shown = if bare || (text.starts_with('+') && !self.flags.plus) {
-                &text[1..]
-            } else {
-                &text[..]
-            };
+            let shown = if bare || (text.starts_with('+') && !self.flags.plus) { &text[1..] } else { &text[..] };
             return self.pad_without_zeros(shown.as_bytes());
         }
         if self.flags.sharp && layout != 'b' {
@@ -322,10 +284,7 @@ impl Printer {
     }
 
     fn complex(&mut self, re: f64, im: f64, verb: char, arg: &Arg<'_>) {
-        if !matches!(
-            verb,
-            'v' | 'b' | 'g' | 'G' | 'x' | 'X' | 'f' | 'F' | 'e' | 'E'
-        ) {
+        if !matches!(verb, 'v' | 'b' | 'g' | 'G' | 'x' | 'X' | 'f' | 'F' | 'e' | 'E') {
             return self.bad_verb(verb, arg);
         }
         self.write(b"(");
@@ -385,11 +344,7 @@ impl Printer {
             if self.flags.sharp && (i == 0 || self.flags.space) {
                 text.push_str(prefix);
             }
-            text.push_str(&if verb == 'X' {
-                format!("{byte:02X}")
-            } else {
-                format!("{byte:02x}")
-            });
+            text.push_str(&if verb == 'X' { format!("{byte:02X}") } else { format!("{byte:02x}") });
         }
         self.pad(text.as_bytes());
     }
@@ -398,24 +353,14 @@ impl Printer {
 /// The `#` flag on floats: always a point, and for `%g` the trailing zeros as well.
 fn with_point(text: &str, layout: char, precision: Option<usize>) -> String {
     let hex = matches!(layout, 'x' | 'X');
-    let cut = text
-        .find(if hex {
-            &['p', 'P'][..]
-        } else {
-            &['e', 'E', 'p', 'P'][..]
-        })
-        .unwrap_or(text.len());
+    let cut = text.find(if hex { &['p', 'P'][..] } else { &['e', 'E', 'p', 'P'][..] }).unwrap_or(text.len());
     let (number, tail) = text.split_at(cut);
     let mut wanted = if matches!(layout, 'g' | 'G' | 'x') {
         precision.map_or(6, |p| i64::try_from(p).unwrap_or(i64::MAX))
     } else {
         0
     };
-    let significant = number[1..]
-        .bytes()
-        .filter(|b| *b != b'.')
-        .skip_while(|b| *b == b'0')
-        .count();
+    let significant = number[1..].bytes().filter(|b| *b != b'.').skip_while(|b| *b == b'0').count();
     wanted -= significant as i64;
     let mut out = number.to_owned();
     if !number.contains('.') {
@@ -424,15 +369,11 @@ fn with_point(text: &str, layout: char, precision: Option<usize>) -> String {
         }
         out.push('.');
     }
-    out.extend(std::iter::repeat_n(
-        '0',
-        usize::try_from(wanted).unwrap_or(0),
-    ));
+    out.extend(std::iter::repeat_n('0', usize::try_from(wanted).unwrap_or(0)));
     out + tail
 }
 
 /// `strconv.CanBackquote`.
 fn can_backquote(s: &str) -> bool {
-    s.chars()
-        .all(|c| c == '\t' || (c >= ' ' && !matches!(c, '`' | '\u{7f}' | '\u{feff}')))
+    s.chars().all(|c| c == '\t' || (c >= ' ' && !matches!(c, '`' | '\u{7f}' | '\u{feff}')))
 }

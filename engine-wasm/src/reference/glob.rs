@@ -47,10 +47,7 @@ enum Token {
     Star,
     Any,
     Literal(char),
-    Class {
-        negated: bool,
-        ranges: Vec<(char, char)>,
-    },
+    Class { negated: bool, ranges: Vec<(char, char)> },
 }
 
 impl Token {
@@ -59,9 +56,7 @@ impl Token {
             Self::Star => false,
             Self::Any => c != '/',
             Self::Literal(l) => *l == c,
-            Self::Class { negated, ranges } => {
-                ranges.iter().any(|(lo, hi)| (*lo..=*hi).contains(&c)) != *negated
-            }
+            Self::Class { negated, ranges } => ranges.iter().any(|(lo, hi)| (*lo..=*hi).contains(&c)) != *negated,
         }
     }
 }
@@ -82,11 +77,7 @@ fn compile(pattern: &str) -> Result<Vec<Token>, BadPattern> {
                         break;
                     }
                     let lo = class_char(&mut chars)?;
-                    let hi = if chars.next_if_eq(&'-').is_some() {
-                        class_char(&mut chars)?
-                    } else {
-                        lo
-                    };
+                    let hi = if chars.next_if_eq(&'-').is_some() { class_char(&mut chars)? } else { lo };
                     ranges.push((lo, hi));
                 }
                 Token::Class { negated, ranges }

@@ -29,12 +29,7 @@ pub(super) fn split(s: &str) -> Option<Parts<'_>> {
         return None;
     }
     let (domain, path) = split_name(name)?;
-    Some(Parts {
-        domain,
-        path,
-        tag,
-        digest,
-    })
+    Some(Parts { domain, path, tag, digest })
 }
 
 /// Cuts a name; the first component is the domain wherever it can be one.
@@ -67,13 +62,7 @@ fn is_path_component(s: &str) -> bool {
         match bytes.get(at) {
             None => return true,
             Some(b'.') => at += 1,
-            Some(b'_') => {
-                at += if bytes.get(at + 1) == Some(&b'_') {
-                    2
-                } else {
-                    1
-                }
-            }
+            Some(b'_') => at += if bytes.get(at + 1) == Some(&b'_') { 2 } else { 1 },
             Some(b'-') => {
                 while bytes.get(at) == Some(&b'-') {
                     at += 1;
@@ -86,16 +75,12 @@ fn is_path_component(s: &str) -> bool {
 
 /// A host name, an IPv4 address or an IPv6 address in brackets, with an optional port.
 fn is_domain(s: &str) -> bool {
-    let port = |s: &str| {
-        s.strip_prefix(':')
-            .is_some_and(|p| !p.is_empty() && p.bytes().all(|b| b.is_ascii_digit()))
-    };
+    let port = |s: &str| s.strip_prefix(':').is_some_and(|p| !p.is_empty() && p.bytes().all(|b| b.is_ascii_digit()));
     if let Some(rest) = s.strip_prefix('[') {
         let Some((address, rest)) = rest.split_once(']') else {
             return false;
         };
-        let address_ok =
-            !address.is_empty() && address.bytes().all(|b| b.is_ascii_hexdigit() || b == b':');
+        let address_ok = !address.is_empty() && address.bytes().all(|b| b.is_ascii_hexdigit() || b == b':');
         return address_ok && (rest.is_empty() || port(rest));
     }
     let end = s.find(':').unwrap_or(s.len());
@@ -111,9 +96,7 @@ fn is_domain(s: &str) -> bool {
 /// 1 to 128 word characters, dots and dashes, beginning with a word character.
 pub(super) fn is_tag(s: &str) -> bool {
     let word = |b: u8| b.is_ascii_alphanumeric() || b == b'_';
-    s.len() <= 128
-        && s.bytes().next().is_some_and(word)
-        && s.bytes().all(|b| word(b) || b == b'.' || b == b'-')
+    s.len() <= 128 && s.bytes().next().is_some_and(word) && s.bytes().all(|b| word(b) || b == b'.' || b == b'-')
 }
 
 /// An algorithm, a colon and at least 32 hexadecimal digits.
@@ -122,25 +105,16 @@ pub(super) fn is_digest(s: &str) -> bool {
         return false;
     };
     let part = |p: &str| {
-        p.bytes().next().is_some_and(|b| b.is_ascii_alphabetic())
-            && p.bytes().all(|b| b.is_ascii_alphanumeric())
+        p.bytes().next().is_some_and(|b| b.is_ascii_alphabetic()) && p.bytes().all(|b| b.is_ascii_alphanumeric())
     };
-    algorithm.split(['-', '_', '+', '.']).all(part)
-        && hex.len() >= 32
-        && hex.bytes().all(|b| b.is_ascii_hexdigit())
+    algorithm.split(['-', '_', '+', '.']).all(part) && hex.len() >= 32 && hex.bytes().all(|b| b.is_ascii_hexdigit())
 }
 
 /// The wider form that `go-digest` takes for algorithms it does not know.
 pub(super) fn is_open_digest(algorithm: &str, encoded: &str) -> bool {
-    let part = |p: &str| {
-        !p.is_empty()
-            && p.bytes()
-                .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit())
-    };
+    let part = |p: &str| !p.is_empty() && p.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
     algorithm.split(['.', '+', '_', '-']).all(part)
-        && encoded
-            .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'=' | b'_' | b'-'))
+        && encoded.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'=' | b'_' | b'-'))
 }
 
 /// Whether the string is a whole image id: 64 lower-case hexadecimal digits.

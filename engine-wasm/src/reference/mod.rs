@@ -121,11 +121,7 @@ impl Reference {
 
     /// Domain and path: `docker.io/library/ubuntu`.
     pub fn name(&self) -> String {
-        if self.domain.is_empty() {
-            self.path.clone()
-        } else {
-            format!("{}/{}", self.domain, self.path)
-        }
+        if self.domain.is_empty() { self.path.clone() } else { format!("{}/{}", self.domain, self.path) }
     }
 
     /// The name as people write it: without `docker.io/` and `library/`.
@@ -167,12 +163,7 @@ impl Reference {
     /// The same repository without tag and digest.
     #[must_use]
     pub fn without_suffix(&self) -> Self {
-        Self {
-            domain: self.domain.clone(),
-            path: self.path.clone(),
-            tag: None,
-            digest: None,
-        }
+        Self { domain: self.domain.clone(), path: self.path.clone(), tag: None, digest: None }
     }
 
     /// The reference with this tag; a digest stays.
@@ -204,8 +195,7 @@ impl Reference {
     /// # Errors
     /// [`BadPattern`] when the pattern itself is malformed.
     pub fn familiar_match(&self, pattern: &str) -> Result<bool, BadPattern> {
-        Ok(glob_match(pattern, &self.familiar_string())?
-            || glob_match(pattern, &self.familiar_name())?)
+        Ok(glob_match(pattern, &self.familiar_string())? || glob_match(pattern, &self.familiar_name())?)
     }
 
     fn write_suffix(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -238,11 +228,7 @@ pub fn parse(s: &str) -> Result<Reference, Error> {
     let Some(parts) = grammar::split(s) else {
         let lower = s.to_lowercase();
         let only_case = lower != s && grammar::split(&lower).is_some();
-        return Err(if only_case {
-            Error::Uppercase
-        } else {
-            Error::InvalidFormat
-        });
+        return Err(if only_case { Error::Uppercase } else { Error::InvalidFormat });
     };
     if parts.path.len() > NAME_MAX {
         return Err(Error::TooLong);
@@ -280,11 +266,7 @@ pub fn parse_normalized(s: &str) -> Result<Reference, Error> {
 /// [`Error::NotCanonical`] when normalising changes it, and those of [`parse_normalized`].
 pub fn parse_named(s: &str) -> Result<Reference, Error> {
     let reference = parse_normalized(s)?;
-    if reference.to_string() == s {
-        Ok(reference)
-    } else {
-        Err(Error::NotCanonical)
-    }
+    if reference.to_string() == s { Ok(reference) } else { Err(Error::NotCanonical) }
 }
 
 /// Normalises, adds `latest` to a bare name, and lets a digest replace the tag (distribution's `ParseDockerRef`).
@@ -318,10 +300,7 @@ pub fn parse_any(s: &str) -> Result<AnyReference, Error> {
 /// # Errors
 /// [`Error::ChecksumFormat`], [`Error::ChecksumLength`] or [`Error::UnsupportedAlgorithm`].
 pub fn validate_digest(s: &str) -> Result<(), Error> {
-    let Some((algorithm, encoded)) = s
-        .split_once(':')
-        .filter(|(a, e)| !a.is_empty() && !e.is_empty())
-    else {
+    let Some((algorithm, encoded)) = s.split_once(':').filter(|(a, e)| !a.is_empty() && !e.is_empty()) else {
         return Err(Error::ChecksumFormat);
     };
     let digits = match algorithm {
@@ -336,14 +315,7 @@ pub fn validate_digest(s: &str) -> Result<(), Error> {
     if encoded.len() != digits {
         return Err(Error::ChecksumLength);
     }
-    if encoded
-        .bytes()
-        .all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
-    {
-        Ok(())
-    } else {
-        Err(Error::ChecksumFormat)
-    }
+    if encoded.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')) { Ok(()) } else { Err(Error::ChecksumFormat) }
 }
 
 /// Finds the registry in what a person wrote; the default one when the first component cannot be a host.

@@ -18,28 +18,16 @@ fn short_names_are_docker_hub_official_images() {
         ("[fd00::1]:80/x/y:t", "[fd00::1]:80/x/y:t"),
         ("a__b/c--d", "docker.io/a__b/c--d"),
     ] {
-        assert_eq!(
-            parse_normalized(input).unwrap().to_string(),
-            full,
-            "{input}"
-        );
+        assert_eq!(parse_normalized(input).unwrap().to_string(), full, "{input}");
     }
 }
 
 #[test]
 fn familiar_form_undoes_normalisation() {
-    for s in [
-        "ubuntu:latest",
-        "moby/buildkit",
-        "quay.io/x/y:1",
-        "library/a/b",
-    ] {
+    for s in ["ubuntu:latest", "moby/buildkit", "quay.io/x/y:1", "library/a/b"] {
         assert_eq!(familiar(s), s);
     }
-    assert_eq!(
-        familiar(&format!("docker.io/library/ubuntu:1@{SHA}")),
-        format!("ubuntu:1@{SHA}")
-    );
+    assert_eq!(familiar(&format!("docker.io/library/ubuntu:1@{SHA}")), format!("ubuntu:1@{SHA}"));
 }
 
 #[test]
@@ -50,58 +38,28 @@ fn errors_have_distributions_texts() {
         ("a//b", "invalid reference format"),
         ("a:", "invalid reference format"),
         ("a@sha256:abc", "invalid reference format"),
-        (
-            "Ubuntu",
-            "invalid reference format: repository name (library/Ubuntu) must be lowercase",
-        ),
-        (
-            "x.y/A",
-            "invalid reference format: repository name (A) must be lowercase",
-        ),
-        (
-            "a@sha256:ffffffffffffffffffffffffffffffffff",
-            "invalid checksum digest length",
-        ),
-        (
-            "a@md5:ffffffffffffffffffffffffffffffffff",
-            "unsupported digest algorithm",
-        ),
+        ("Ubuntu", "invalid reference format: repository name (library/Ubuntu) must be lowercase"),
+        ("x.y/A", "invalid reference format: repository name (A) must be lowercase"),
+        ("a@sha256:ffffffffffffffffffffffffffffffffff", "invalid checksum digest length"),
+        ("a@md5:ffffffffffffffffffffffffffffffffff", "unsupported digest algorithm"),
     ] {
-        assert_eq!(
-            parse_normalized(input).unwrap_err().to_string(),
-            text,
-            "{input}"
-        );
+        assert_eq!(parse_normalized(input).unwrap_err().to_string(), text, "{input}");
     }
     assert_eq!(parse("").unwrap_err(), Error::Empty);
     assert_eq!(parse("Uppercase:tag").unwrap_err(), Error::Uppercase);
     assert_eq!(parse(&"a/".repeat(128)).unwrap_err(), Error::InvalidFormat);
-    assert_eq!(
-        parse(&format!("{}a", "a/".repeat(129))).unwrap_err(),
-        Error::TooLong
-    );
-    assert!(matches!(
-        parse_normalized(&"1".repeat(64)),
-        Err(Error::Identifier(_))
-    ));
+    assert_eq!(parse(&format!("{}a", "a/".repeat(129))).unwrap_err(), Error::TooLong);
+    assert!(matches!(parse_normalized(&"1".repeat(64)), Err(Error::Identifier(_))));
 }
 
 #[test]
 fn default_tag_and_digest_rules() {
+    assert_eq!(parse_docker_ref("busybox").unwrap().to_string(), "docker.io/library/busybox:latest");
     assert_eq!(
-        parse_docker_ref("busybox").unwrap().to_string(),
-        "docker.io/library/busybox:latest"
-    );
-    assert_eq!(
-        parse_docker_ref(&format!("busybox:1@{SHA}"))
-            .unwrap()
-            .to_string(),
+        parse_docker_ref(&format!("busybox:1@{SHA}")).unwrap().to_string(),
         format!("docker.io/library/busybox@{SHA}")
     );
-    assert_eq!(
-        parse_any(&"a".repeat(64)).unwrap(),
-        AnyReference::Digest(format!("sha256:{}", "a".repeat(64)))
-    );
+    assert_eq!(parse_any(&"a".repeat(64)).unwrap(), AnyReference::Digest(format!("sha256:{}", "a".repeat(64))));
     assert_eq!(parse_any(SHA).unwrap(), AnyReference::Digest(SHA.into()));
     assert_eq!(parse_named("ubuntu").unwrap_err(), Error::NotCanonical);
 }
@@ -110,22 +68,9 @@ fn default_tag_and_digest_rules() {
 fn tags_and_digests_are_checked_when_added() {
     let r = parse_normalized("a").unwrap();
     assert_eq!(r.clone().with_tag("-x").unwrap_err(), Error::InvalidTag);
-    assert_eq!(
-        r.clone().with_tag(&"x".repeat(129)).unwrap_err(),
-        Error::InvalidTag
-    );
-    assert_eq!(
-        r.clone().with_digest("sha256:12").unwrap_err(),
-        Error::InvalidDigest
-    );
-    assert_eq!(
-        r.with_tag("t")
-            .unwrap()
-            .with_digest(SHA)
-            .unwrap()
-            .familiar_string(),
-        format!("a:t@{SHA}")
-    );
+    assert_eq!(r.clone().with_tag(&"x".repeat(129)).unwrap_err(), Error::InvalidTag);
+    assert_eq!(r.clone().with_digest("sha256:12").unwrap_err(), Error::InvalidDigest);
+    assert_eq!(r.with_tag("t").unwrap().with_digest(SHA).unwrap().familiar_string(), format!("a:t@{SHA}"));
 }
 
 #[test]

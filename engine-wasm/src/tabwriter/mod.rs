@@ -42,26 +42,10 @@ struct Cell {
 impl TabWriter {
     /// A table: `min_width` is the least width of a column with its padding, `tab_width` what a tab is worth, `padding` is added to the widest cell,
     /// `pad_char` fills (`'\t'` aligns to multiples of `tab_width`), `flags` are this module's constants.
-    pub const fn new(
-        min_width: usize,
-        tab_width: usize,
-        padding: usize,
-        pad_char: char,
-        flags: u32,
-    ) -> Self {
+    pub const fn new(min_width: usize, tab_width: usize, padding: usize, pad_char: char, flags: u32) -> Self {
         // Padding with tabs can only align to the left.
-        let flags = if pad_char == '\t' {
-            flags & !ALIGN_RIGHT
-        } else {
-            flags
-        };
-        Self {
-            min_width,
-            tab_width,
-            padding,
-            pad_char,
-            flags,
-        }
+        let flags = if pad_char == '\t' { flags & !ALIGN_RIGHT } else { flags };
+        Self { min_width, tab_width, padding, pad_char, flags }
     }
 
     /// The settings of `docker ps`, `docker images` and every other `table` format.
@@ -187,10 +171,7 @@ impl Run {
 
     /// Ends the cell; says how many the line has now.
     fn terminate_cell(&mut self, hard_tab: bool) -> usize {
-        let cell = Cell {
-            hard_tab,
-            ..std::mem::take(&mut self.cell)
-        };
+        let cell = Cell { hard_tab, ..std::mem::take(&mut self.cell) };
         match self.lines.last_mut() {
             Some(line) => {
                 line.push(cell);
@@ -226,11 +207,7 @@ impl Run {
             to: usize,
         }
         let mut pos = 0;
-        let mut stack = vec![Frame {
-            from: 0,
-            this: 0,
-            to: lines.len(),
-        }];
+        let mut stack = vec![Frame { from: 0, this: 0, to: lines.len() }];
         while let Some(frame) = stack.last_mut() {
             let column = self.widths.len();
             // The next line that has a cell ended in this column.
@@ -263,21 +240,11 @@ impl Run {
             // Go looks at the line after the block again only from the next one on, as its loop steps first.
             frame.this = (end + 1).min(to);
             self.widths.push(width);
-            stack.push(Frame {
-                from: this,
-                this,
-                to: end,
-            });
+            stack.push(Frame { from: this, this, to: end });
         }
     }
 
-    fn write_lines(
-        &mut self,
-        lines: &[Vec<Cell>],
-        mut pos: usize,
-        from: usize,
-        to: usize,
-    ) -> usize {
+    fn write_lines(&mut self, lines: &[Vec<Cell>], mut pos: usize, from: usize, to: usize) -> usize {
         for (i, line) in lines.iter().enumerate().take(to).skip(from) {
             let mut use_tabs = self.settings.has(TAB_INDENT);
             for (j, cell) in line.iter().enumerate() {
@@ -329,7 +296,5 @@ impl Run {
 
 /// Characters in a text; bytes that are no UTF-8 count one each.
 fn width(text: &[u8]) -> usize {
-    text.utf8_chunks()
-        .map(|chunk| chunk.valid().chars().count() + chunk.invalid().len())
-        .sum()
+    text.utf8_chunks().map(|chunk| chunk.valid().chars().count() + chunk.invalid().len()).sum()
 }

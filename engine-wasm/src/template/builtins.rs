@@ -30,13 +30,7 @@ pub(super) fn call<'a>(name: Option<String>, args: &[Value<'a>]) -> Result<Value
 pub(super) fn run<'a>(options: &Options, name: &str, args: &[Value<'a>]) -> Result<Value<'a>> {
     let limit = options.max_output;
     let plain = |args: &[Value<'a>]| -> Result<Vec<u8>> {
-        if let [
-            Value {
-                data: Data::Bytes(text),
-                ..
-            },
-        ] = args
-        {
+        if let [Value { data: Data::Bytes(text), .. }] = args {
             return Ok(text.to_vec());
         }
         // What is nil is shown as an action would show it, and as a string.
@@ -49,11 +43,8 @@ pub(super) fn run<'a>(options: &Options, name: &str, args: &[Value<'a>]) -> Resu
             .collect();
         Ok(sprint(&shown, limit)?)
     };
-    let printed: Vec<Arg<'_>> = if name.starts_with("print") {
-        args.iter().map(|value| value.to_arg(options)).collect()
-    } else {
-        Vec::new()
-    };
+    let printed: Vec<Arg<'_>> =
+        if name.starts_with("print") { args.iter().map(|value| value.to_arg(options)).collect() } else { Vec::new() };
     let text = match (name, args) {
         ("index", [item, indexes @ ..]) => {
             return index(options, item.clone().unwrapped(), indexes);
@@ -72,11 +63,7 @@ pub(super) fn run<'a>(options: &Options, name: &str, args: &[Value<'a>]) -> Resu
         ("urlquery", _) => escape::url_query(&plain(args)?),
         _ => return Err(format!("{name} is not a defined function").into()),
     };
-    if text.len() > limit {
-        Err(CallError::TooLong)
-    } else {
-        Ok(Value::string(text))
-    }
+    if text.len() > limit { Err(CallError::TooLong) } else { Ok(Value::string(text)) }
 }
 
 /// An index into something of this length; the length itself passes here, as in Go, and fails where it is used.
@@ -86,9 +73,7 @@ fn position(index: &Value<'_>, length: usize) -> Result<usize> {
         Data::Uint(n, _) => *n as i64,
         Data::Nil => return Err("cannot index slice/array with nil".into()),
         _ => {
-            return Err(
-                format!("cannot index slice/array with type {}", index.inner_type()).into(),
-            );
+            return Err(format!("cannot index slice/array with type {}", index.inner_type()).into());
         }
     };
     match usize::try_from(x) {
@@ -105,28 +90,20 @@ fn index<'a>(options: &Options, mut item: Value<'a>, indexes: &[Value<'a>]) -> R
         item = match &item.data {
             Data::Nil => return Err("index of nil pointer".into()),
             Data::List(list) => {
-                let json = list
-                    .get(position(key, list.len())?)
-                    .ok_or("reflect: slice index out of range")?;
+                let json = list.get(position(key, list.len())?).ok_or("reflect: slice index out of range")?;
                 Value::element(json, options)
             }
             Data::Strings(list) => {
-                let text = list
-                    .get(position(key, list.len())?)
-                    .ok_or("reflect: slice index out of range")?;
+                let text = list.get(position(key, list.len())?).ok_or("reflect: slice index out of range")?;
                 Value::string(text.to_vec())
             }
             Data::Bytes(text) => {
-                let byte = *text
-                    .get(position(key, text.len())?)
-                    .ok_or("reflect: string index out of range")?;
+                let byte = *text.get(position(key, text.len())?).ok_or("reflect: string index out of range")?;
                 Data::Uint(u64::from(byte), "uint8").into()
             }
             Data::NumberText(text) => {
-                let byte = *text
-                    .as_bytes()
-                    .get(position(key, text.len())?)
-                    .ok_or("reflect: string index out of range")?;
+                let byte =
+                    *text.as_bytes().get(position(key, text.len())?).ok_or("reflect: string index out of range")?;
                 Data::Uint(u64::from(byte), "uint8").into()
             }
             Data::Map(map) => {
@@ -134,16 +111,10 @@ fn index<'a>(options: &Options, mut item: Value<'a>, indexes: &[Value<'a>]) -> R
                     Data::Bytes(name) => name,
                     Data::Nil => return Err("value is nil; should be of type string".into()),
                     _ => {
-                        return Err(format!(
-                            "value has type {}; should be string",
-                            key.inner_type()
-                        )
-                        .into());
+                        return Err(format!("value has type {}; should be string", key.inner_type()).into());
                     }
                 };
-                let entry = std::str::from_utf8(name)
-                    .ok()
-                    .and_then(|name| map.get(name));
+                let entry = std::str::from_utf8(name).ok().and_then(|name| map.get(name));
                 entry.map_or(Value::NIL, |json| Value::element(json, options))
             }
             _ => return Err(format!("can't index item of type {}", item.inner_type()).into()),

@@ -37,18 +37,8 @@ struct Signature {
 
 fn signature(name: &str, functions: FunctionSet) -> Option<Signature> {
     use Param::{Any, Int, Reflect, String};
-    let fixed = |params| {
-        Some(Signature {
-            params,
-            variadic: false,
-        })
-    };
-    let open = |params| {
-        Some(Signature {
-            params,
-            variadic: true,
-        })
-    };
+    let fixed = |params| Some(Signature { params, variadic: false });
+    let open = |params| Some(Signature { params, variadic: true });
     match (functions, name) {
         (FunctionSet::Docker, "json") => return fixed(&[Any]),
         (FunctionSet::Docker, "join") => return fixed(&[Any, String]),
@@ -120,39 +110,21 @@ impl<'a> Exec<'a> {
         piped: Option<Value<'a>>,
     ) -> Run<Value<'a>> {
         let Some(signature) = signature(name, self.options.functions) else {
-            return self.fail(format_args!(
-                "{} is not a defined function",
-                crate::golang::quote::quote(name)
-            ));
+            return self.fail(format_args!("{} is not a defined function", crate::golang::quote::quote(name)));
         };
         let count = args.len() + usize::from(piped.is_some());
-        let fixed = if signature.variadic {
-            signature.params.len() - 1
-        } else {
-            signature.params.len()
-        };
+        let fixed = if signature.variadic { signature.params.len() - 1 } else { signature.params.len() };
         if signature.variadic && count < fixed {
-            return self.fail(format_args!(
-                "wrong number of args for {name}: want at least {fixed} got {}",
-                args.len()
-            ));
+            return self
+                .fail(format_args!("wrong number of args for {name}: want at least {fixed} got {}", args.len()));
         }
         if !signature.variadic && count != fixed {
-            return self.fail(format_args!(
-                "wrong number of args for {name}: want {fixed} got {count}"
-            ));
+            return self.fail(format_args!("wrong number of args for {name}: want {fixed} got {count}"));
         }
         if matches!(name, "and" | "or") {
             return self.and_or(dot, name == "or", args, piped);
         }
-        let param = |i: usize| {
-            signature
-                .params
-                .get(i)
-                .or(signature.params.last())
-                .copied()
-                .unwrap_or(Param::Any)
-        };
+        let param = |i: usize| signature.params.get(i).or(signature.params.last()).copied().unwrap_or(Param::Any);
         let mut values = Vec::with_capacity(count);
         for (i, arg) in args.iter().enumerate() {
             values.push(self.argument(dot, param(i), arg)?);
@@ -161,9 +133,7 @@ impl<'a> Exec<'a> {
             values.push(self.fit(value, param(args.len()))?);
         }
         let result = match name {
-            "eq" | "ne" | "lt" | "le" | "gt" | "ge" => {
-                compare::call(self, name, &values).map(Value::bool)
-            }
+            "eq" | "ne" | "lt" | "le" | "gt" | "ge" => compare::call(self, name, &values).map(Value::bool),
             "call" => builtins::call(args.first().map(ToString::to_string), &values),
             "json" | "split" | "join" | "title" | "lower" | "upper" | "pad" | "truncate" => {
                 docker::call(self.options, name, &values)
@@ -173,9 +143,7 @@ impl<'a> Exec<'a> {
         result.or_else(|error| {
             self.at = node;
             match error {
-                CallError::Message(message) => {
-                    self.fail(format_args!("error calling {name}: {message}"))
-                }
+                CallError::Message(message) => self.fail(format_args!("error calling {name}: {message}")),
                 CallError::TooLong => self.too_long(),
             }
         })
@@ -238,10 +206,6 @@ impl<'a> Exec<'a> {
         if !value.is_valid() {
             return self.fail(format_args!("invalid value; expected {}", param.name()));
         }
-        self.fail(format_args!(
-            "wrong type for value; expected {}; got {}",
-            param.name(),
-            value.inner_type()
-        ))
+        self.fail(format_args!("wrong type for value; expected {}; got {}", param.name(), value.inner_type()))
     }
 }

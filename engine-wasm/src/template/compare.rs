@@ -48,12 +48,7 @@ pub(super) fn call(exec: &Exec<'_>, name: &str, args: &[Value<'_>]) -> Result<bo
 }
 
 fn incompatible(a: &Value<'_>, b: &Value<'_>) -> CallError {
-    format!(
-        "incompatible types for comparison: {} and {}",
-        a.inner_type(),
-        b.inner_type()
-    )
-    .into()
+    format!("incompatible types for comparison: {} and {}", a.inner_type(), b.inner_type()).into()
 }
 
 fn equal(exec: &Exec<'_>, first: &Value<'_>, rest: &[Value<'_>]) -> Result<bool, CallError> {
@@ -63,11 +58,10 @@ fn equal(exec: &Exec<'_>, first: &Value<'_>, rest: &[Value<'_>]) -> Result<bool,
     let nil = |value: &Value<'_>| matches!(value.data, Data::Nil);
     for other in rest {
         let same = match (basic(first), basic(other)) {
-            (Some(Basic::Int(a)), Some(Basic::Uint(b)))
-            | (Some(Basic::Uint(b)), Some(Basic::Int(a))) => u64::try_from(a) == Ok(b),
-            (Some(a), Some(b)) if std::mem::discriminant(&a) == std::mem::discriminant(&b) => {
-                a == b
+            (Some(Basic::Int(a)), Some(Basic::Uint(b))) | (Some(Basic::Uint(b)), Some(Basic::Int(a))) => {
+                u64::try_from(a) == Ok(b)
             }
+            (Some(a), Some(b)) if std::mem::discriminant(&a) == std::mem::discriminant(&b) => a == b,
             (None, None) if nil(first) || nil(other) => nil(first) == nil(other),
             (None, None) => return Err(not_comparable(exec, first, other)),
             _ if nil(first) || nil(other) => false,
@@ -94,12 +88,7 @@ fn not_comparable(exec: &Exec<'_>, a: &Value<'_>, b: &Value<'_>) -> CallError {
         shown(b, "%s").map(|text| format!("non-comparable type {text}: {}", b.inner_type()))
     } else {
         shown(a, "%s").and_then(|left| {
-            Ok(format!(
-                "non-comparable types {left}: {}, {}: {}",
-                a.inner_type(),
-                b.inner_type(),
-                shown(b, "%v")?
-            ))
+            Ok(format!("non-comparable types {left}: {}, {}: {}", a.inner_type(), b.inner_type(), shown(b, "%v")?))
         })
     };
     message.map_or(CallError::TooLong, CallError::Message)
@@ -116,9 +105,7 @@ fn less(a: &Value<'_>, b: &Value<'_>) -> Result<bool, CallError> {
         (Basic::Uint(a), Basic::Int(b)) => Ok(u64::try_from(b).is_ok_and(|b| a < b)),
         (Basic::Float(a), Basic::Float(b)) => Ok(a < b),
         (Basic::String(a), Basic::String(b)) => Ok(a < b),
-        (Basic::Bool(_), Basic::Bool(_)) | (Basic::Complex(..), Basic::Complex(..)) => {
-            Err(BAD_TYPE.into())
-        }
+        (Basic::Bool(_), Basic::Bool(_)) | (Basic::Complex(..), Basic::Complex(..)) => Err(BAD_TYPE.into()),
         _ => Err(incompatible(a, b)),
     }
 }

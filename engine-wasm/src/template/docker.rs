@@ -7,11 +7,7 @@ use super::{FunctionSet, Options};
 use crate::golang::printf::{Arg, sprint};
 
 /// Runs a docker function. Arguments have been checked against its signature.
-pub(super) fn call<'a>(
-    options: &Options,
-    name: &str,
-    args: &[Value<'a>],
-) -> Result<Value<'a>, CallError> {
+pub(super) fn call<'a>(options: &Options, name: &str, args: &[Value<'a>]) -> Result<Value<'a>, CallError> {
     let limit = options.max_output;
     let Some(first) = args.first() else {
         return Ok(Value::INVALID);
@@ -39,27 +35,18 @@ pub(super) fn call<'a>(
         "upper" => map_chars(subject, upper),
         "pad" if subject.is_empty() => Vec::new(),
         "pad" => {
-            let spaces = |n: i64| {
-                usize::try_from(n).map_err(|_| CallError::from("strings: negative Repeat count"))
-            };
+            let spaces = |n: i64| usize::try_from(n).map_err(|_| CallError::from("strings: negative Repeat count"));
             let (before, after) = (spaces(int(1))?, spaces(int(2))?);
             if before.saturating_add(after).saturating_add(subject.len()) > limit {
                 return Err(CallError::TooLong);
             }
-            [
-                vec![b' '; before].as_slice(),
-                subject,
-                vec![b' '; after].as_slice(),
-            ]
-            .concat()
+            [vec![b' '; before].as_slice(), subject, vec![b' '; after].as_slice()].concat()
         }
         // `truncate` counts bytes.
         _ => match usize::try_from(int(1)) {
             Ok(length) => subject[..length.min(subject.len())].to_vec(),
             Err(_) => {
-                return Err(
-                    format!("runtime error: slice bounds out of range [:{}]", int(1)).into(),
-                );
+                return Err(format!("runtime error: slice bounds out of range [:{}]", int(1)).into());
             }
         },
     };
@@ -104,10 +91,9 @@ fn join(options: &Options, value: &Value<'_>, separator: &[u8]) -> Result<Vec<u8
     let limit = options.max_output;
     let parts: Vec<Vec<u8>> = match value.to_arg(options) {
         Arg::Nil => Vec::new(),
-        Arg::Slice(elements, _) => elements
-            .iter()
-            .map(|element| sprint(std::slice::from_ref(element), limit))
-            .collect::<Result<_, _>>()?,
+        Arg::Slice(elements, _) => {
+            elements.iter().map(|element| sprint(std::slice::from_ref(element), limit)).collect::<Result<_, _>>()?
+        }
         Arg::Map(entries) => {
             let mut parts = entries
                 .iter()
@@ -119,20 +105,12 @@ fn join(options: &Options, value: &Value<'_>, separator: &[u8]) -> Result<Vec<u8
         other => return Err(format!("expected slice, got {}", other.type_name()).into()),
     };
     let size = parts.iter().map(Vec::len).sum::<usize>() + separator.len() * parts.len();
-    if size > limit.saturating_add(separator.len()) {
-        Err(CallError::TooLong)
-    } else {
-        Ok(parts.join(separator))
-    }
+    if size > limit.saturating_add(separator.len()) { Err(CallError::TooLong) } else { Ok(parts.join(separator)) }
 }
 
 /// Applies a change of case character by character; bytes that are no UTF-8 become U+FFFD, as in Go.
 fn map_chars(text: &[u8], change: impl Fn(char) -> char) -> Vec<u8> {
-    String::from_utf8_lossy(text)
-        .chars()
-        .map(change)
-        .collect::<String>()
-        .into_bytes()
+    String::from_utf8_lossy(text).chars().map(change).collect::<String>().into_bytes()
 }
 
 /// Upper case as one character, which is all that Go's mapping gives.
@@ -159,9 +137,5 @@ fn title(text: &[u8]) -> Vec<u8> {
 }
 
 fn map_titles(text: &[u8], change: impl FnMut(char) -> char) -> Vec<u8> {
-    String::from_utf8_lossy(text)
-        .chars()
-        .map(change)
-        .collect::<String>()
-        .into_bytes()
+    String::from_utf8_lossy(text).chars().map(change).collect::<String>().into_bytes()
 }

@@ -68,10 +68,7 @@ impl<'a> Exec<'a> {
             out: Vec::new(),
         };
         let Some(root) = trees.get(source_name) else {
-            return Err(format!(
-                "template: {source_name}: {} is an incomplete or empty template",
-                quote(source_name)
-            ));
+            return Err(format!("template: {source_name}: {} is an incomplete or empty template", quote(source_name)));
         };
         match exec.walk(&dot, root) {
             Err(Stop::Error(message)) => Err(message),
@@ -83,10 +80,7 @@ impl<'a> Exec<'a> {
     pub(super) fn fail<T>(&self, message: impl std::fmt::Display) -> Run<T> {
         let (pos, context) = match self.at {
             At::Nothing => {
-                return Err(Stop::Error(format!(
-                    "template: {}: {message}",
-                    self.current
-                )));
+                return Err(Stop::Error(format!("template: {}: {message}", self.current)));
             }
             At::Pipe(pipe) => (pipe.pos, pipe.to_string()),
             At::Command(command) => (command.pos, command.to_string()),
@@ -106,10 +100,7 @@ impl<'a> Exec<'a> {
     fn step(&mut self) -> Run<()> {
         self.steps += 1;
         if self.steps > self.options.max_steps {
-            self.fail(format_args!(
-                "exceeded maximum number of steps ({})",
-                self.options.max_steps
-            ))
+            self.fail(format_args!("exceeded maximum number of steps ({})", self.options.max_steps))
         } else {
             Ok(())
         }
@@ -117,9 +108,7 @@ impl<'a> Exec<'a> {
 
     fn deeper(&mut self) -> Run<()> {
         if self.depth >= MAX_DEPTH {
-            return self.fail(format_args!(
-                "exceeded maximum template depth ({MAX_DEPTH})"
-            ));
+            return self.fail(format_args!("exceeded maximum template depth ({MAX_DEPTH})"));
         }
         self.depth += 1;
         Ok(())
@@ -134,10 +123,7 @@ impl<'a> Exec<'a> {
     }
 
     pub(super) fn too_long<T>(&self) -> Run<T> {
-        self.fail(format_args!(
-            "output is longer than {} bytes",
-            self.options.max_output
-        ))
+        self.fail(format_args!("output is longer than {} bytes", self.options.max_output))
     }
 
     fn walk(&mut self, dot: &Value<'a>, list: &'a [Node]) -> Run<()> {
@@ -181,10 +167,7 @@ impl<'a> Exec<'a> {
         let done = if value.truth() {
             self.walk(if with { &value } else { dot }, &branch.list)
         } else {
-            branch
-                .other
-                .as_ref()
-                .map_or(Ok(()), |list| self.walk(dot, list))
+            branch.other.as_ref().map_or(Ok(()), |list| self.walk(dot, list))
         };
         self.depth -= 1;
         self.variables.truncate(mark);
@@ -205,9 +188,7 @@ impl<'a> Exec<'a> {
             Data::Int(..) | Data::Uint(..) => {
                 if branch.pipe.variables.len() > 1 {
                     let shown = self.shown(&value, "%v")?;
-                    return self.fail(format_args!(
-                        "can't use {shown} to iterate over more than one variable"
-                    ));
+                    return self.fail(format_args!("can't use {shown} to iterate over more than one variable"));
                 }
                 let (count, name) = match value.data {
                     Data::Int(n, name) => (u64::try_from(n).unwrap_or(0), name),
@@ -233,18 +214,14 @@ impl<'a> Exec<'a> {
                 empty = list.is_empty();
                 self.iterate(
                     branch,
-                    list.iter()
-                        .enumerate()
-                        .map(|(i, json)| (Value::int(i as i64), Value::element(json, options))),
+                    list.iter().enumerate().map(|(i, json)| (Value::int(i as i64), Value::element(json, options))),
                 )
             }
             Data::Strings(list) => {
                 empty = list.is_empty();
                 self.iterate(
                     branch,
-                    list.iter()
-                        .enumerate()
-                        .map(|(i, s)| (Value::int(i as i64), Value::string(s.to_vec()))),
+                    list.iter().enumerate().map(|(i, s)| (Value::int(i as i64), Value::string(s.to_vec()))),
                 )
             }
             Data::Map(map) => {
@@ -252,12 +229,9 @@ impl<'a> Exec<'a> {
                 let entries = sorted(map);
                 self.iterate(
                     branch,
-                    entries.into_iter().map(|(key, json)| {
-                        (
-                            Data::Bytes(key.as_bytes().into()).into(),
-                            Value::element(json, options),
-                        )
-                    }),
+                    entries
+                        .into_iter()
+                        .map(|(key, json)| (Data::Bytes(key.as_bytes().into()).into(), Value::element(json, options))),
                 )
             }
             _ => {
@@ -268,10 +242,7 @@ impl<'a> Exec<'a> {
         let done = match done {
             // Only the bodies of this range are left by its breaks; the pipeline has none.
             Err(Stop::Break) => Ok(()),
-            Ok(()) if empty => branch
-                .other
-                .as_ref()
-                .map_or(Ok(()), |list| self.walk(dot, list)),
+            Ok(()) if empty => branch.other.as_ref().map_or(Ok(()), |list| self.walk(dot, list)),
             done => done,
         };
         self.depth -= 1;
@@ -279,11 +250,7 @@ impl<'a> Exec<'a> {
         done
     }
 
-    fn iterate(
-        &mut self,
-        branch: &'a Branch,
-        items: impl Iterator<Item = (Value<'a>, Value<'a>)>,
-    ) -> Run<()> {
+    fn iterate(&mut self, branch: &'a Branch, items: impl Iterator<Item = (Value<'a>, Value<'a>)>) -> Run<()> {
         let mark = self.variables.len();
         let depth = self.depth;
         let names = &branch.pipe.variables;
@@ -298,16 +265,11 @@ impl<'a> Exec<'a> {
                 }
                 (names, false) => {
                     // The pipeline has declared them; the last one declared is the element.
-                    if let Some(last) = mark
-                        .checked_sub(1)
-                        .and_then(|at| self.variables.get_mut(at))
-                    {
+                    if let Some(last) = mark.checked_sub(1).and_then(|at| self.variables.get_mut(at)) {
                         last.1 = element.clone();
                     }
                     if names.len() > 1
-                        && let Some(first) = mark
-                            .checked_sub(2)
-                            .and_then(|at| self.variables.get_mut(at))
+                        && let Some(first) = mark.checked_sub(2).and_then(|at| self.variables.get_mut(at))
                     {
                         first.1 = index;
                     }
@@ -330,16 +292,11 @@ impl<'a> Exec<'a> {
     fn invoke(&mut self, dot: &Value<'a>, invocation: &'a Invocation) -> Run<()> {
         self.at = At::Invocation(invocation);
         let Some((name, list)) = self.trees.get_key_value(&invocation.name) else {
-            return self.fail(format_args!(
-                "template {} not defined",
-                quote(&invocation.name)
-            ));
+            return self.fail(format_args!("template {} not defined", quote(&invocation.name)));
         };
         // Room is left for the pipeline, so that the limit is met here, where Go meets its own.
         if self.depth + 10 > MAX_DEPTH {
-            return self.fail(format_args!(
-                "exceeded maximum template depth ({MAX_DEPTH})"
-            ));
+            return self.fail(format_args!("exceeded maximum template depth ({MAX_DEPTH})"));
         }
         self.deeper()?;
         let dot = match &invocation.pipe {
@@ -358,12 +315,7 @@ impl<'a> Exec<'a> {
     }
 
     fn set(&mut self, name: &str, value: Value<'a>) -> Run<()> {
-        match self
-            .variables
-            .iter_mut()
-            .rev()
-            .find(|(known, _)| *known == name)
-        {
+        match self.variables.iter_mut().rev().find(|(known, _)| *known == name) {
             Some(variable) => {
                 variable.1 = value;
                 Ok(())
@@ -400,12 +352,7 @@ impl<'a> Exec<'a> {
         }
     }
 
-    fn command(
-        &mut self,
-        dot: &Value<'a>,
-        command: &'a Command,
-        piped: Option<Value<'a>>,
-    ) -> Run<Value<'a>> {
+    fn command(&mut self, dot: &Value<'a>, command: &'a Command, piped: Option<Value<'a>>) -> Run<Value<'a>> {
         let Some(first) = command.args.first() else {
             return Ok(Value::INVALID);
         };
@@ -438,12 +385,7 @@ impl<'a> Exec<'a> {
     }
 
     /// The value of an operand; `has_args` when a command gives it arguments, which a field cannot take.
-    pub(super) fn operand(
-        &mut self,
-        dot: &Value<'a>,
-        operand: &'a Operand,
-        has_args: bool,
-    ) -> Run<Value<'a>> {
+    pub(super) fn operand(&mut self, dot: &Value<'a>, operand: &'a Operand, has_args: bool) -> Run<Value<'a>> {
         self.at = At::Operand(operand);
         match &operand.expr {
             Expr::Bool(b) => Ok(Value::bool(*b)),
@@ -451,17 +393,14 @@ impl<'a> Exec<'a> {
             Expr::Nil => Ok(Value::NIL),
             Expr::Number(number) => {
                 let text = &number.text;
-                let hex_int = text.len() > 2
-                    && (text.starts_with("0x") || text.starts_with("0X"))
-                    && !text.contains(['p', 'P']);
+                let hex_int =
+                    text.len() > 2 && (text.starts_with("0x") || text.starts_with("0X")) && !text.contains(['p', 'P']);
                 if let Some((re, im)) = number.complex {
                     return Ok(Data::Complex(re, im).into());
                 }
                 match (number.float, number.int) {
                     (Some(float), _)
-                        if !hex_int
-                            && !text.starts_with('\'')
-                            && text.contains(['.', 'e', 'E', 'p', 'P']) =>
+                        if !hex_int && !text.starts_with('\'') && text.contains(['.', 'e', 'E', 'p', 'P']) =>
                     {
                         Ok(Data::Float(float).into())
                     }
@@ -486,9 +425,7 @@ impl<'a> Exec<'a> {
             Expr::Identifier(name) => self.call(dot, At::Operand(operand), name, &[], None),
             Expr::Chain(node, names) => {
                 if let Expr::Nil = node.expr {
-                    return self.fail(format_args!(
-                        "indirection through explicit nil in {operand}"
-                    ));
+                    return self.fail(format_args!("indirection through explicit nil in {operand}"));
                 }
                 let value = self.operand(dot, node, false)?;
                 self.fields(value, names, has_args)
@@ -513,41 +450,26 @@ impl<'a> Exec<'a> {
         }
         let map = match receiver.data {
             Data::Nil => {
-                return self.fail(format_args!(
-                    "nil pointer evaluating {}.{name}",
-                    receiver.type_name()
-                ));
+                return self.fail(format_args!("nil pointer evaluating {}.{name}", receiver.type_name()));
             }
             Data::Map(map) => map,
             _ => {
-                return self.fail(format_args!(
-                    "can't evaluate field {name} in type {}",
-                    receiver.type_name()
-                ));
+                return self.fail(format_args!("can't evaluate field {name} in type {}", receiver.type_name()));
             }
         };
-        let root_type = self
-            .options
-            .root_type
-            .as_deref()
-            .filter(|_| !receiver.in_interface);
+        let root_type = self.options.root_type.as_deref().filter(|_| !receiver.in_interface);
         if has_args {
             return match root_type {
-                Some(_) => self.fail(format_args!(
-                    "{name} has arguments but cannot be invoked as function"
-                )),
+                Some(_) => self.fail(format_args!("{name} has arguments but cannot be invoked as function")),
                 None => self.fail(format_args!("{name} is not a method but has arguments")),
             };
         }
         match (map.get(name), self.options.missing_key) {
             (Some(json), _) => Ok(Value::element(json, self.options)),
-            (None, _) if root_type.is_some() => self.fail(format_args!(
-                "can't evaluate field {name} in type {}",
-                root_type.unwrap_or_default()
-            )),
-            (None, MissingKey::Error) => {
-                self.fail(format_args!("map has no entry for key {}", quote(name)))
+            (None, _) if root_type.is_some() => {
+                self.fail(format_args!("can't evaluate field {name} in type {}", root_type.unwrap_or_default()))
             }
+            (None, MissingKey::Error) => self.fail(format_args!("map has no entry for key {}", quote(name))),
             (None, MissingKey::Zero) => Ok(Value::NIL),
             (None, MissingKey::Default) => Ok(Value::INVALID),
         }
@@ -558,11 +480,8 @@ impl<'a> Exec<'a> {
         if !value.is_valid() {
             return Ok("<invalid reflect.Value>".to_owned());
         }
-        match crate::golang::printf::sprintf(
-            format.as_bytes(),
-            &[value.to_arg(self.options)],
-            self.options.max_output,
-        ) {
+        match crate::golang::printf::sprintf(format.as_bytes(), &[value.to_arg(self.options)], self.options.max_output)
+        {
             Ok(text) => Ok(String::from_utf8_lossy(&text).into_owned()),
             Err(_) => self.too_long(),
         }

@@ -35,8 +35,5 @@ impl<'a> Format<'a> {
 
 /// Turns the two characters `\t` into a tab and `\n` into a line end, which a shell seldom lets one type; docker does so for every list format.
 pub fn unescape(format: &str) -> String {
-    format
-        .trim_matches(' ')
-        .replace("\\t", "\t")
-        .replace("\\n", "\n")
+    format.trim_matches(' ').replace("\\t", "\t").replace("\\n", "\n")
 }

@@ -59,9 +59,7 @@ fn write_json(out: &mut Vec<u8>, json: &Json, order: KeyOrder, depth: usize) {
     match json {
         Json::Null => out.extend_from_slice(b"null"),
         Json::Bool(b) => out.extend_from_slice(b.to_string().as_bytes()),
-        Json::Number(n) if n.is_f64() => {
-            out.extend_from_slice(float(n.as_f64().unwrap_or(0.0)).as_bytes())
-        }
+        Json::Number(n) if n.is_f64() => out.extend_from_slice(float(n.as_f64().unwrap_or(0.0)).as_bytes()),
         Json::Number(n) => out.extend_from_slice(n.to_string().as_bytes()),
         Json::String(text) => string(out, text.as_bytes()),
         Json::Array(_) | Json::Object(_) if depth > MAX_DEPTH => out.extend_from_slice(b"null"),

@@ -94,11 +94,7 @@ impl std::fmt::Display for Token {
             Kind::Eof => f.write_str("EOF"),
             Kind::Error => f.write_str(&self.text),
             kind if kind.is_keyword() => write!(f, "<{}>", self.text),
-            _ if self.text.len() > 10 => write!(
-                f,
-                "{}...",
-                quote(self.text.chars().take(10).collect::<String>())
-            ),
+            _ if self.text.len() > 10 => write!(f, "{}...", quote(self.text.chars().take(10).collect::<String>())),
             _ => f.write_str(&quote(&self.text)),
         }
     }
@@ -110,22 +106,10 @@ const SPACES: [char; 4] = [' ', '\t', '\r', '\n'];
 
 /// Cuts a whole template.
 pub(super) fn lex(input: &str) -> Vec<Token> {
-    let mut lexer = Lexer {
-        input,
-        start: 0,
-        pos: 0,
-        line: 1,
-        parens: 0,
-        tokens: Vec::new(),
-    };
+    let mut lexer = Lexer { input, start: 0, pos: 0, line: 1, parens: 0, tokens: Vec::new() };
     if let Err(message) = lexer.text() {
         let (pos, line) = (lexer.start, lexer.line);
-        lexer.tokens.push(Token {
-            kind: Kind::Error,
-            pos,
-            line,
-            text: message,
-        });
+        lexer.tokens.push(Token { kind: Kind::Error, pos, line, text: message });
     } else {
         lexer.start = input.len();
         lexer.pos = input.len();
@@ -161,12 +145,7 @@ impl<'a> Lexer<'a> {
 
     fn emit(&mut self, kind: Kind) {
         let text = &self.input[self.start..self.pos];
-        self.tokens.push(Token {
-            kind,
-            pos: self.start,
-            line: self.line,
-            text: text.to_owned(),
-        });
+        self.tokens.push(Token { kind, pos: self.start, line: self.line, text: text.to_owned() });
         self.ignore();
     }
 
@@ -288,17 +267,12 @@ impl<'a> Lexer<'a> {
                 '"' => self.quoted('"', Kind::String, "unterminated quoted string")?,
                 '\'' => self.quoted('\'', Kind::CharConstant, "unterminated character constant")?,
                 '`' => {
-                    let end = self
-                        .rest()
-                        .find('`')
-                        .ok_or("unterminated raw quoted string")?;
+                    let end = self.rest().find('`').ok_or("unterminated raw quoted string")?;
                     self.pos += end + 1;
                     self.emit(Kind::RawString);
                 }
                 '$' => self.field_or_variable(Kind::Variable)?,
-                '.' if !self.peek().is_some_and(|c| c.is_ascii_digit())
-                    && self.peek().is_some() =>
-                {
+                '.' if !self.peek().is_some_and(|c| c.is_ascii_digit()) && self.peek().is_some() => {
                     self.field_or_variable(Kind::Field)?
                 }
                 '.' | '+' | '-' | '0'..='9' => {
@@ -319,10 +293,7 @@ impl<'a> Lexer<'a> {
                 }
                 ' '..='~' => self.emit(Kind::Char),
                 c => {
-                    return Err(format!(
-                        "unrecognized character in action: {}",
-                        unicode(Some(c))
-                    ));
+                    return Err(format!("unrecognized character in action: {}", unicode(Some(c))));
                 }
             }
         }
@@ -357,11 +328,7 @@ impl<'a> Lexer<'a> {
 
     fn field_or_variable(&mut self, kind: Kind) -> Result<(), String> {
         if self.at_terminator() {
-            self.emit(if kind == Kind::Variable {
-                Kind::Variable
-            } else {
-                Kind::Dot
-            });
+            self.emit(if kind == Kind::Variable { Kind::Variable } else { Kind::Dot });
             return Ok(());
         }
         while self.peek().is_some_and(is_alphanumeric) {
@@ -412,10 +379,7 @@ impl<'a> Lexer<'a> {
     }
 
     fn bad_number(&self) -> String {
-        format!(
-            "bad number syntax: {}",
-            crate::golang::quote::quote(&self.input[self.start..self.pos])
-        )
+        format!("bad number syntax: {}", crate::golang::quote::quote(&self.input[self.start..self.pos]))
     }
 
     fn scan_number(&mut self) -> bool {

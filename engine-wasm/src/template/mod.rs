@@ -147,14 +147,8 @@ impl Template {
     /// As [`Self::parse`].
     pub fn parse_with(name: &str, text: &str, options: Options) -> Result<Self, Error> {
         let functions = options.functions;
-        let trees = parse::parse(name, text, &|function| call::is_known(function, functions))
-            .map_err(Error::Parse)?;
-        Ok(Self {
-            name: name.to_owned(),
-            text: text.to_owned(),
-            trees,
-            options,
-        })
+        let trees = parse::parse(name, text, &|function| call::is_known(function, functions)).map_err(Error::Parse)?;
+        Ok(Self { name: name.to_owned(), text: text.to_owned(), trees, options })
     }
 
     /// Runs the template over data. Bytes of the output that are no UTF-8 (a character cut by `slice` or `truncate`) become U+FFFD.
@@ -169,15 +163,9 @@ impl Template {
     ///
     /// # Errors
     /// As [`Self::render`].
-    pub fn render_with(
-        &self,
-        data: &serde_json::Value,
-        options: &Options,
-    ) -> Result<String, Error> {
+    pub fn render_with(&self, data: &serde_json::Value, options: &Options) -> Result<String, Error> {
         let dot = value::Value::root(data, options);
-        let out = exec::Exec::run(&self.name, &self.text, &self.trees, options, dot)
-            .map_err(Error::Execute)?;
-        Ok(String::from_utf8(out)
-            .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned()))
+        let out = exec::Exec::run(&self.name, &self.text, &self.trees, options, dot).map_err(Error::Execute)?;
+        Ok(String::from_utf8(out).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned()))
     }
 }

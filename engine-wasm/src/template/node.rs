@@ -67,12 +67,7 @@ pub(super) struct Pipe {
 impl fmt::Display for Pipe {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if !self.variables.is_empty() {
-            write!(
-                f,
-                "{} {} ",
-                self.variables.join(", "),
-                if self.assign { "=" } else { ":=" }
-            )?;
+            write!(f, "{} {} ", self.variables.join(", "), if self.assign { "=" } else { ":=" })?;
         }
         for (i, command) in self.commands.iter().enumerate() {
             if i > 0 {

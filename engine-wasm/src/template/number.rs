@@ -18,13 +18,7 @@ pub(super) struct Number {
 impl Number {
     /// Reads a token; the error is the message after the position.
     pub(super) fn parse(text: &str, kind: Kind) -> Result<Self, String> {
-        let mut number = Self {
-            text: text.to_owned(),
-            int: None,
-            uint: None,
-            float: None,
-            complex: None,
-        };
+        let mut number = Self { text: text.to_owned(), int: None, uint: None, float: None, complex: None };
         match kind {
             Kind::CharConstant => {
                 let code = char_constant(text)?;
@@ -52,10 +46,7 @@ impl Number {
             // −0 is unsigned too.
             number.uint = Some(0);
         }
-        number.float = number
-            .int
-            .map(|n| n as f64)
-            .or(number.uint.map(|n| n as f64));
+        number.float = number.int.map(|n| n as f64).or(number.uint.map(|n| n as f64));
         if number.float.is_none()
             && let Ok(float) = parse_float(text)
         {
@@ -109,11 +100,7 @@ fn complex(text: &str) -> Option<(f64, f64)> {
     let body = text.strip_suffix('i')?;
     let hex = body.to_ascii_lowercase().contains("0x");
     let split = body.bytes().enumerate().rev().find(|(i, b)| {
-        let before = if *i > 0 {
-            body.as_bytes()[i - 1].to_ascii_lowercase()
-        } else {
-            0
-        };
+        let before = if *i > 0 { body.as_bytes()[i - 1].to_ascii_lowercase() } else { 0 };
         *i > 0 && matches!(b, b'+' | b'-') && before != b'p' && (hex || before != b'e')
     })?;
     let (re, im) = body.split_at(split.0);

@@ -40,10 +40,7 @@ struct Scope {
 
 impl Default for Scope {
     fn default() -> Self {
-        Self {
-            variables: vec!["$".to_owned()],
-            ranges: 0,
-        }
+        Self { variables: vec!["$".to_owned()], ranges: 0 }
     }
 }
 
@@ -93,12 +90,7 @@ impl Parser<'_> {
         // The last token is the end or an error, and repeats.
         let token = match self.tokens.get(self.at).or(self.tokens.last()) {
             Some(token) => token.clone(),
-            None => Token {
-                kind: Kind::Eof,
-                pos: 0,
-                line: 1,
-                text: String::new(),
-            },
+            None => Token { kind: Kind::Eof, pos: 0, line: 1, text: String::new() },
         };
         self.at += 1;
         self.last_line = token.line;
@@ -127,10 +119,7 @@ impl Parser<'_> {
     }
 
     fn fail<T>(&self, message: impl std::fmt::Display) -> Result<T> {
-        Err(format!(
-            "template: {}:{}: {message}",
-            self.name, self.last_line
-        ))
+        Err(format!("template: {}:{}: {message}", self.name, self.last_line))
     }
 
     fn unexpected<T>(&self, token: &Token, context: &str) -> Result<T> {
@@ -140,24 +129,13 @@ impl Parser<'_> {
         if self.action_line == 0 || self.action_line == token.line {
             return self.fail(token);
         }
-        let joint = if token.text.ends_with(" action") {
-            ""
-        } else {
-            " in action"
-        };
-        self.fail(format_args!(
-            "{token}{joint} started at {}:{}",
-            self.name, self.action_line
-        ))
+        let joint = if token.text.ends_with(" action") { "" } else { " in action" };
+        self.fail(format_args!("{token}{joint} started at {}:{}", self.name, self.action_line))
     }
 
     fn expect(&mut self, kind: Kind, context: &str) -> Result<Token> {
         let token = self.next_non_space();
-        if token.kind == kind {
-            Ok(token)
-        } else {
-            self.unexpected(&token, context)
-        }
+        if token.kind == kind { Ok(token) } else { self.unexpected(&token, context) }
     }
 
     fn whole(&mut self) -> Result<()> {
@@ -191,10 +169,7 @@ impl Parser<'_> {
         match self.trees.get(&name) {
             Some(old) if !old.iter().all(Node::is_empty) => {
                 if !empty {
-                    return self.fail(format_args!(
-                        "template: multiple definition of template {}",
-                        quote(&name)
-                    ));
+                    return self.fail(format_args!("template: multiple definition of template {}", quote(&name)));
                 }
             }
             _ => {
@@ -294,11 +269,7 @@ impl Parser<'_> {
                     self.pushed.push(after);
                     Some(self.pipeline("template clause", Kind::RightDelim)?)
                 };
-                Node::Template(Invocation {
-                    pos: token.pos,
-                    name,
-                    pipe,
-                })
+                Node::Template(Invocation { pos: token.pos, name, pipe })
             }
             _ => {
                 self.pushed.push(token);
@@ -325,11 +296,7 @@ impl Parser<'_> {
         let name = self.template_name(&token, CONTEXT)?;
         let pipe = self.pipeline(CONTEXT, Kind::RightDelim)?;
         self.body(name.clone(), CONTEXT)?;
-        Ok(Node::Template(Invocation {
-            pos: token.pos,
-            name,
-            pipe: Some(pipe),
-        }))
+        Ok(Node::Template(Invocation { pos: token.pos, name, pipe: Some(pipe) }))
     }
 
     fn control(&mut self, context: &'static str) -> Result<Branch> {
@@ -341,12 +308,8 @@ impl Parser<'_> {
         self.scope.ranges -= in_range;
         let other = match end {
             End::End => None,
-            End::Else {
-                chained: Some(Kind::If),
-            } if context == "if" => Some(vec![self.chained("if")?]),
-            End::Else {
-                chained: Some(Kind::With),
-            } if context == "with" => Some(vec![self.chained("with")?]),
+            End::Else { chained: Some(Kind::If) } if context == "if" => Some(vec![self.chained("if")?]),
+            End::Else { chained: Some(Kind::With) } if context == "with" => Some(vec![self.chained("with")?]),
             End::Else { .. } => {
                 let (list, end) = self.item_list()?;
                 if let End::Else { .. } = end {
@@ -368,20 +331,12 @@ impl Parser<'_> {
         self.next_non_space();
         let branch = self.control(context)?;
         self.nesting -= 1;
-        Ok(if context == "if" {
-            Node::If(branch)
-        } else {
-            Node::With(branch)
-        })
+        Ok(if context == "if" { Node::If(branch) } else { Node::With(branch) })
     }
 
     fn pipeline(&mut self, context: &str, end: Kind) -> Result<Pipe> {
-        let mut pipe = Pipe {
-            pos: self.peek_non_space().pos,
-            assign: false,
-            variables: Vec::new(),
-            commands: Vec::new(),
-        };
+        let mut pipe =
+            Pipe { pos: self.peek_non_space().pos, assign: false, variables: Vec::new(), commands: Vec::new() };
         self.declarations(&mut pipe, context)?;
         loop {
             let token = self.next_non_space();
@@ -414,10 +369,7 @@ impl Parser<'_> {
                 command.args.first().map(|arg| &arg.expr),
                 Some(Expr::Bool(_) | Expr::Dot | Expr::Nil | Expr::Number(_) | Expr::String { .. })
             ) {
-                return self.fail(format_args!(
-                    "non executable command in pipeline stage {}",
-                    i + 1
-                ));
+                return self.fail(format_args!("non executable command in pipeline stage {}", i + 1));
             }
         }
         Ok(pipe)
@@ -446,10 +398,7 @@ impl Parser<'_> {
                     if context != "range" || pipe.variables.len() >= 2 {
                         return self.fail(format_args!("too many declarations in {context}"));
                     }
-                    if !matches!(
-                        self.peek_non_space().kind,
-                        Kind::Variable | Kind::RightDelim | Kind::RightParen
-                    ) {
+                    if !matches!(self.peek_non_space().kind, Kind::Variable | Kind::RightDelim | Kind::RightParen) {
                         return self.fail("range can only initialize variables");
                     }
                 }
@@ -470,10 +419,7 @@ impl Parser<'_> {
     }
 
     fn command(&mut self) -> Result<Command> {
-        let mut command = Command {
-            pos: self.peek_non_space().pos,
-            args: Vec::new(),
-        };
+        let mut command = Command { pos: self.peek_non_space().pos, args: Vec::new() };
         loop {
             self.peek_non_space();
             if let Some(operand) = self.operand()? {
@@ -488,11 +434,7 @@ impl Parser<'_> {
             }
             break;
         }
-        if command.args.is_empty() {
-            self.fail("empty command")
-        } else {
-            Ok(command)
-        }
+        if command.args.is_empty() { self.fail("empty command") } else { Ok(command) }
     }
 
     fn operand(&mut self) -> Result<Option<Operand>> {
@@ -519,10 +461,7 @@ impl Parser<'_> {
                 Expr::Variable(names)
             }
             Expr::Bool(_) | Expr::String { .. } | Expr::Number(_) | Expr::Nil | Expr::Dot => {
-                return self.fail(format_args!(
-                    "unexpected . after term {}",
-                    quote(term.to_string())
-                ));
+                return self.fail(format_args!("unexpected . after term {}", quote(term.to_string())));
             }
             _ => Expr::Chain(Box::new(term), fields),
         };
@@ -548,12 +487,10 @@ impl Parser<'_> {
             }
             Kind::Field => Expr::Field(vec![token.text.trim_start_matches('.').to_owned()]),
             Kind::Bool => Expr::Bool(token.text == "true"),
-            Kind::CharConstant | Kind::Complex | Kind::Number => {
-                match Number::parse(&token.text, token.kind) {
-                    Ok(number) => Expr::Number(number),
-                    Err(message) => return self.fail(message),
-                }
-            }
+            Kind::CharConstant | Kind::Complex | Kind::Number => match Number::parse(&token.text, token.kind) {
+                Ok(number) => Expr::Number(number),
+                Err(message) => return self.fail(message),
+            },
             Kind::LeftParen => {
                 if self.nesting >= MAX_NESTING {
                     return self.fail("max expression depth exceeded");
@@ -564,10 +501,7 @@ impl Parser<'_> {
                 Expr::Pipe(pipe)
             }
             Kind::String | Kind::RawString => match unquote(&token.text) {
-                Some(text) => Expr::String {
-                    quoted: token.text,
-                    text,
-                },
+                Some(text) => Expr::String { quoted: token.text, text },
                 None => return self.fail(invalid_syntax()),
             },
             _ => {
@@ -575,9 +509,6 @@ impl Parser<'_> {
                 return Ok(None);
             }
         };
-        Ok(Some(Operand {
-            pos: token.pos,
-            expr,
-        }))
+        Ok(Some(Operand { pos: token.pos, expr }))
     }
 }

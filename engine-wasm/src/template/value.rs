@@ -38,24 +38,15 @@ pub(super) enum Data<'a> {
 
 impl<'a> From<Data<'a>> for Value<'a> {
     fn from(data: Data<'a>) -> Self {
-        Self {
-            in_interface: false,
-            data,
-        }
+        Self { in_interface: false, data }
     }
 }
 
 impl<'a> Value<'a> {
     /// Go's zero `reflect.Value`: what a missing key gives.
-    pub(super) const INVALID: Self = Value {
-        in_interface: false,
-        data: Data::Nil,
-    };
+    pub(super) const INVALID: Self = Value { in_interface: false, data: Data::Nil };
     /// A nil interface: what `null` in a map or list is.
-    pub(super) const NIL: Self = Value {
-        in_interface: true,
-        data: Data::Nil,
-    };
+    pub(super) const NIL: Self = Value { in_interface: true, data: Data::Nil };
 
     pub(super) fn string(text: impl Into<Vec<u8>>) -> Self {
         Data::Bytes(Cow::Owned(text.into())).into()
@@ -87,10 +78,7 @@ impl<'a> Value<'a> {
             Json::Array(list) => Data::List(list),
             Json::Object(map) => Data::Map(map),
         };
-        Self {
-            in_interface: true,
-            data,
-        }
+        Self { in_interface: true, data }
     }
 
     /// What the interface holds; a nil interface becomes the invalid value.
@@ -105,11 +93,7 @@ impl<'a> Value<'a> {
 
     /// The name of its type, seen from outside: `interface {}` for what stands in one.
     pub(super) fn type_name(&self) -> &'static str {
-        if self.in_interface {
-            "interface {}"
-        } else {
-            self.inner_type()
-        }
+        if self.in_interface { "interface {}" } else { self.inner_type() }
     }
 
     /// The name of the type of the content.
@@ -157,12 +141,9 @@ impl<'a> Value<'a> {
             Data::Bytes(s) => Arg::Str(Cow::Borrowed(s), "string"),
             Data::NumberText(s) => Arg::Str(Cow::Borrowed(s.as_bytes()), "json.Number"),
             Data::List(list) => list_arg(list, options, 0),
-            Data::Strings(list) => Arg::Slice(
-                list.iter()
-                    .map(|s| Arg::Str(Cow::Borrowed(s), "string"))
-                    .collect(),
-                "[]string",
-            ),
+            Data::Strings(list) => {
+                Arg::Slice(list.iter().map(|s| Arg::Str(Cow::Borrowed(s), "string")).collect(), "[]string")
+            }
             Data::Map(map) => map_arg(map, options, 0),
         }
     }
@@ -175,9 +156,7 @@ fn json_arg<'a>(json: &'a Json, options: &Options, depth: usize) -> Arg<'a> {
     match json {
         Json::Array(list) => list_arg(list, options, depth + 1),
         Json::Object(map) => map_arg(map, options, depth + 1),
-        Json::Null if matches!(options.nulls, Nulls::EmptyList) => {
-            Arg::Slice(Vec::new(), SLICE_TYPE)
-        }
+        Json::Null if matches!(options.nulls, Nulls::EmptyList) => Arg::Slice(Vec::new(), SLICE_TYPE),
         Json::Null => Arg::Nil,
         Json::Bool(b) => Arg::Bool(*b),
         Json::String(s) => Arg::Str(Cow::Borrowed(s.as_bytes()), "string"),
@@ -194,24 +173,14 @@ fn list_arg<'a>(list: &'a [Json], options: &Options, depth: usize) -> Arg<'a> {
     if depth > MAX_DEPTH {
         return Arg::Nil;
     }
-    Arg::Slice(
-        list.iter()
-            .map(|json| json_arg(json, options, depth))
-            .collect(),
-        SLICE_TYPE,
-    )
+    Arg::Slice(list.iter().map(|json| json_arg(json, options, depth)).collect(), SLICE_TYPE)
 }
 
 fn map_arg<'a>(map: &'a Object, options: &Options, depth: usize) -> Arg<'a> {
     if depth > MAX_DEPTH {
         return Arg::Nil;
     }
-    Arg::Map(
-        sorted(map)
-            .into_iter()
-            .map(|(key, json)| (key, json_arg(json, options, depth)))
-            .collect(),
-    )
+    Arg::Map(sorted(map).into_iter().map(|(key, json)| (key, json_arg(json, options, depth))).collect())
 }
 
 /// Entries in the order in which Go prints and ranges over a map.

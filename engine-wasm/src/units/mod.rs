@@ -49,20 +49,12 @@ pub fn custom_size(size: f64, base: f64, units: &[&str], digits: usize) -> Strin
         size /= base;
         unit += 1;
     }
-    format!(
-        "{}{}",
-        format_float(size, 'g', Some(digits)),
-        units.get(unit).copied().unwrap_or_default()
-    )
+    format!("{}{}", format_float(size, 'g', Some(digits)), units.get(unit).copied().unwrap_or_default())
 }
 
 /// A duration in words, as in `Up About a minute` and `2 weeks ago`.
 pub fn human_duration(seconds: f64) -> String {
-    let (whole, minutes, hours) = (
-        seconds as i64,
-        (seconds / 60.0) as i64,
-        (seconds / 3600.0 + 0.5) as i64,
-    );
+    let (whole, minutes, hours) = (seconds as i64, (seconds / 60.0) as i64, (seconds / 3600.0 + 0.5) as i64);
     match () {
         () if whole < 1 => "Less than a second".to_owned(),
         () if whole == 1 => "1 second".to_owned(),
@@ -98,17 +90,13 @@ fn parse_size(text: &str, base: f64) -> Result<i64, SizeError> {
     let (number, suffix) = match text.split_once(' ') {
         Some(parts) => parts,
         None => {
-            let last = text
-                .rfind(|c: char| c.is_ascii_digit() || c == '.')
-                .ok_or_else(|| SizeError::Size(text.to_owned()))?;
+            let last =
+                text.rfind(|c: char| c.is_ascii_digit() || c == '.').ok_or_else(|| SizeError::Size(text.to_owned()))?;
             text.split_at(last + 1)
         }
     };
-    let size = parse_float(number).map_err(|reason| NumError {
-        function: "ParseFloat",
-        input: number.to_owned(),
-        reason,
-    })?;
+    let size =
+        parse_float(number).map_err(|reason| NumError { function: "ParseFloat", input: number.to_owned(), reason })?;
     if size < 0.0 {
         return Err(SizeError::Size(text.to_owned()));
     }
@@ -137,9 +125,5 @@ fn parse_size(text: &str, base: f64) -> Result<i64, SizeError> {
 
 /// Go's conversion of a float to an integer, as amd64 does it: what does not fit becomes the least integer.
 fn to_int64(size: f64) -> i64 {
-    if size < 9_223_372_036_854_775_808.0 {
-        size as i64
-    } else {
-        i64::MIN
-    }
+    if size < 9_223_372_036_854_775_808.0 { size as i64 } else { i64::MIN }
 }

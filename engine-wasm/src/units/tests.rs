@@ -16,12 +16,8 @@ fn sizes_have_four_digits_and_drop_zeros() {
         assert_eq!(human_size(bytes), text);
     }
     assert_eq!(human_size_with_precision(77_872_123.0, 3), "77.9MB");
-    for (bytes, text) in [
-        (1024.0, "1KiB"),
-        (8_132_000_000.0, "7.574GiB"),
-        (1.5 * 1024.0, "1.5KiB"),
-        (1023.0, "1023B"),
-    ] {
+    for (bytes, text) in [(1024.0, "1KiB"), (8_132_000_000.0, "7.574GiB"), (1.5 * 1024.0, "1.5KiB"), (1023.0, "1023B")]
+    {
         assert_eq!(bytes_size(bytes), text);
     }
 }
@@ -73,17 +69,11 @@ fn bad_sizes_are_explained_as_go_units_does() {
         ("hello", "invalid size: 'hello'"),
         ("-32", "invalid size: '-32'"),
         (" 32 ", "strconv.ParseFloat: parsing \"\": invalid syntax"),
-        (
-            "32m b",
-            "strconv.ParseFloat: parsing \"32m\": invalid syntax",
-        ),
+        ("32m b", "strconv.ParseFloat: parsing \"32m\": invalid syntax"),
         ("32bm", "invalid suffix: 'bm'"),
         ("32x", "invalid suffix: 'x'"),
         ("32kbi", "invalid suffix: 'kbi'"),
-        (
-            "32.3.4",
-            "strconv.ParseFloat: parsing \"32.3.4\": invalid syntax",
-        ),
+        ("32.3.4", "strconv.ParseFloat: parsing \"32.3.4\": invalid syntax"),
         ("1 ☃", "invalid suffix: '☃'"),
     ] {
         assert_eq!(ram_in_bytes(text).unwrap_err().to_string(), error, "{text}");

@@ -145,8 +145,7 @@ fn unblock_signals(command: &mut Command) {
 
 /// Waits for one of the blocked signals, at most `pause`.
 fn wait(signals: &SigSet, pause: Option<Duration>) -> Option<Signal> {
-    let time = pause
-        .map(|pause| libc::timespec { tv_sec: pause.as_secs() as _, tv_nsec: pause.subsec_nanos().into() });
+    let time = pause.map(|pause| libc::timespec { tv_sec: pause.as_secs() as _, tv_nsec: pause.subsec_nanos().into() });
     let time = time.as_ref().map_or(std::ptr::null(), std::ptr::from_ref);
     // SAFETY: the set is initialised, no siginfo is asked for, and the time is null or outlives the call.
     let signal = unsafe { libc::sigtimedwait(signals.as_ref(), std::ptr::null_mut(), time) };

@@ -43,7 +43,9 @@ pub fn template(format: &str, quiet: bool, size: bool) -> String {
         }
         (_, true) => "{{.ID}}".into(),
         ("table" | "", false) => {
-            let mut out = "table {{.ID}}\t{{.Image}}\t{{.Command}}\t{{.RunningFor}}\t{{.Status}}\t{{.Ports}}\t{{.Names}}".to_owned();
+            let mut out =
+                "table {{.ID}}\t{{.Image}}\t{{.Command}}\t{{.RunningFor}}\t{{.Status}}\t{{.Ports}}\t{{.Names}}"
+                    .to_owned();
             if size {
                 out += "\t{{.Size}}";
             }
@@ -58,12 +60,7 @@ pub fn template(format: &str, quiet: bool, size: bool) -> String {
 /// # Errors
 /// Go's text for a bad template.
 pub fn list(format: &str, containers: &Value, trunc: bool, now: i64) -> Result<String, String> {
-    let rows: Vec<_> = containers
-        .as_array()
-        .into_iter()
-        .flatten()
-        .map(|c| row(c, trunc, now))
-        .collect();
+    let rows: Vec<_> = containers.as_array().into_iter().flatten().map(|c| row(c, trunc, now)).collect();
     write(format, &KIND, &rows)
 }
 
@@ -77,34 +74,15 @@ pub fn row(c: &Value, trunc: bool, now: i64) -> Row {
     let id = str_of(c, "Id");
     let command = str_of(c, "Command");
     let created = number("Created");
-    let mounts = c["Mounts"]
-        .as_array()
-        .map(Vec::as_slice)
-        .unwrap_or_default();
+    let mounts = c["Mounts"].as_array().map(Vec::as_slice).unwrap_or_default();
     let mount_names: Vec<_> = mounts
         .iter()
-        .map(|m| {
-            if str_of(m, "Name").is_empty() {
-                str_of(m, "Source")
-            } else {
-                str_of(m, "Name")
-            }
-        })
-        .map(|name| {
-            if trunc {
-                text::ellipsis(name, 15)
-            } else {
-                name.to_owned()
-            }
-        })
+        .map(|m| if str_of(m, "Name").is_empty() { str_of(m, "Source") } else { str_of(m, "Name") })
+        .map(|name| if trunc { text::ellipsis(name, 15) } else { name.to_owned() })
         .collect();
     let local = mounts.iter().filter(|m| m["Driver"] == "local").count();
-    let networks: Vec<_> = c["NetworkSettings"]["Networks"]
-        .as_object()
-        .into_iter()
-        .flatten()
-        .map(|(k, _)| k.as_str())
-        .collect();
+    let networks: Vec<_> =
+        c["NetworkSettings"]["Networks"].as_object().into_iter().flatten().map(|(k, _)| k.as_str()).collect();
     #[allow(clippy::cast_precision_loss)] // sizes for people
     let human = |n: i64| units::human_size_with_precision(n as f64, 3);
     let total = number("SizeRootFs");
@@ -116,13 +94,8 @@ pub fn row(c: &Value, trunc: bool, now: i64) -> Row {
         Value::Object(p) => {
             let part = |key: &str| p.get(key).and_then(Value::as_str).unwrap_or_default();
             let variant = part("variant");
-            format!(
-                "{}/{}{}{variant}",
-                part("os"),
-                part("architecture"),
-                if variant.is_empty() { "" } else { "/" }
-            )
-            .into()
+            format!("{}/{}{}{variant}", part("os"), part("architecture"), if variant.is_empty() { "" } else { "/" })
+                .into()
         }
         _ => Value::Null,
     };
@@ -130,20 +103,9 @@ pub fn row(c: &Value, trunc: bool, now: i64) -> Row {
         ("ID", if trunc { text::short_id(id) } else { id }.into()),
         ("Names", names(c, trunc).into()),
         ("Image", image(c, trunc).into()),
-        (
-            "Command",
-            quote(&if trunc {
-                text::ellipsis(command, 20)
-            } else {
-                command.to_owned()
-            })
-            .into(),
-        ),
+        ("Command", quote(&if trunc { text::ellipsis(command, 20) } else { command.to_owned() }).into()),
         ("CreatedAt", text::go_time(created).into()),
-        (
-            "RunningFor",
-            format!("{} ago", text::ago(now - created)).into(),
-        ),
+        ("RunningFor", format!("{} ago", text::ago(now - created)).into()),
         ("Ports", ports(&c["Ports"]).into()),
         ("State", str_of(c, "State").into()),
         ("Status", str_of(c, "Status").into()),
@@ -165,15 +127,7 @@ fn names(c: &Value, trunc: bool) -> String {
         .filter_map(Value::as_str)
         .map(|n| n.strip_prefix('/').unwrap_or(n))
         .collect();
-    if trunc {
-        names
-            .into_iter()
-            .find(|n| !n.contains('/'))
-            .unwrap_or_default()
-            .to_owned()
-    } else {
-        names.join(",")
-    }
+    if trunc { names.into_iter().find(|n| !n.contains('/')).unwrap_or_default().to_owned() } else { names.join(",") }
 }
 
 fn image(c: &Value, trunc: bool) -> String {
@@ -217,38 +171,19 @@ pub fn ports(list: &Value) -> String {
             kind: str_of(p, "Type"),
         })
         .collect();
-    all.sort_by(|a, b| {
-        (a.private, a.ip, a.public, a.kind).cmp(&(b.private, b.ip, b.public, b.kind))
-    });
+    all.sort_by(|a, b| (a.private, a.ip, a.public, a.kind).cmp(&(b.private, b.ip, b.public, b.kind)));
     let joined = |ip: &str, port: &str| {
-        if ip.contains(':') {
-            format!("[{ip}]:{port}")
-        } else {
-            format!("{ip}:{port}")
-        }
+        if ip.contains(':') { format!("[{ip}]:{port}") } else { format!("{ip}:{port}") }
     };
     let group = |ip: &str, kind: &str, first: u64, last: u64| {
-        let range = if first == last {
-            first.to_string()
-        } else {
-            format!("{first}-{last}")
-        };
-        if ip.is_empty() {
-            format!("{range}/{kind}")
-        } else {
-            format!("{}->{range}/{kind}", joined(ip, &range))
-        }
+        let range = if first == last { first.to_string() } else { format!("{first}-{last}") };
+        if ip.is_empty() { format!("{range}/{kind}") } else { format!("{}->{range}/{kind}", joined(ip, &range)) }
     };
     let (mut out, mut mapped) = (Vec::new(), Vec::new());
     let mut open: Vec<(&str, &str, u64, u64)> = Vec::new();
     for port in &all {
         if !port.ip.is_empty() && port.public != port.private {
-            mapped.push(format!(
-                "{}->{}/{}",
-                joined(port.ip, &port.public.to_string()),
-                port.private,
-                port.kind
-            ));
+            mapped.push(format!("{}->{}/{}", joined(port.ip, &port.public.to_string()), port.private, port.kind));
             continue;
         }
         match open.iter_mut().find(|g| (g.0, g.1) == (port.ip, port.kind)) {
@@ -260,10 +195,7 @@ pub fn ports(list: &Value) -> String {
             }
         }
     }
-    out.extend(
-        open.into_iter()
-            .map(|(ip, kind, first, last)| group(ip, kind, first, last)),
-    );
+    out.extend(open.into_iter().map(|(ip, kind, first, last)| group(ip, kind, first, last)));
     out.extend(mapped);
     out.join(", ")
 }
@@ -287,20 +219,10 @@ pub fn diff(changes: &Value) -> String {
 /// The lines of `docker port`: all mappings of `GET /containers/{id}/json`, or those of one port (`80` or `80/tcp`).
 pub fn port_lines(container: &Value, wanted: Option<&str>) -> Option<String> {
     let all = container["NetworkSettings"]["Ports"].as_object()?;
-    let wanted = wanted.map(|w| {
-        if w.contains('/') {
-            w.to_owned()
-        } else {
-            format!("{w}/tcp")
-        }
-    });
+    let wanted = wanted.map(|w| if w.contains('/') { w.to_owned() } else { format!("{w}/tcp") });
     let address = |b: &Value| {
         let (ip, port) = (str_of(b, "HostIp"), str_of(b, "HostPort"));
-        if ip.contains(':') {
-            format!("[{ip}]:{port}")
-        } else {
-            format!("{ip}:{port}")
-        }
+        if ip.contains(':') { format!("[{ip}]:{port}") } else { format!("{ip}:{port}") }
     };
     let mut out: Vec<(u64, String)> = Vec::new();
     for (port, bindings) in all {
@@ -308,18 +230,10 @@ pub fn port_lines(container: &Value, wanted: Option<&str>) -> Option<String> {
             continue;
         }
         for binding in bindings.as_array().into_iter().flatten() {
-            let number = port
-                .split('/')
-                .next()
-                .and_then(|p| p.parse().ok())
-                .unwrap_or_default();
+            let number = port.split('/').next().and_then(|p| p.parse().ok()).unwrap_or_default();
             out.push((
                 number,
-                if wanted.is_some() {
-                    address(binding)
-                } else {
-                    format!("{port} -> {}", address(binding))
-                },
+                if wanted.is_some() { address(binding) } else { format!("{port} -> {}", address(binding)) },
             ));
         }
     }

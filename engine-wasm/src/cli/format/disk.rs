@@ -43,11 +43,7 @@ fn human(bytes: i64) -> String {
 }
 
 fn share(reclaimable: i64, total: i64) -> String {
-    if total > 0 {
-        format!("{} ({}%)", human(reclaimable), reclaimable * 100 / total)
-    } else {
-        human(reclaimable)
-    }
+    if total > 0 { format!("{} ({}%)", human(reclaimable), reclaimable * 100 / total) } else { human(reclaimable) }
 }
 
 /// The summary of `GET /system/df`, in `format`.
@@ -56,9 +52,7 @@ fn share(reclaimable: i64, total: i64) -> String {
 /// Go's text for a bad template.
 pub fn summary(format: &str, usage: &Value) -> Result<String, String> {
     let template = match format {
-        "table" | "" => {
-            "table {{.Type}}\t{{.TotalCount}}\t{{.Active}}\t{{.Size}}\t{{.Reclaimable}}"
-        }
+        "table" | "" => "table {{.Type}}\t{{.TotalCount}}\t{{.Active}}\t{{.Size}}\t{{.Reclaimable}}",
         "raw" => {
             "type: {{.Type}}\ntotal: {{.TotalCount}}\nactive: {{.Active}}\nsize: {{.Size}}\nreclaimable: {{.Reclaimable}}\n"
         }
@@ -77,64 +71,31 @@ pub fn summary(format: &str, usage: &Value) -> Result<String, String> {
     let layers = number(usage, "LayersSize");
     let used: i64 = images
         .iter()
-        .filter(|i| {
-            number(i, "Containers") != 0 && number(i, "Size") != -1 && number(i, "SharedSize") != -1
-        })
+        .filter(|i| number(i, "Containers") != 0 && number(i, "Size") != -1 && number(i, "SharedSize") != -1)
         .map(|i| number(i, "Size") - number(i, "SharedSize"))
         .sum();
     let containers = list(usage, "Containers");
-    let running = |c: &&Value| {
-        matches!(
-            c["State"].as_str(),
-            Some("running" | "paused" | "restarting")
-        )
-    };
+    let running = |c: &&Value| matches!(c["State"].as_str(), Some("running" | "paused" | "restarting"));
     let written: i64 = containers.iter().map(|c| number(c, "SizeRw")).sum();
-    let idle: i64 = containers
-        .iter()
-        .filter(|c| !running(c))
-        .map(|c| number(c, "SizeRw"))
-        .sum();
+    let idle: i64 = containers.iter().filter(|c| !running(c)).map(|c| number(c, "SizeRw")).sum();
     let volumes = list(usage, "Volumes");
     let volume_size = |v: &Value| number(&v["UsageData"], "Size").max(0);
     let linked = |v: &&Value| number(&v["UsageData"], "RefCount") > 0;
-    let volume_total: i64 = volumes
-        .iter()
-        .filter(|v| number(&v["UsageData"], "Size") != -1)
-        .map(volume_size)
-        .sum();
-    let volume_free: i64 = volumes
-        .iter()
-        .filter(|v| number(&v["UsageData"], "RefCount") == 0)
-        .map(volume_size)
-        .sum();
+    let volume_total: i64 = volumes.iter().filter(|v| number(&v["UsageData"], "Size") != -1).map(volume_size).sum();
+    let volume_free: i64 = volumes.iter().filter(|v| number(&v["UsageData"], "RefCount") == 0).map(volume_size).sum();
     let cache = list(usage, "BuildCache");
     let own = |c: &&Value| c["Shared"] != true;
     let cache_size: i64 = cache.iter().filter(own).map(|c| number(c, "Size")).sum();
-    let cache_used: i64 = cache
-        .iter()
-        .filter(own)
-        .filter(|c| c["InUse"] == true)
-        .map(|c| number(c, "Size"))
-        .sum();
+    let cache_used: i64 = cache.iter().filter(own).filter(|c| c["InUse"] == true).map(|c| number(c, "Size")).sum();
     let rows = [
         row(
             "Images",
             images.len(),
-            images
-                .iter()
-                .filter(|i| number(i, "Containers") > 0)
-                .count(),
+            images.iter().filter(|i| number(i, "Containers") > 0).count(),
             layers,
             share(layers - used, layers),
         ),
-        row(
-            "Containers",
-            containers.len(),
-            containers.iter().filter(running).count(),
-            written,
-            share(idle, written),
-        ),
+        row("Containers", containers.len(), containers.iter().filter(running).count(), written, share(idle, written)),
         row(
             "Local Volumes",
             volumes.len(),
@@ -166,10 +127,7 @@ pub fn verbose(usage: &Value, now: i64) -> Result<String, String> {
                 .filter(|t| *t != "<none>:<none>")
                 .and_then(|t| reference::parse_normalized(t).ok());
             let (repository, tag) = match &name {
-                Some(name) => (
-                    name.familiar_name(),
-                    name.tag().unwrap_or("<none>").to_owned(),
-                ),
+                Some(name) => (name.familiar_name(), name.tag().unwrap_or("<none>").to_owned()),
                 None => ("<none>".into(), "<none>".into()),
             };
             image::row(i, &repository, &tag, "", true, now)
@@ -197,17 +155,9 @@ pub fn verbose(usage: &Value, now: i64) -> Result<String, String> {
     )?;
     out += "\nLocal Volumes space usage:\n\n";
     let volumes: Vec<_> = list(usage, "Volumes").iter().map(volume::row).collect();
-    out += &write(
-        "table {{.Name}}\t{{.Links}}\t{{.Size}}",
-        &volume::KIND,
-        &volumes,
-    )?;
+    out += &write("table {{.Name}}\t{{.Links}}\t{{.Size}}", &volume::KIND, &volumes)?;
     let cache = list(usage, "BuildCache");
-    let total: i64 = cache
-        .iter()
-        .filter(|c| c["Shared"] != true)
-        .map(|c| number(c, "Size"))
-        .sum();
+    let total: i64 = cache.iter().filter(|c| c["Shared"] != true).map(|c| number(c, "Size")).sum();
     out += &format!("\nBuild cache usage: {}\n\n", human(total));
     let since = |value: &Value| match value.as_str() {
         Some(time) if !time.is_empty() => {
@@ -221,10 +171,7 @@ pub fn verbose(usage: &Value, now: i64) -> Result<String, String> {
             let id = c["ID"].as_str().unwrap_or_default();
             Row::new([
                 ("ID", super::short_id(id).to_owned()),
-                (
-                    "CacheType",
-                    c["Type"].as_str().unwrap_or_default().to_owned(),
-                ),
+                ("CacheType", c["Type"].as_str().unwrap_or_default().to_owned()),
                 ("Size", human(number(c, "Size"))),
                 ("CreatedSince", since(&c["CreatedAt"])),
                 ("LastUsedSince", since(&c["LastUsedAt"])),

@@ -29,10 +29,7 @@ impl Template {
     /// # Errors
     /// Go's text.
     pub fn render_strict(&self, value: &Value) -> Result<String, Error> {
-        let options = Options {
-            missing_key: MissingKey::Error,
-            ..Options::default()
-        };
+        let options = Options { missing_key: MissingKey::Error, ..Options::default() };
         self.0.render_with(value, &options)
     }
 
@@ -41,10 +38,7 @@ impl Template {
     /// # Errors
     /// Go's text.
     pub fn render_header(&self, value: &Value) -> Result<String, Error> {
-        let options = Options {
-            functions: FunctionSet::DockerHeader,
-            ..Options::default()
-        };
+        let options = Options { functions: FunctionSet::DockerHeader, ..Options::default() };
         self.0.render_with(value, &options)
     }
 }

@@ -55,24 +55,15 @@ pub fn template(format: &str, quiet: bool, digests: bool) -> String {
         out += "\t{{.Digest}}";
     }
     // What the conditional says is never empty here, so the plain placeholder gives the same text without a template engine.
-    out.replace(
-        "{{if .CreatedSince }}{{.CreatedSince}}{{else}}N/A{{end}}",
-        "{{.CreatedSince}}",
-    )
-    .replace("{{ .Repository }}", "{{.Repository}}")
+    out.replace("{{if .CreatedSince }}{{.CreatedSince}}{{else}}N/A{{end}}", "{{.CreatedSince}}")
+        .replace("{{ .Repository }}", "{{.Repository}}")
 }
 
 /// The listing of `GET /images/json`. `now` is in seconds since 1970.
 ///
 /// # Errors
 /// Go's text for a bad template.
-pub fn list(
-    format: &str,
-    images: &Value,
-    digests: bool,
-    trunc: bool,
-    now: i64,
-) -> Result<String, String> {
+pub fn list(format: &str, images: &Value, digests: bool, trunc: bool, now: i64) -> Result<String, String> {
     let need = digests || format.contains("{{.Digest}}");
     let mut rows = Vec::new();
     for image in images.as_array().into_iter().flatten() {
@@ -84,20 +75,14 @@ pub fn list(
 }
 
 fn strings<'a>(value: &'a Value, key: &str) -> Vec<&'a str> {
-    value[key]
-        .as_array()
-        .into_iter()
-        .flatten()
-        .filter_map(Value::as_str)
-        .collect()
+    value[key].as_array().into_iter().flatten().filter_map(Value::as_str).collect()
 }
 
 const NONE: &str = "<none>";
 
 fn dangling(image: &Value) -> bool {
     let (tags, digests) = (strings(image, "RepoTags"), strings(image, "RepoDigests"));
-    (tags.is_empty() && digests.is_empty())
-        || (tags == ["<none>:<none>"] && digests == ["<none>@<none>"])
+    (tags.is_empty() && digests.is_empty()) || (tags == ["<none>:<none>"] && digests == ["<none>@<none>"])
 }
 
 /// Repository, tag and digest of each line that an image gets.
@@ -106,29 +91,19 @@ fn names(image: &Value, digests: bool, need: bool) -> Vec<(String, String, Strin
         return vec![(NONE.into(), NONE.into(), NONE.into())];
     }
     let parsed = |key: &str| {
-        strings(image, key)
-            .into_iter()
-            .filter_map(|s| reference::parse_normalized(s).ok())
-            .collect::<Vec<_>>()
+        strings(image, key).into_iter().filter_map(|s| reference::parse_normalized(s).ok()).collect::<Vec<_>>()
     };
     let (tagged, digested) = (parsed("RepoTags"), parsed("RepoDigests"));
     let mut out = Vec::new();
     for reference in &tagged {
         let Some(tag) = reference.tag() else { continue };
         let name = reference.familiar_name();
-        let known: Vec<_> = digested
-            .iter()
-            .filter(|d| need && d.familiar_name() == name)
-            .filter_map(|d| d.digest())
-            .collect();
+        let known: Vec<_> =
+            digested.iter().filter(|d| need && d.familiar_name() == name).filter_map(|d| d.digest()).collect();
         if known.is_empty() {
             out.push((name, tag.to_owned(), NONE.into()));
         } else {
-            out.extend(
-                known
-                    .into_iter()
-                    .map(|d| (name.clone(), tag.to_owned(), d.to_owned())),
-            );
+            out.extend(known.into_iter().map(|d| (name.clone(), tag.to_owned(), d.to_owned())));
         }
     }
     let mut shown: Vec<String> = Vec::new();
@@ -138,11 +113,7 @@ fn names(image: &Value, digests: bool, need: bool) -> Vec<(String, String, Strin
             continue;
         }
         if digests {
-            out.push((
-                name,
-                NONE.into(),
-                reference.digest().unwrap_or_default().to_owned(),
-            ));
+            out.push((name, NONE.into(), reference.digest().unwrap_or_default().to_owned()));
         } else if !shown.contains(&name) {
             shown.push(name.clone());
             out.push((name, NONE.into(), String::new()));
@@ -170,30 +141,9 @@ pub fn row(image: &Value, repository: &str, tag: &str, digest: &str, trunc: bool
         ("CreatedAt", text::go_time(created)),
         ("Size", short),
         ("VirtualSize", human(total)),
-        (
-            "Containers",
-            if number("Containers") == -1 {
-                "N/A".into()
-            } else {
-                number("Containers").to_string()
-            },
-        ),
-        (
-            "SharedSize",
-            if shared == -1 {
-                "N/A".into()
-            } else {
-                human(shared)
-            },
-        ),
-        (
-            "UniqueSize",
-            if total == -1 || shared == -1 {
-                "N/A".into()
-            } else {
-                human(total - shared)
-            },
-        ),
+        ("Containers", if number("Containers") == -1 { "N/A".into() } else { number("Containers").to_string() }),
+        ("SharedSize", if shared == -1 { "N/A".into() } else { human(shared) }),
+        ("UniqueSize", if total == -1 || shared == -1 { "N/A".into() } else { human(total - shared) }),
     ])
 }
 
@@ -211,9 +161,7 @@ pub fn history(
 ) -> Result<String, String> {
     let template = match format {
         "table" | "" if quiet => "{{.ID}}",
-        "table" | "" if human => {
-            "table {{.ID}}\t{{.CreatedSince}}\t{{.CreatedBy}}\t{{.Size}}\t{{.Comment}}"
-        }
+        "table" | "" if human => "table {{.ID}}\t{{.CreatedSince}}\t{{.CreatedBy}}\t{{.Size}}\t{{.Comment}}",
         "table" | "" => "table {{.ID}}\t{{.CreatedAt}}\t{{.CreatedBy}}\t{{.Size}}\t{{.Comment}}",
         other => other,
     };
@@ -224,10 +172,7 @@ pub fn history(
         .map(|h| {
             let text_of = |key: &str| h[key].as_str().unwrap_or_default();
             let (id, by) = (text_of("Id"), text_of("CreatedBy").replace('\t', " "));
-            let (created, bytes) = (
-                h["Created"].as_i64().unwrap_or_default(),
-                h["Size"].as_i64().unwrap_or_default(),
-            );
+            let (created, bytes) = (h["Created"].as_i64().unwrap_or_default(), h["Size"].as_i64().unwrap_or_default());
             // Times up to the year 2000 mean that none was recorded.
             let since = match created {
                 _ if !human => text::rfc3339(created),
@@ -235,19 +180,12 @@ pub fn history(
                 c => format!("{} ago", text::ago(now - c)),
             };
             #[allow(clippy::cast_precision_loss)] // sizes for people
-            let shown = if human {
-                units::human_size_with_precision(bytes as f64, 3)
-            } else {
-                bytes.to_string()
-            };
+            let shown = if human { units::human_size_with_precision(bytes as f64, 3) } else { bytes.to_string() };
             Row::new([
                 ("ID", if trunc { text::short_id(id) } else { id }.to_owned()),
                 ("CreatedAt", text::rfc3339(created)),
                 ("CreatedSince", since),
-                (
-                    "CreatedBy",
-                    if trunc { text::ellipsis(&by, 45) } else { by },
-                ),
+                ("CreatedBy", if trunc { text::ellipsis(&by, 45) } else { by }),
                 ("Size", shown),
                 ("Comment", text_of("Comment").to_owned()),
             ])

@@ -10,16 +10,10 @@ use std::fmt::Write;
 ///
 /// # Errors
 /// Go's text for a bad template.
-pub fn show(
-    format: &str,
-    client_version: &str,
-    debug: bool,
-    info: Option<&Value>,
-) -> Result<String, String> {
+pub fn show(format: &str, client_version: &str, debug: bool, info: Option<&Value>) -> Result<String, String> {
     if format.is_empty() {
-        let mut out = format!(
-            "Client:\n Version:    {client_version}\n Context:    default\n Debug Mode: {debug}\n\nServer:\n"
-        );
+        let mut out =
+            format!("Client:\n Version:    {client_version}\n Context:    default\n Debug Mode: {debug}\n\nServer:\n");
         if let Some(info) = info {
             out += &pretty(info);
             out.push('\n');
@@ -27,30 +21,20 @@ pub fn show(
         return Ok(out);
     }
     let mut value = info.cloned().unwrap_or_else(|| json!({}));
-    value["ClientInfo"] = json!({ "Debug": debug, "Version": client_version, "Context": "default", "Plugins": [], "Warnings": null });
+    value["ClientInfo"] =
+        json!({ "Debug": debug, "Version": client_version, "Context": "default", "Plugins": [], "Warnings": null });
     if format == "json" || format.replace(' ', "") == "{{json.}}" {
         return Ok(go_json(&value, false) + "\n");
     }
-    let template = Template::parse("", &text::unescape(format))
-        .map_err(|e| format!("template parsing error: {e}"))?;
-    template
-        .render(&value)
-        .map(|t| t + "\n")
-        .map_err(|e| format!("template parsing error: {e}"))
+    let template = Template::parse("", &text::unescape(format)).map_err(|e| format!("template parsing error: {e}"))?;
+    template.render(&value).map(|t| t + "\n").map_err(|e| format!("template parsing error: {e}"))
 }
 
 fn pretty(i: &Value) -> String {
     let mut out = String::new();
     let s = |key: &str| i[key].as_str().unwrap_or_default();
     let n = |key: &str| i[key].as_i64().unwrap_or_default();
-    let names = |v: &Value| {
-        v.as_array()
-            .into_iter()
-            .flatten()
-            .filter_map(Value::as_str)
-            .collect::<Vec<_>>()
-            .join(" ")
-    };
+    let names = |v: &Value| v.as_array().into_iter().flatten().filter_map(Value::as_str).collect::<Vec<_>>().join(" ");
     // Writing to a string cannot fail.
     let mut line = |text: std::fmt::Arguments<'_>| {
         let _ = writeln!(out, " {text}");
@@ -61,11 +45,7 @@ fn pretty(i: &Value) -> String {
     line(format_args!(" Stopped: {}", n("ContainersStopped")));
     line(format_args!("Images: {}", n("Images")));
     let optional = |name: &str, key: &str| {
-        if s(key).is_empty() {
-            None
-        } else {
-            Some(format!("{name}: {}", s(key)))
-        }
+        if s(key).is_empty() { None } else { Some(format!("{name}: {}", s(key))) }
     };
     let version = optional("Server Version", "ServerVersion");
     let driver = optional("Storage Driver", "Driver");
@@ -73,43 +53,25 @@ fn pretty(i: &Value) -> String {
         line(format_args!("{text}"));
     }
     for pair in i["DriverStatus"].as_array().into_iter().flatten() {
-        line(format_args!(
-            " {}: {}",
-            pair[0].as_str().unwrap_or_default(),
-            pair[1].as_str().unwrap_or_default()
-        ));
+        line(format_args!(" {}: {}", pair[0].as_str().unwrap_or_default(), pair[1].as_str().unwrap_or_default()));
     }
-    for (name, key) in [
-        ("Logging Driver", "LoggingDriver"),
-        ("Cgroup Driver", "CgroupDriver"),
-        ("Cgroup Version", "CgroupVersion"),
-    ] {
+    for (name, key) in
+        [("Logging Driver", "LoggingDriver"), ("Cgroup Driver", "CgroupDriver"), ("Cgroup Version", "CgroupVersion")]
+    {
         if let Some(text) = optional(name, key) {
             line(format_args!("{text}"));
         }
     }
     line(format_args!("Plugins:"));
     line(format_args!(" Volume: {}", names(&i["Plugins"]["Volume"])));
-    line(format_args!(
-        " Network: {}",
-        names(&i["Plugins"]["Network"])
-    ));
-    if i["Plugins"]["Authorization"]
-        .as_array()
-        .is_some_and(|a| !a.is_empty())
-    {
-        line(format_args!(
-            " Authorization: {}",
-            names(&i["Plugins"]["Authorization"])
-        ));
+    line(format_args!(" Network: {}", names(&i["Plugins"]["Network"])));
+    if i["Plugins"]["Authorization"].as_array().is_some_and(|a| !a.is_empty()) {
+        line(format_args!(" Authorization: {}", names(&i["Plugins"]["Authorization"])));
     }
     line(format_args!(" Log: {}", names(&i["Plugins"]["Log"])));
     line(format_args!(
         "Swarm: {}",
-        i["Swarm"]["LocalNodeState"]
-            .as_str()
-            .filter(|s| !s.is_empty())
-            .unwrap_or("inactive")
+        i["Swarm"]["LocalNodeState"].as_str().filter(|s| !s.is_empty()).unwrap_or("inactive")
     ));
     if let Some(runtimes) = i["Runtimes"].as_object().filter(|r| !r.is_empty()) {
         let mut runtimes: Vec<_> = runtimes.keys().map(String::as_str).collect();
@@ -119,15 +81,8 @@ fn pretty(i: &Value) -> String {
     }
     if s("OSType") == "linux" {
         line(format_args!("Init Binary: {}", s("InitBinary")));
-        for (name, key) in [
-            ("containerd", "ContainerdCommit"),
-            ("runc", "RuncCommit"),
-            ("init", "InitCommit"),
-        ] {
-            line(format_args!(
-                "{name} version: {}",
-                i[key]["ID"].as_str().unwrap_or_default()
-            ));
+        for (name, key) in [("containerd", "ContainerdCommit"), ("runc", "RuncCommit"), ("init", "InitCommit")] {
+            line(format_args!("{name} version: {}", i[key]["ID"].as_str().unwrap_or_default()));
         }
         security(&i["SecurityOptions"], &mut line);
     }
@@ -143,10 +98,7 @@ fn pretty(i: &Value) -> String {
     }
     line(format_args!("CPUs: {}", n("NCPU")));
     #[allow(clippy::cast_precision_loss)] // a size for people
-    line(format_args!(
-        "Total Memory: {}",
-        units::bytes_size(n("MemTotal") as f64)
-    ));
+    line(format_args!("Total Memory: {}", units::bytes_size(n("MemTotal") as f64)));
     for (name, key) in [("Name", "Name"), ("ID", "ID")] {
         if let Some(text) = optional(name, key) {
             line(format_args!("{text}"));
@@ -154,11 +106,7 @@ fn pretty(i: &Value) -> String {
     }
     line(format_args!("Docker Root Dir: {}", s("DockerRootDir")));
     line(format_args!("Debug Mode: {}", i["Debug"] == true));
-    for (name, key) in [
-        ("HTTP Proxy", "HttpProxy"),
-        ("HTTPS Proxy", "HttpsProxy"),
-        ("No Proxy", "NoProxy"),
-    ] {
+    for (name, key) in [("HTTP Proxy", "HttpProxy"), ("HTTPS Proxy", "HttpsProxy"), ("No Proxy", "NoProxy")] {
         if let Some(text) = optional(name, key) {
             line(format_args!("{text}"));
         }
@@ -169,15 +117,9 @@ fn pretty(i: &Value) -> String {
             line(format_args!(" {}", label.as_str().unwrap_or_default()));
         }
     }
-    line(format_args!(
-        "Experimental: {}",
-        i["ExperimentalBuild"] == true
-    ));
+    line(format_args!("Experimental: {}", i["ExperimentalBuild"] == true));
     registries(&i["RegistryConfig"], &mut line);
-    line(format_args!(
-        "Live Restore Enabled: {}",
-        i["LiveRestoreEnabled"] == true
-    ));
+    line(format_args!("Live Restore Enabled: {}", i["LiveRestoreEnabled"] == true));
     if let Some(text) = optional("Product License", "ProductLicense") {
         line(format_args!("{text}"));
     }
@@ -190,21 +132,14 @@ fn security(options: &Value, line: &mut dyn FnMut(std::fmt::Arguments<'_>)) {
     };
     line(format_args!("Security Options:"));
     for option in options.iter().filter_map(Value::as_str) {
-        let mut parts = option
-            .split(',')
-            .map(|p| p.split_once('=').unwrap_or(("name", p)));
+        let mut parts = option.split(',').map(|p| p.split_once('=').unwrap_or(("name", p)));
         let Some((_, name)) = parts.next() else {
             continue;
         };
         line(format_args!(" {name}"));
         for (key, value) in parts {
             let mut chars = key.chars();
-            let title: String = chars
-                .next()
-                .into_iter()
-                .flat_map(char::to_uppercase)
-                .chain(chars)
-                .collect();
+            let title: String = chars.next().into_iter().flat_map(char::to_uppercase).chain(chars).collect();
             line(format_args!("  {title}: {value}"));
         }
     }
@@ -219,25 +154,14 @@ fn registries(config: &Value, line: &mut dyn FnMut(std::fmt::Arguments<'_>)) {
         .filter_map(|(_, v)| v["Name"].as_str())
         .collect();
     insecure.sort_unstable();
-    insecure.extend(
-        config["InsecureRegistryCIDRs"]
-            .as_array()
-            .into_iter()
-            .flatten()
-            .filter_map(Value::as_str),
-    );
+    insecure.extend(config["InsecureRegistryCIDRs"].as_array().into_iter().flatten().filter_map(Value::as_str));
     if !insecure.is_empty() {
         line(format_args!("Insecure Registries:"));
         for registry in insecure {
             line(format_args!(" {registry}"));
         }
     }
-    let mirrors: Vec<_> = config["Mirrors"]
-        .as_array()
-        .into_iter()
-        .flatten()
-        .filter_map(Value::as_str)
-        .collect();
+    let mirrors: Vec<_> = config["Mirrors"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
     if !mirrors.is_empty() {
         line(format_args!("Registry Mirrors:"));
         for mirror in mirrors {

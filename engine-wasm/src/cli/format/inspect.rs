@@ -35,20 +35,11 @@ impl Format {
     /// The text for all objects found, and the errors of those that the template does not fit.
     pub fn show(&self, objects: &[Value]) -> (String, Vec<String>) {
         match self {
-            _ if objects.is_empty() => (
-                if matches!(self, Self::Template(_)) {
-                    "\n"
-                } else {
-                    "[]\n"
-                }
-                .into(),
-                Vec::new(),
-            ),
+            _ if objects.is_empty() => {
+                (if matches!(self, Self::Template(_)) { "\n" } else { "[]\n" }.into(), Vec::new())
+            }
             Self::Indented => (indented(&Value::from(objects.to_vec())) + "\n", Vec::new()),
-            Self::Json => (
-                go_json(&Value::from(objects.to_vec()), false) + "\n",
-                Vec::new(),
-            ),
+            Self::Json => (go_json(&Value::from(objects.to_vec()), false) + "\n", Vec::new()),
             Self::Template(template) => {
                 let (mut out, mut errors) = (String::new(), Vec::new());
                 for object in objects {
@@ -86,8 +77,7 @@ fn render(template: &Template, object: &Value) -> Result<String, crate::template
 
 fn indented(value: &Value) -> String {
     let mut out = Vec::new();
-    let mut serializer =
-        Serializer::with_formatter(&mut out, PrettyFormatter::with_indent(b"    "));
+    let mut serializer = Serializer::with_formatter(&mut out, PrettyFormatter::with_indent(b"    "));
     // Writing JSON to memory cannot fail.
     let _ = value.serialize(&mut serializer);
     String::from_utf8(out).unwrap_or_default()

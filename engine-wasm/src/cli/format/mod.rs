@@ -50,10 +50,7 @@ impl Row {
     pub fn of(fields: impl IntoIterator<Item = (&'static str, Value)>) -> Self {
         let mut fields: Vec<_> = fields.into_iter().map(|(k, v)| (k.to_owned(), v)).collect();
         fields.sort_by(|a, b| a.0.cmp(&b.0));
-        Self {
-            fields: fields.into_iter().collect(),
-            labels: Map::new(),
-        }
+        Self { fields: fields.into_iter().collect(), labels: Map::new() }
     }
 
     /// The same row with labels.
@@ -71,13 +68,9 @@ impl Row {
 pub fn write(format: &str, kind: &Kind, rows: &[Row]) -> Result<String, String> {
     let table = format.strip_prefix("table");
     let body = text::unescape(table.unwrap_or(format).trim_matches(' '));
-    let json = format == "json"
-        || (table.is_none() && matches!(body.replace(' ', "").as_str(), "{{json.}}"));
+    let json = format == "json" || (table.is_none() && matches!(body.replace(' ', "").as_str(), "{{json.}}"));
     if json {
-        return Ok(rows
-            .iter()
-            .map(|r| go_json(&Value::Object(r.fields.clone()), true) + "\n")
-            .collect());
+        return Ok(rows.iter().map(|r| go_json(&Value::Object(r.fields.clone()), true) + "\n").collect());
     }
     let pieces = text::simple(&body);
     let mut out = String::new();
@@ -90,12 +83,9 @@ pub fn write(format: &str, kind: &Kind, rows: &[Row]) -> Result<String, String> 
             (Some(pieces), _) => out += &fill(pieces, &row.fields, kind)?,
             (None, Some(template)) => {
                 check_fields(&body, &row.fields, kind)?;
-                let value = with_labels(&body, &row.fields, |name| {
-                    row.labels.get(name).cloned().unwrap_or_else(|| "".into())
-                });
-                out += &template
-                    .render(&value)
-                    .map_err(|e| format!("template parsing error: {e}"))?;
+                let value =
+                    with_labels(&body, &row.fields, |name| row.labels.get(name).cloned().unwrap_or_else(|| "".into()));
+                out += &template.render(&value).map_err(|e| format!("template parsing error: {e}"))?;
             }
             (None, None) => {}
         }
@@ -104,21 +94,13 @@ pub fn write(format: &str, kind: &Kind, rows: &[Row]) -> Result<String, String> 
     if table.is_none() {
         return Ok(out);
     }
-    let headings: Map<_, _> = kind
-        .headings
-        .iter()
-        .map(|(k, v)| ((*k).to_owned(), Value::from(*v)))
-        .collect();
+    let headings: Map<_, _> = kind.headings.iter().map(|(k, v)| ((*k).to_owned(), Value::from(*v))).collect();
     let heading = match (&pieces, &template) {
         (Some(pieces), _) => pieces
             .iter()
             .map(|p| match p {
                 text::Piece::Text(t) => (*t).to_owned(),
-                text::Piece::Field(f) => headings
-                    .get(*f)
-                    .and_then(Value::as_str)
-                    .unwrap_or("<no value>")
-                    .to_owned(),
+                text::Piece::Field(f) => headings.get(*f).and_then(Value::as_str).unwrap_or("<no value>").to_owned(),
             })
             .collect(),
         (None, Some(template)) => {
@@ -130,11 +112,7 @@ pub fn write(format: &str, kind: &Kind, rows: &[Row]) -> Result<String, String> 
     Ok(TabWriter::docker_table().format(&format!("{heading}\n{out}")))
 }
 
-fn fill(
-    pieces: &[text::Piece<'_>],
-    fields: &Map<String, Value>,
-    kind: &Kind,
-) -> Result<String, String> {
+fn fill(pieces: &[text::Piece<'_>], fields: &Map<String, Value>, kind: &Kind) -> Result<String, String> {
     let mut out = String::new();
     let mut at = 0;
     for piece in pieces {
@@ -179,8 +157,7 @@ fn check_fields(body: &str, fields: &Map<String, Value>, kind: &Kind) -> Result<
 
 /// `.Label "x"` is a call in docker; here the labels are a map and the call becomes an index.
 fn prepare(body: &str) -> Result<Template, String> {
-    Template::parse("", &body.replace(".Label ", "index .labels "))
-        .map_err(|e| format!("template parsing error: {e}"))
+    Template::parse("", &body.replace(".Label ", "index .labels ")).map_err(|e| format!("template parsing error: {e}"))
 }
 
 fn with_labels(body: &str, fields: &Map<String, Value>, label: impl Fn(&str) -> Value) -> Value {
@@ -191,13 +168,7 @@ fn with_labels(body: &str, fields: &Map<String, Value>, label: impl Fn(&str) -> 
             let quote = rest.chars().next().filter(|c| matches!(c, '"' | '`'))?;
             rest[1..].split(quote).next()
         });
-        value.insert(
-            "labels".into(),
-            names
-                .map(|n| (n.to_owned(), label(n)))
-                .collect::<Map<_, _>>()
-                .into(),
-        );
+        value.insert("labels".into(), names.map(|n| (n.to_owned(), label(n))).collect::<Map<_, _>>().into());
     }
     Value::Object(value)
 }
@@ -205,8 +176,7 @@ fn with_labels(body: &str, fields: &Map<String, Value>, label: impl Fn(&str) -> 
 /// Whether a format uses a placeholder.
 pub fn uses(format: &str, placeholder: &str) -> bool {
     // The JSON of the whole object uses all of them.
-    format.replace(' ', "").contains("{{json.}}")
-        || text::placeholders(format).any(|(_, name)| name == placeholder)
+    format.replace(' ', "").contains("{{json.}}") || text::placeholders(format).any(|(_, name)| name == placeholder)
 }
 
 /// Checks a format as `docker ps` does before it asks the engine.
@@ -214,26 +184,13 @@ pub fn uses(format: &str, placeholder: &str) -> bool {
 /// # Errors
 /// Go's text, in ps's frame.
 pub fn validate(format: &str, kind: &Kind, sample: &Row) -> Result<(), String> {
-    let body = text::unescape(
-        format
-            .strip_prefix("table")
-            .unwrap_or(format)
-            .trim_matches(' '),
-    );
+    let body = text::unescape(format.strip_prefix("table").unwrap_or(format).trim_matches(' '));
     if matches!(format, "json" | "table" | "raw") {
         return Ok(());
     }
-    prepare(&body)
-        .map_err(|e| e.replacen("template parsing error:", "failed to parse template:", 1))?;
-    write(format, kind, std::slice::from_ref(sample))
-        .map(|_| ())
-        .map_err(|e| {
-            let shift = format
-                .strip_prefix("table")
-                .map_or(0, |rest| format.len() - rest.trim_start_matches(' ').len());
-            text::shift_column(
-                &e.replacen("template parsing error:", "failed to execute template:", 1),
-                shift,
-            )
-        })
+    prepare(&body).map_err(|e| e.replacen("template parsing error:", "failed to parse template:", 1))?;
+    write(format, kind, std::slice::from_ref(sample)).map(|_| ()).map_err(|e| {
+        let shift = format.strip_prefix("table").map_or(0, |rest| format.len() - rest.trim_start_matches(' ').len());
+        text::shift_column(&e.replacen("template parsing error:", "failed to execute template:", 1), shift)
+    })
 }

@@ -27,9 +27,7 @@ pub fn list(format: &str, networks: &Value, quiet: bool, trunc: bool) -> Result<
         ("table" | "", true) => "{{.ID}}",
         ("table" | "", false) => "table {{.ID}}\t{{.Name}}\t{{.Driver}}\t{{.Scope}}",
         ("raw", true) => "network_id: {{.ID}}",
-        ("raw", false) => {
-            "network_id: {{.ID}}\\nname: {{.Name}}\\ndriver: {{.Driver}}\\nscope: {{.Scope}}\\n"
-        }
+        ("raw", false) => "network_id: {{.ID}}\\nname: {{.Name}}\\ndriver: {{.Driver}}\\nscope: {{.Scope}}\\n",
         (other, _) => other,
     };
     let mut networks: Vec<_> = networks.as_array().into_iter().flatten().collect();

@@ -29,10 +29,7 @@ pub fn list(format: &str, results: &Value, trunc: bool) -> Result<String, String
         .into_iter()
         .flatten()
         .map(|r| {
-            let description = r["description"]
-                .as_str()
-                .unwrap_or_default()
-                .replace(['\n', '\r'], " ");
+            let description = r["description"].as_str().unwrap_or_default().replace(['\n', '\r'], " ");
             let mark = |key: &str| match (r[key] == true, json) {
                 (yes, true) => yes.to_string(),
                 (true, false) => "[OK]".into(),
@@ -40,18 +37,8 @@ pub fn list(format: &str, results: &Value, trunc: bool) -> Result<String, String
             };
             Row::new([
                 ("Name", r["name"].as_str().unwrap_or_default().to_owned()),
-                (
-                    "Description",
-                    if trunc {
-                        text::ellipsis(&description, 45)
-                    } else {
-                        description
-                    },
-                ),
-                (
-                    "StarCount",
-                    r["star_count"].as_i64().unwrap_or_default().to_string(),
-                ),
+                ("Description", if trunc { text::ellipsis(&description, 45) } else { description }),
+                ("StarCount", r["star_count"].as_i64().unwrap_or_default().to_string()),
                 ("IsOfficial", mark("is_official")),
                 ("IsAutomated", mark("is_automated")),
             ])

@@ -53,7 +53,10 @@ pub(super) fn placeholders(body: &str) -> impl Iterator<Item = (usize, &str)> {
         match c {
             '{' if body[at..].starts_with("{{") => inside = true,
             '}' if body[at..].starts_with("}}") => inside = false,
-            '.' if inside && at > 0 && !matches!(bytes[at - 1], b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'_' | b')' | b'$') => {
+            '.' if inside
+                && at > 0
+                && !matches!(bytes[at - 1], b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'_' | b')' | b'$') =>
+            {
                 let name = &body[at + 1..];
                 let end = name.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(name.len());
                 return ident(&name[..end]).then_some((at, &name[..end]));
@@ -71,10 +74,7 @@ pub(super) fn unescape(format: &str) -> String {
 
 /// The heading of `.Label "com.example.some-name"`: `some name`.
 pub(super) fn label_heading(name: &str) -> String {
-    name.rsplit('.')
-        .next()
-        .unwrap_or_default()
-        .replace(['-', '_'], " ")
+    name.rsplit('.').next().unwrap_or_default().replace(['-', '_'], " ")
 }
 
 /// Adds to the column of a Go template error.
@@ -82,10 +82,7 @@ pub(super) fn shift_column(error: &str, by: usize) -> String {
     let moved = || {
         let (before, after) = error.split_once(" :1:")?;
         let (column, rest) = after.split_once(':')?;
-        Some(format!(
-            "{before} :1:{}:{rest}",
-            column.parse::<usize>().ok()? + by
-        ))
+        Some(format!("{before} :1:{}:{rest}", column.parse::<usize>().ok()? + by))
     };
     moved().unwrap_or_else(|| error.to_owned())
 }
@@ -151,16 +148,11 @@ fn civil(seconds: i64) -> (i64, i64, i64, i64, i64, i64) {
     // Days from 0000-03-01, in eras of 400 years.
     let z = days + 719_468;
     let (era, day_of_era) = (z.div_euclid(146_097), z.rem_euclid(146_097));
-    let year_of_era =
-        (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
     let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     let shifted = (5 * day_of_year + 2) / 153;
     let day = day_of_year - (153 * shifted + 2) / 5 + 1;
-    let month = if shifted < 10 {
-        shifted + 3
-    } else {
-        shifted - 9
-    };
+    let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
     let year = year_of_era + era * 400 + i64::from(month <= 2);
     (year, month, day, rest / 3600, rest / 60 % 60, rest % 60)
 }
@@ -174,9 +166,7 @@ pub(super) fn go_time(seconds: i64) -> String {
 /// Go's `time.ANSIC` of an RFC 3339 time: `Thu May  7 21:09:36 2026`.
 pub(super) fn ansic(rfc: &str) -> Option<String> {
     const DAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
-    const MONTHS: [&str; 12] = [
-        "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
-    ];
+    const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
     let seconds = rfc.get(10..11).filter(|t| *t == "T").map(|_| epoch(rfc))?;
     let (y, mo, d, h, m, s) = civil(seconds);
     // 1970 began on a Thursday.
@@ -194,10 +184,7 @@ pub(super) fn rfc3339(seconds: i64) -> String {
 /// RFC 3339 with nine digits of a second, UTC.
 pub(super) fn rfc3339_nanos(nanos: i64) -> String {
     let (y, mo, d, h, m, s) = civil(nanos.div_euclid(1_000_000_000));
-    format!(
-        "{y:04}-{mo:02}-{d:02}T{h:02}:{m:02}:{s:02}.{:09}Z",
-        nanos.rem_euclid(1_000_000_000)
-    )
+    format!("{y:04}-{mo:02}-{d:02}T{h:02}:{m:02}:{s:02}.{:09}Z", nanos.rem_euclid(1_000_000_000))
 }
 
 /// Go's `Time.String` of an RFC 3339 time.
@@ -205,26 +192,14 @@ pub(super) fn go_time_of(rfc: &str) -> String {
     let (date, time) = rfc.split_once('T').unwrap_or(("0001-01-01", "00:00:00Z"));
     let at = time.find(['Z', '+', '-']).unwrap_or(time.len());
     let (clock, zone) = time.split_at(at);
-    let clock = if clock.contains('.') {
-        clock.trim_end_matches('0').trim_end_matches('.')
-    } else {
-        clock
-    };
-    let zone = if matches!(zone, "" | "Z") {
-        "+0000 UTC".to_owned()
-    } else {
-        zone.replace(':', "")
-    };
+    let clock = if clock.contains('.') { clock.trim_end_matches('0').trim_end_matches('.') } else { clock };
+    let zone = if matches!(zone, "" | "Z") { "+0000 UTC".to_owned() } else { zone.replace(':', "") };
     format!("{date} {clock} {zone}")
 }
 
 /// Seconds since 1970 of an RFC 3339 time in UTC; zero for what is none.
 pub(in crate::cli) fn epoch(rfc: &str) -> i64 {
-    let number = |range: std::ops::Range<usize>| {
-        rfc.get(range)
-            .and_then(|s| s.parse::<i64>().ok())
-            .unwrap_or_default()
-    };
+    let number = |range: std::ops::Range<usize>| rfc.get(range).and_then(|s| s.parse::<i64>().ok()).unwrap_or_default();
     let (y, m, d) = (number(0..4), number(5..7), number(8..10));
     let (y, shifted) = if m <= 2 { (y - 1, m + 9) } else { (y, m - 3) };
     let (era, year) = (y.div_euclid(400), y.rem_euclid(400));
@@ -252,31 +227,21 @@ mod tests {
     #[test]
     fn times_are_gos() {
         assert_eq!(go_time(1_795_250_072), "2026-11-21 08:34:32 +0000 UTC");
-        assert_eq!(
-            rfc3339_nanos(1_795_250_072_229_219_384),
-            "2026-11-21T08:34:32.229219384Z"
-        );
-        assert_eq!(
-            go_time_of("2026-11-21T08:21:46.957466430Z"),
-            "2026-11-21 08:21:46.95746643 +0000 UTC"
-        );
+        assert_eq!(rfc3339_nanos(1_795_250_072_229_219_384), "2026-11-21T08:34:32.229219384Z");
+        assert_eq!(go_time_of("2026-11-21T08:21:46.957466430Z"), "2026-11-21 08:21:46.95746643 +0000 UTC");
         assert_eq!(epoch("2026-11-21T08:34:32.5Z"), 1_795_250_072);
         assert_eq!(go_time(951_782_400), "2000-02-29 00:00:00 +0000 UTC");
     }
 
     #[test]
     fn placeholders_are_those_of_the_dot() {
-        let found: Vec<_> =
-            placeholders("x.Y {{.A}} {{ upper .B | printf \".C\" }} {{$x.D}}{{.E.F}}").collect();
+        let found: Vec<_> = placeholders("x.Y {{.A}} {{ upper .B | printf \".C\" }} {{$x.D}}{{.E.F}}").collect();
         assert_eq!(found, [(6, "A"), (20, "B"), (50, "E")]);
     }
 
     #[test]
     fn long_text_ends_in_an_ellipsis() {
-        assert_eq!(
-            ellipsis("sh -c 'echo hi; echo er'", 20),
-            "sh -c 'echo hi; ech…"
-        );
+        assert_eq!(ellipsis("sh -c 'echo hi; echo er'", 20), "sh -c 'echo hi; ech…");
         assert_eq!(ellipsis("short", 20), "short");
         assert_eq!(ellipsis("世界世界", 5), "世界…");
     }

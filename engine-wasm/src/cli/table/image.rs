@@ -144,13 +144,7 @@ static HISTORY: &[Flag] = &[
         Kind::Text,
         "Format output using a custom template:\n'table':            Print output in table format with column headers (default)\n'table TEMPLATE':   Print output in table format using the given Go template\n'json':             Print in JSON format\n'TEMPLATE':         Print output using the given Go template.\nRefer to https://docs.docker.com/go/formatting/ for more information about formatting output with templates",
     ),
-    flag(
-        "human",
-        Some('H'),
-        Kind::Bool,
-        "Print sizes and dates in human readable format",
-    )
-    .default("true"),
+    flag("human", Some('H'), Kind::Bool, "Print sizes and dates in human readable format").default("true"),
     flag("no-trunc", None, Kind::Bool, "Don't truncate output"),
     flag(
         "platform",
@@ -162,24 +156,9 @@ static HISTORY: &[Flag] = &[
 ];
 
 static IMPORT: &[Flag] = &[
-    flag(
-        "change",
-        Some('c'),
-        Kind::List,
-        "Apply Dockerfile instruction to the created image",
-    ),
-    flag(
-        "message",
-        Some('m'),
-        Kind::Text,
-        "Set commit message for imported image",
-    ),
-    flag(
-        "platform",
-        None,
-        Kind::Text,
-        "Set platform if server is multi-platform capable",
-    ),
+    flag("change", Some('c'), Kind::List, "Apply Dockerfile instruction to the created image"),
+    flag("message", Some('m'), Kind::Text, "Set commit message for imported image"),
+    flag("platform", None, Kind::Text, "Set platform if server is multi-platform capable"),
 ];
 
 static IMAGE_INSPECT: &[Flag] = &[
@@ -198,12 +177,7 @@ static IMAGE_INSPECT: &[Flag] = &[
 ];
 
 static LOAD: &[Flag] = &[
-    flag(
-        "input",
-        Some('i'),
-        Kind::Text,
-        "Read from tar archive file, instead of STDIN",
-    ),
+    flag("input", Some('i'), Kind::Text, "Read from tar archive file, instead of STDIN"),
     flag(
         "platform",
         None,
@@ -216,12 +190,7 @@ static LOAD: &[Flag] = &[
 static IMAGES: &[Flag] = &[
     flag("all", Some('a'), Kind::Bool, "Show all images").default("hides intermediate images"),
     flag("digests", None, Kind::Bool, "Show digests"),
-    flag(
-        "filter",
-        Some('f'),
-        Kind::Filter,
-        "Filter output based on conditions provided",
-    ),
+    flag("filter", Some('f'), Kind::Filter, "Filter output based on conditions provided"),
     flag(
         "format",
         None,
@@ -230,66 +199,25 @@ static IMAGES: &[Flag] = &[
     ),
     flag("no-trunc", None, Kind::Bool, "Don't truncate output"),
     flag("quiet", Some('q'), Kind::Bool, "Only show image IDs"),
-    flag(
-        "tree",
-        None,
-        Kind::Bool,
-        "List multi-platform images as a tree (EXPERIMENTAL)",
-    ),
+    flag("tree", None, Kind::Bool, "List multi-platform images as a tree (EXPERIMENTAL)"),
 ];
 
 static IMAGE_PRUNE: &[Flag] = &[
-    flag(
-        "all",
-        Some('a'),
-        Kind::Bool,
-        "Remove all unused images, not just dangling ones",
-    ),
-    flag(
-        "filter",
-        None,
-        Kind::Filter,
-        "Provide filter values (e.g. \"until=<timestamp>\")",
-    ),
-    flag(
-        "force",
-        Some('f'),
-        Kind::Bool,
-        "Do not prompt for confirmation",
-    ),
+    flag("all", Some('a'), Kind::Bool, "Remove all unused images, not just dangling ones"),
+    flag("filter", None, Kind::Filter, "Provide filter values (e.g. \"until=<timestamp>\")"),
+    flag("force", Some('f'), Kind::Bool, "Do not prompt for confirmation"),
 ];
 
 static PULL: &[Flag] = &[
-    flag(
-        "all-tags",
-        Some('a'),
-        Kind::Bool,
-        "Download all tagged images in the repository",
-    ),
-    flag(
-        "disable-content-trust",
-        None,
-        Kind::Bool,
-        "Skip image verification",
-    )
-    .default("true"),
-    flag(
-        "platform",
-        None,
-        Kind::Text,
-        "Set platform if server is multi-platform capable",
-    ),
+    flag("all-tags", Some('a'), Kind::Bool, "Download all tagged images in the repository"),
+    flag("disable-content-trust", None, Kind::Bool, "Skip image verification").default("true"),
+    flag("platform", None, Kind::Text, "Set platform if server is multi-platform capable"),
     flag("quiet", Some('q'), Kind::Bool, "Suppress verbose output"),
 ];
 
 static RMI: &[Flag] = &[
     flag("force", Some('f'), Kind::Bool, "Force removal of the image"),
-    flag(
-        "no-prune",
-        None,
-        Kind::Bool,
-        "Do not delete untagged parents",
-    ),
+    flag("no-prune", None, Kind::Bool, "Do not delete untagged parents"),
     flag(
         "platform",
         None,
@@ -299,12 +227,7 @@ static RMI: &[Flag] = &[
 ];
 
 static SAVE: &[Flag] = &[
-    flag(
-        "output",
-        Some('o'),
-        Kind::Text,
-        "Write to a file, instead of STDOUT",
-    ),
+    flag("output", Some('o'), Kind::Text, "Write to a file, instead of STDOUT"),
     flag(
         "platform",
         None,

@@ -23,60 +23,26 @@ pub struct Group {
 
 /// The management commands, in help's order.
 pub static GROUPS: &[Group] = &[
-    Group {
-        name: "container",
-        short: "Manage containers",
-        usage: "docker container",
-    },
-    Group {
-        name: "image",
-        short: "Manage images",
-        usage: "docker image",
-    },
-    Group {
-        name: "network",
-        short: "Manage networks",
-        usage: "docker network",
-    },
-    Group {
-        name: "system",
-        short: "Manage Docker",
-        usage: "docker system",
-    },
-    Group {
-        name: "volume",
-        short: "Manage volumes",
-        usage: "docker volume COMMAND",
-    },
+    Group { name: "container", short: "Manage containers", usage: "docker container" },
+    Group { name: "image", short: "Manage images", usage: "docker image" },
+    Group { name: "network", short: "Manage networks", usage: "docker network" },
+    Group { name: "system", short: "Manage Docker", usage: "docker system" },
+    Group { name: "volume", short: "Manage volumes", usage: "docker volume COMMAND" },
 ];
 
 /// The commands that help lists first, in its order.
-pub static COMMON: &[&str] = &[
-    "run", "exec", "ps", "pull", "images", "search", "version", "info",
-];
+pub static COMMON: &[&str] = &["run", "exec", "ps", "pull", "images", "search", "version", "info"];
 
 /// All commands, group by group.
 pub fn commands() -> impl Iterator<Item = &'static Command> {
-    [
-        container::COMMANDS,
-        image::COMMANDS,
-        network::COMMANDS,
-        system::COMMANDS,
-        volume::COMMANDS,
-        root::COMMANDS,
-    ]
-    .into_iter()
-    .flatten()
+    [container::COMMANDS, image::COMMANDS, network::COMMANDS, system::COMMANDS, volume::COMMANDS, root::COMMANDS]
+        .into_iter()
+        .flatten()
 }
 
 /// The flags that come before the command's name. The defaults of the four paths depend on the configuration directory; help fills them in.
 pub static GLOBAL: &[Flag] = &[
-    flag(
-        "config",
-        None,
-        Kind::Text,
-        "Location of client config files",
-    ),
+    flag("config", None, Kind::Text, "Location of client config files"),
     flag(
         "context",
         Some('c'),
@@ -93,24 +59,9 @@ pub static GLOBAL: &[Flag] = &[
     )
     .default("\"info\""),
     flag("tls", None, Kind::Bool, "Use TLS; implied by --tlsverify"),
-    flag(
-        "tlscacert",
-        None,
-        Kind::Text,
-        "Trust certs signed only by this CA",
-    ),
+    flag("tlscacert", None, Kind::Text, "Trust certs signed only by this CA"),
     flag("tlscert", None, Kind::Text, "Path to TLS certificate file"),
     flag("tlskey", None, Kind::Text, "Path to TLS key file"),
-    flag(
-        "tlsverify",
-        None,
-        Kind::Bool,
-        "Use TLS and verify the remote",
-    ),
-    flag(
-        "version",
-        Some('v'),
-        Kind::Bool,
-        "Print version information and quit",
-    ),
+    flag("tlsverify", None, Kind::Bool, "Use TLS and verify the remote"),
+    flag("version", Some('v'), Kind::Bool, "Print version information and quit"),
 ];

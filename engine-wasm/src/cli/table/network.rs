@@ -99,146 +99,42 @@ pub(super) static COMMANDS: &[Command] = &[
 ];
 
 static NETWORK_CONNECT: &[Flag] = &[
-    flag(
-        "alias",
-        None,
-        Kind::Strings,
-        "Add network-scoped alias for the container",
-    ),
-    flag(
-        "driver-opt",
-        None,
-        Kind::Strings,
-        "driver options for the network",
-    ),
+    flag("alias", None, Kind::Strings, "Add network-scoped alias for the container"),
+    flag("driver-opt", None, Kind::Strings, "driver options for the network"),
     flag(
         "gw-priority",
         None,
         Kind::Int,
         "Highest gw-priority provides the default gateway. Accepts positive and negative values.",
     ),
-    flag(
-        "ip",
-        None,
-        Kind::Text,
-        "IPv4 address (e.g., \"172.30.100.104\")",
-    ),
-    flag(
-        "ip6",
-        None,
-        Kind::Text,
-        "IPv6 address (e.g., \"2001:db8::33\")",
-    ),
+    flag("ip", None, Kind::Text, "IPv4 address (e.g., \"172.30.100.104\")"),
+    flag("ip6", None, Kind::Text, "IPv6 address (e.g., \"2001:db8::33\")"),
     flag("link", None, Kind::Link, "Add link to another container"),
-    flag(
-        "link-local-ip",
-        None,
-        Kind::Strings,
-        "Add a link-local address for the container",
-    ),
+    flag("link-local-ip", None, Kind::Strings, "Add a link-local address for the container"),
 ];
 
 static NETWORK_CREATE: &[Flag] = &[
-    flag(
-        "attachable",
-        None,
-        Kind::Bool,
-        "Enable manual container attachment",
-    ),
-    flag(
-        "aux-address",
-        None,
-        Kind::Map,
-        "Auxiliary IPv4 or IPv6 addresses used by Network driver",
-    )
-    .default("map[]"),
-    flag(
-        "config-from",
-        None,
-        Kind::Text,
-        "The network from which to copy the configuration",
-    ),
-    flag(
-        "config-only",
-        None,
-        Kind::Bool,
-        "Create a configuration only network",
-    ),
-    flag(
-        "driver",
-        Some('d'),
-        Kind::Text,
-        "Driver to manage the Network",
-    )
-    .default("\"bridge\""),
-    flag(
-        "gateway",
-        None,
-        Kind::Strings,
-        "IPv4 or IPv6 Gateway for the master subnet",
-    ),
-    flag(
-        "ingress",
-        None,
-        Kind::Bool,
-        "Create swarm routing-mesh network",
-    ),
-    flag(
-        "internal",
-        None,
-        Kind::Bool,
-        "Restrict external access to the network",
-    ),
-    flag(
-        "ip-range",
-        None,
-        Kind::Strings,
-        "Allocate container ip from a sub-range",
-    ),
-    flag(
-        "ipam-driver",
-        None,
-        Kind::Text,
-        "IP Address Management Driver",
-    )
-    .default("\"default\""),
-    flag(
-        "ipam-opt",
-        None,
-        Kind::Map,
-        "Set IPAM driver specific options",
-    )
-    .default("map[]"),
-    flag(
-        "ipv4",
-        None,
-        Kind::Bool,
-        "Enable or disable IPv4 address assignment",
-    )
-    .default("true"),
-    flag(
-        "ipv6",
-        None,
-        Kind::Bool,
-        "Enable or disable IPv6 address assignment",
-    ),
+    flag("attachable", None, Kind::Bool, "Enable manual container attachment"),
+    flag("aux-address", None, Kind::Map, "Auxiliary IPv4 or IPv6 addresses used by Network driver").default("map[]"),
+    flag("config-from", None, Kind::Text, "The network from which to copy the configuration"),
+    flag("config-only", None, Kind::Bool, "Create a configuration only network"),
+    flag("driver", Some('d'), Kind::Text, "Driver to manage the Network").default("\"bridge\""),
+    flag("gateway", None, Kind::Strings, "IPv4 or IPv6 Gateway for the master subnet"),
+    flag("ingress", None, Kind::Bool, "Create swarm routing-mesh network"),
+    flag("internal", None, Kind::Bool, "Restrict external access to the network"),
+    flag("ip-range", None, Kind::Strings, "Allocate container ip from a sub-range"),
+    flag("ipam-driver", None, Kind::Text, "IP Address Management Driver").default("\"default\""),
+    flag("ipam-opt", None, Kind::Map, "Set IPAM driver specific options").default("map[]"),
+    flag("ipv4", None, Kind::Bool, "Enable or disable IPv4 address assignment").default("true"),
+    flag("ipv6", None, Kind::Bool, "Enable or disable IPv6 address assignment"),
     flag("label", None, Kind::Label, "Set metadata on a network"),
     flag("opt", Some('o'), Kind::Map, "Set driver specific options").default("map[]"),
     flag("scope", None, Kind::Text, "Control the network's scope"),
-    flag(
-        "subnet",
-        None,
-        Kind::Strings,
-        "Subnet in CIDR format that represents a network segment",
-    ),
+    flag("subnet", None, Kind::Strings, "Subnet in CIDR format that represents a network segment"),
 ];
 
-static NETWORK_DISCONNECT: &[Flag] = &[flag(
-    "force",
-    Some('f'),
-    Kind::Bool,
-    "Force the container to disconnect from a network",
-)];
+static NETWORK_DISCONNECT: &[Flag] =
+    &[flag("force", Some('f'), Kind::Bool, "Force the container to disconnect from a network")];
 
 static NETWORK_INSPECT: &[Flag] = &[
     flag(
@@ -247,21 +143,11 @@ static NETWORK_INSPECT: &[Flag] = &[
         Kind::Text,
         "Format output using a custom template:\n'json':             Print in JSON format\n'TEMPLATE':         Print output using the given Go template.\nRefer to https://docs.docker.com/go/formatting/ for more information about formatting output with templates",
     ),
-    flag(
-        "verbose",
-        Some('v'),
-        Kind::Bool,
-        "Verbose output for diagnostics",
-    ),
+    flag("verbose", Some('v'), Kind::Bool, "Verbose output for diagnostics"),
 ];
 
 static NETWORK_LS: &[Flag] = &[
-    flag(
-        "filter",
-        Some('f'),
-        Kind::Filter,
-        "Provide filter values (e.g. \"driver=bridge\")",
-    ),
+    flag("filter", Some('f'), Kind::Filter, "Provide filter values (e.g. \"driver=bridge\")"),
     flag(
         "format",
         None,
@@ -273,23 +159,8 @@ static NETWORK_LS: &[Flag] = &[
 ];
 
 static NETWORK_PRUNE: &[Flag] = &[
-    flag(
-        "filter",
-        None,
-        Kind::Filter,
-        "Provide filter values (e.g. \"until=<timestamp>\")",
-    ),
-    flag(
-        "force",
-        Some('f'),
-        Kind::Bool,
-        "Do not prompt for confirmation",
-    ),
+    flag("filter", None, Kind::Filter, "Provide filter values (e.g. \"until=<timestamp>\")"),
+    flag("force", Some('f'), Kind::Bool, "Do not prompt for confirmation"),
 ];
 
-static NETWORK_RM: &[Flag] = &[flag(
-    "force",
-    Some('f'),
-    Kind::Bool,
-    "Do not error if the network does not exist",
-)];
+static NETWORK_RM: &[Flag] = &[flag("force", Some('f'), Kind::Bool, "Do not error if the network does not exist")];

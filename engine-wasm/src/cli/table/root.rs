@@ -53,33 +53,13 @@ static INSPECT: &[Flag] = &[
         Kind::Text,
         "Format output using a custom template:\n'json':             Print in JSON format\n'TEMPLATE':         Print output using the given Go template.\nRefer to https://docs.docker.com/go/formatting/ for more information about formatting output with templates",
     ),
-    flag(
-        "size",
-        Some('s'),
-        Kind::Bool,
-        "Display total file sizes if the type is container",
-    ),
-    flag(
-        "type",
-        None,
-        Kind::Text,
-        "Only inspect objects of the given type",
-    ),
+    flag("size", Some('s'), Kind::Bool, "Display total file sizes if the type is container"),
+    flag("type", None, Kind::Text, "Only inspect objects of the given type"),
 ];
 
 static SEARCH: &[Flag] = &[
-    flag(
-        "filter",
-        Some('f'),
-        Kind::Filter,
-        "Filter output based on conditions provided",
-    ),
-    flag(
-        "format",
-        None,
-        Kind::Text,
-        "Pretty-print search using a Go template",
-    ),
+    flag("filter", Some('f'), Kind::Filter, "Filter output based on conditions provided"),
+    flag("format", None, Kind::Text, "Pretty-print search using a Go template"),
     flag("limit", None, Kind::Int, "Max number of search results"),
     flag("no-trunc", None, Kind::Bool, "Don't truncate output"),
 ];

@@ -5,14 +5,21 @@ use super::super::spec::{Flag, Kind, flag};
 /// Flags of `docker run`.
 pub(super) static RUN: &[Flag] = &[
     flag("add-host", None, Kind::ExtraHost, "Add a custom host-to-IP mapping (host:ip)"),
-    flag("annotation", None, Kind::Map, "Add an annotation to the container (passed through to the OCI runtime)").default("map[]"),
+    flag("annotation", None, Kind::Map, "Add an annotation to the container (passed through to the OCI runtime)")
+        .default("map[]"),
     flag("attach", Some('a'), Kind::Attach, "Attach to STDIN, STDOUT or STDERR"),
-    flag("blkio-weight", None, Kind::Uint16, "Block IO (relative weight), between 10 and 1000, or 0 to disable").default("0"),
+    flag("blkio-weight", None, Kind::Uint16, "Block IO (relative weight), between 10 and 1000, or 0 to disable")
+        .default("0"),
     flag("blkio-weight-device", None, Kind::WeightDevice, "Block IO weight (relative device weight)").default("[]"),
     flag("cap-add", None, Kind::List, "Add Linux capabilities"),
     flag("cap-drop", None, Kind::List, "Drop Linux capabilities"),
     flag("cgroup-parent", None, Kind::Text, "Optional parent cgroup for the container"),
-    flag("cgroupns", None, Kind::Text, "Cgroup namespace to use (host|private)\n'host':    Run the container in the Docker host's cgroup namespace\n'private': Run the container in its own private cgroup namespace\n'':        Use the cgroup namespace as configured by the\n           default-cgroupns-mode option on the daemon (default)"),
+    flag(
+        "cgroupns",
+        None,
+        Kind::Text,
+        "Cgroup namespace to use (host|private)\n'host':    Run the container in the Docker host's cgroup namespace\n'private': Run the container in its own private cgroup namespace\n'':        Use the cgroup namespace as configured by the\n           default-cgroupns-mode option on the daemon (default)",
+    ),
     flag("cidfile", None, Kind::Text, "Write the container ID to the file"),
     flag("cpu-count", None, Kind::Int, "CPU count (Windows only)"),
     flag("cpu-percent", None, Kind::Int, "CPU percent (Windows only)"),
@@ -47,8 +54,20 @@ pub(super) static RUN: &[Flag] = &[
     flag("health-cmd", None, Kind::Text, "Command to run to check health"),
     flag("health-interval", None, Kind::Duration, "Time between running the check (ms|s|m|h)").default("0s"),
     flag("health-retries", None, Kind::Int, "Consecutive failures needed to report unhealthy"),
-    flag("health-start-interval", None, Kind::Duration, "Time between running the check during the start period (ms|s|m|h)").default("0s"),
-    flag("health-start-period", None, Kind::Duration, "Start period for the container to initialize before starting health-retries countdown (ms|s|m|h)").default("0s"),
+    flag(
+        "health-start-interval",
+        None,
+        Kind::Duration,
+        "Time between running the check during the start period (ms|s|m|h)",
+    )
+    .default("0s"),
+    flag(
+        "health-start-period",
+        None,
+        Kind::Duration,
+        "Start period for the container to initialize before starting health-retries countdown (ms|s|m|h)",
+    )
+    .default("0s"),
     flag("health-timeout", None, Kind::Duration, "Maximum time to allow one check to run (ms|s|m|h)").default("0s"),
     flag("help", None, Kind::Bool, "Print usage"),
     flag("hostname", Some('h'), Kind::Text, "Container host name"),
@@ -87,11 +106,17 @@ pub(super) static RUN: &[Flag] = &[
     flag("privileged", None, Kind::Bool, "Give extended privileges to this container"),
     flag("publish", Some('p'), Kind::List, "Publish a container's port(s) to the host"),
     flag("publish-all", Some('P'), Kind::Bool, "Publish all exposed ports to random ports"),
-    flag("pull", None, Kind::Text, "Pull image before running (\"always\", \"missing\", \"never\")").default("\"missing\""),
+    flag("pull", None, Kind::Text, "Pull image before running (\"always\", \"missing\", \"never\")")
+        .default("\"missing\""),
     flag("quiet", Some('q'), Kind::Bool, "Suppress the pull output"),
     flag("read-only", None, Kind::Bool, "Mount the container's root filesystem as read only"),
     flag("restart", None, Kind::Text, "Restart policy to apply when a container exits").default("\"no\""),
-    flag("rm", None, Kind::Bool, "Automatically remove the container and its associated anonymous volumes when it exits"),
+    flag(
+        "rm",
+        None,
+        Kind::Bool,
+        "Automatically remove the container and its associated anonymous volumes when it exits",
+    ),
     flag("runtime", None, Kind::Text, "Runtime to use for this container"),
     flag("security-opt", None, Kind::List, "Security Options"),
     flag("shm-size", None, Kind::Bytes, "Size of /dev/shm"),
@@ -116,14 +141,21 @@ pub(super) static RUN: &[Flag] = &[
 /// Flags of `docker create`.
 pub(super) static CREATE: &[Flag] = &[
     flag("add-host", None, Kind::ExtraHost, "Add a custom host-to-IP mapping (host:ip)"),
-    flag("annotation", None, Kind::Map, "Add an annotation to the container (passed through to the OCI runtime)").default("map[]"),
+    flag("annotation", None, Kind::Map, "Add an annotation to the container (passed through to the OCI runtime)")
+        .default("map[]"),
     flag("attach", Some('a'), Kind::Attach, "Attach to STDIN, STDOUT or STDERR"),
-    flag("blkio-weight", None, Kind::Uint16, "Block IO (relative weight), between 10 and 1000, or 0 to disable").default("0"),
+    flag("blkio-weight", None, Kind::Uint16, "Block IO (relative weight), between 10 and 1000, or 0 to disable")
+        .default("0"),
     flag("blkio-weight-device", None, Kind::WeightDevice, "Block IO weight (relative device weight)").default("[]"),
     flag("cap-add", None, Kind::List, "Add Linux capabilities"),
     flag("cap-drop", None, Kind::List, "Drop Linux capabilities"),
     flag("cgroup-parent", None, Kind::Text, "Optional parent cgroup for the container"),
-    flag("cgroupns", None, Kind::Text, "Cgroup namespace to use (host|private)\n'host':    Run the container in the Docker host's cgroup namespace\n'private': Run the container in its own private cgroup namespace\n'':        Use the cgroup namespace as configured by the\n           default-cgroupns-mode option on the daemon (default)"),
+    flag(
+        "cgroupns",
+        None,
+        Kind::Text,
+        "Cgroup namespace to use (host|private)\n'host':    Run the container in the Docker host's cgroup namespace\n'private': Run the container in its own private cgroup namespace\n'':        Use the cgroup namespace as configured by the\n           default-cgroupns-mode option on the daemon (default)",
+    ),
     flag("cidfile", None, Kind::Text, "Write the container ID to the file"),
     flag("cpu-count", None, Kind::Int, "CPU count (Windows only)"),
     flag("cpu-percent", None, Kind::Int, "CPU percent (Windows only)"),
@@ -156,8 +188,20 @@ pub(super) static CREATE: &[Flag] = &[
     flag("health-cmd", None, Kind::Text, "Command to run to check health"),
     flag("health-interval", None, Kind::Duration, "Time between running the check (ms|s|m|h)").default("0s"),
     flag("health-retries", None, Kind::Int, "Consecutive failures needed to report unhealthy"),
-    flag("health-start-interval", None, Kind::Duration, "Time between running the check during the start period (ms|s|m|h)").default("0s"),
-    flag("health-start-period", None, Kind::Duration, "Start period for the container to initialize before starting health-retries countdown (ms|s|m|h)").default("0s"),
+    flag(
+        "health-start-interval",
+        None,
+        Kind::Duration,
+        "Time between running the check during the start period (ms|s|m|h)",
+    )
+    .default("0s"),
+    flag(
+        "health-start-period",
+        None,
+        Kind::Duration,
+        "Start period for the container to initialize before starting health-retries countdown (ms|s|m|h)",
+    )
+    .default("0s"),
     flag("health-timeout", None, Kind::Duration, "Maximum time to allow one check to run (ms|s|m|h)").default("0s"),
     flag("help", None, Kind::Bool, "Print usage"),
     flag("hostname", Some('h'), Kind::Text, "Container host name"),
@@ -196,11 +240,17 @@ pub(super) static CREATE: &[Flag] = &[
     flag("privileged", None, Kind::Bool, "Give extended privileges to this container"),
     flag("publish", Some('p'), Kind::List, "Publish a container's port(s) to the host"),
     flag("publish-all", Some('P'), Kind::Bool, "Publish all exposed ports to random ports"),
-    flag("pull", None, Kind::Text, "Pull image before creating (\"always\", \"|missing\", \"never\")").default("\"missing\""),
+    flag("pull", None, Kind::Text, "Pull image before creating (\"always\", \"|missing\", \"never\")")
+        .default("\"missing\""),
     flag("quiet", Some('q'), Kind::Bool, "Suppress the pull output"),
     flag("read-only", None, Kind::Bool, "Mount the container's root filesystem as read only"),
     flag("restart", None, Kind::Text, "Restart policy to apply when a container exits").default("\"no\""),
-    flag("rm", None, Kind::Bool, "Automatically remove the container and its associated anonymous volumes when it exits"),
+    flag(
+        "rm",
+        None,
+        Kind::Bool,
+        "Automatically remove the container and its associated anonymous volumes when it exits",
+    ),
     flag("runtime", None, Kind::Text, "Runtime to use for this container"),
     flag("security-opt", None, Kind::List, "Security Options"),
     flag("shm-size", None, Kind::Bytes, "Size of /dev/shm"),

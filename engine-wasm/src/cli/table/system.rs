@@ -66,39 +66,19 @@ static SYSTEM_DF: &[Flag] = &[
         Kind::Text,
         "Format output using a custom template:\n'table':            Print output in table format with column headers (default)\n'table TEMPLATE':   Print output in table format using the given Go template\n'json':             Print in JSON format\n'TEMPLATE':         Print output using the given Go template.\nRefer to https://docs.docker.com/go/formatting/ for more information about formatting output with templates",
     ),
-    flag(
-        "verbose",
-        Some('v'),
-        Kind::Bool,
-        "Show detailed information on space usage",
-    ),
+    flag("verbose", Some('v'), Kind::Bool, "Show detailed information on space usage"),
 ];
 
 static EVENTS: &[Flag] = &[
-    flag(
-        "filter",
-        Some('f'),
-        Kind::Filter,
-        "Filter output based on conditions provided",
-    ),
+    flag("filter", Some('f'), Kind::Filter, "Filter output based on conditions provided"),
     flag(
         "format",
         None,
         Kind::Text,
         "Format output using a custom template:\n'json':             Print in JSON format\n'TEMPLATE':         Print output using the given Go template.\nRefer to https://docs.docker.com/go/formatting/ for more information about formatting output with templates",
     ),
-    flag(
-        "since",
-        None,
-        Kind::Text,
-        "Show all events created since timestamp",
-    ),
-    flag(
-        "until",
-        None,
-        Kind::Text,
-        "Stream events until this timestamp",
-    ),
+    flag("since", None, Kind::Text, "Show all events created since timestamp"),
+    flag("until", None, Kind::Text, "Stream events until this timestamp"),
 ];
 
 static INFO: &[Flag] = &[flag(
@@ -109,23 +89,8 @@ static INFO: &[Flag] = &[flag(
 )];
 
 static SYSTEM_PRUNE: &[Flag] = &[
-    flag(
-        "all",
-        Some('a'),
-        Kind::Bool,
-        "Remove all unused images not just dangling ones",
-    ),
-    flag(
-        "filter",
-        None,
-        Kind::Filter,
-        "Provide filter values (e.g. \"label=<key>=<value>\")",
-    ),
-    flag(
-        "force",
-        Some('f'),
-        Kind::Bool,
-        "Do not prompt for confirmation",
-    ),
+    flag("all", Some('a'), Kind::Bool, "Remove all unused images not just dangling ones"),
+    flag("filter", None, Kind::Filter, "Provide filter values (e.g. \"label=<key>=<value>\")"),
+    flag("force", Some('f'), Kind::Bool, "Do not prompt for confirmation"),
     flag("volumes", None, Kind::Bool, "Prune anonymous volumes"),
 ];

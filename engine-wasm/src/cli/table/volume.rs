@@ -73,74 +73,21 @@ pub(super) static COMMANDS: &[Command] = &[
 ];
 
 static VOLUME_CREATE: &[Flag] = &[
-    flag(
-        "availability",
-        None,
-        Kind::Text,
-        "Cluster Volume availability (\"active\", \"pause\", \"drain\")",
-    )
-    .default("\"active\""),
-    flag(
-        "driver",
-        Some('d'),
-        Kind::Text,
-        "Specify volume driver name",
-    )
-    .default("\"local\""),
-    flag(
-        "group",
-        None,
-        Kind::Text,
-        "Cluster Volume group (cluster volumes)",
-    ),
+    flag("availability", None, Kind::Text, "Cluster Volume availability (\"active\", \"pause\", \"drain\")")
+        .default("\"active\""),
+    flag("driver", Some('d'), Kind::Text, "Specify volume driver name").default("\"local\""),
+    flag("group", None, Kind::Text, "Cluster Volume group (cluster volumes)"),
     flag("label", None, Kind::Label, "Set metadata for a volume"),
-    flag(
-        "limit-bytes",
-        None,
-        Kind::Bytes,
-        "Minimum size of the Cluster Volume in bytes",
-    ),
+    flag("limit-bytes", None, Kind::Bytes, "Minimum size of the Cluster Volume in bytes"),
     flag("opt", Some('o'), Kind::Map, "Set driver specific options").default("map[]"),
-    flag(
-        "required-bytes",
-        None,
-        Kind::Bytes,
-        "Maximum size of the Cluster Volume in bytes",
-    ),
-    flag(
-        "scope",
-        None,
-        Kind::Text,
-        "Cluster Volume access scope (\"single\", \"multi\")",
-    )
-    .default("\"single\""),
+    flag("required-bytes", None, Kind::Bytes, "Maximum size of the Cluster Volume in bytes"),
+    flag("scope", None, Kind::Text, "Cluster Volume access scope (\"single\", \"multi\")").default("\"single\""),
     flag("secret", None, Kind::Map, "Cluster Volume secrets").default("map[]"),
-    flag(
-        "sharing",
-        None,
-        Kind::Text,
-        "Cluster Volume access sharing (\"none\", \"readonly\", \"onewriter\", \"all\")",
-    )
-    .default("\"none\""),
-    flag(
-        "topology-preferred",
-        None,
-        Kind::List,
-        "A topology that the Cluster Volume would be preferred in",
-    ),
-    flag(
-        "topology-required",
-        None,
-        Kind::List,
-        "A topology that the Cluster Volume must be accessible from",
-    ),
-    flag(
-        "type",
-        None,
-        Kind::Text,
-        "Cluster Volume access type (\"mount\", \"block\")",
-    )
-    .default("\"block\""),
+    flag("sharing", None, Kind::Text, "Cluster Volume access sharing (\"none\", \"readonly\", \"onewriter\", \"all\")")
+        .default("\"none\""),
+    flag("topology-preferred", None, Kind::List, "A topology that the Cluster Volume would be preferred in"),
+    flag("topology-required", None, Kind::List, "A topology that the Cluster Volume must be accessible from"),
+    flag("type", None, Kind::Text, "Cluster Volume access type (\"mount\", \"block\")").default("\"block\""),
 ];
 
 static VOLUME_INSPECT: &[Flag] = &[flag(
@@ -151,18 +98,8 @@ static VOLUME_INSPECT: &[Flag] = &[flag(
 )];
 
 static VOLUME_LS: &[Flag] = &[
-    flag(
-        "cluster",
-        None,
-        Kind::Bool,
-        "Display only cluster volumes, and use cluster volume list formatting",
-    ),
-    flag(
-        "filter",
-        Some('f'),
-        Kind::Filter,
-        "Provide filter values (e.g. \"dangling=true\")",
-    ),
+    flag("cluster", None, Kind::Bool, "Display only cluster volumes, and use cluster volume list formatting"),
+    flag("filter", Some('f'), Kind::Filter, "Provide filter values (e.g. \"dangling=true\")"),
     flag(
         "format",
         None,
@@ -173,29 +110,9 @@ static VOLUME_LS: &[Flag] = &[
 ];
 
 static VOLUME_PRUNE: &[Flag] = &[
-    flag(
-        "all",
-        Some('a'),
-        Kind::Bool,
-        "Remove all unused volumes, not just anonymous ones",
-    ),
-    flag(
-        "filter",
-        None,
-        Kind::Filter,
-        "Provide filter values (e.g. \"label=<label>\")",
-    ),
-    flag(
-        "force",
-        Some('f'),
-        Kind::Bool,
-        "Do not prompt for confirmation",
-    ),
+    flag("all", Some('a'), Kind::Bool, "Remove all unused volumes, not just anonymous ones"),
+    flag("filter", None, Kind::Filter, "Provide filter values (e.g. \"label=<label>\")"),
+    flag("force", Some('f'), Kind::Bool, "Do not prompt for confirmation"),
 ];
 
-static VOLUME_RM: &[Flag] = &[flag(
-    "force",
-    Some('f'),
-    Kind::Bool,
-    "Force the removal of one or more volumes",
-)];
+static VOLUME_RM: &[Flag] = &[flag("force", Some('f'), Kind::Bool, "Force the removal of one or more volumes")];
