@@ -139,7 +139,7 @@ fn a_broken_archive_is_refused_and_leaves_nothing() {
     let whole = archive(&good, Some(&layer), &manifest(""));
     let before = tree(dir.path());
     let cases: Vec<(Vec<u8>, String)> = vec![
-        (b"hello".to_vec(), "truncated".into()),
+        (b"hello".to_vec(), "unexpected EOF".into()),
         (Tar::new().file("x", b"").end(), "invalid archive: does not contain a manifest.json".into()),
         (archive(&good, None, &manifest("")), "invalid archive: no file l.tar".into()),
         (archive(b"{", Some(&layer), &manifest("")), "invalid image configuration".into()),
@@ -147,7 +147,7 @@ fn a_broken_archive_is_refused_and_leaves_nothing() {
         (archive(&good, Some(&layer), &manifest("\"UPPER\"")), "invalid reference format".into()),
         (archive(&wrong, Some(&layer), &manifest("")), "invalid diffID for layer 0".into()),
         (archive(&config(&[], "x"), Some(&layer), &manifest("")), "expected 0, got 1".into()),
-        (whole[..1200].to_vec(), "truncated".into()),
+        (whole[..1200].to_vec(), "unexpected EOF".into()),
         (gzip(&whole)[..150].to_vec(), "".into()),
         (Tar::new().file("../x", b"").end(), "leads out".into()),
     ];

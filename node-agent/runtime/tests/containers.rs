@@ -130,8 +130,13 @@ fn a_terminal_is_handed_over_the_console_socket() {
     let started = client.create(&sandbox.id, sandbox.dir.path(), Io::Terminal).unwrap();
     let mut terminal = fs::File::from(started.terminal.expect("a terminal was asked for"));
     client.start(&sandbox.id).unwrap();
-    terminal.write_all(b"hello\n").unwrap();
     let (mut seen, mut buffer) = (Vec::new(), [0u8; 1024]);
+    // Not before the container has had its say: the terminal echoes what is typed at once.
+    while !text(&seen).contains("33 99") {
+        let n = terminal.read(&mut buffer).expect("the container's first lines");
+        seen.extend_from_slice(&buffer[..n]);
+    }
+    terminal.write_all(b"hello\n").unwrap();
     // The end of the last process closes the terminal (EIO).
     while let Ok(n @ 1..) = terminal.read(&mut buffer) {
         seen.extend_from_slice(&buffer[..n]);

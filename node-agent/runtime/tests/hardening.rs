@@ -94,11 +94,13 @@ fn only_the_standard_streams_and_preserved_descriptors_are_inherited() {
     let host = fs::File::open("/").unwrap();
     let inherit = |command: &mut std::process::Command| {
         let fd = host.as_raw_fd();
-        // SAFETY: dup2 is async-signal-safe; 3 and 4 are free for use in the new process, which is about to execute.
+        // SAFETY: these calls are async-signal-safe; 3 and 4 are free for use in the new process, which is about to execute.
         unsafe {
             command.pre_exec(move || {
-                libc::dup2(fd, 4);
-                libc::dup2(fd, 3);
+                // A copy first: dup2 of a descriptor onto itself would leave it to be closed.
+                let copy = libc::fcntl(fd, libc::F_DUPFD_CLOEXEC, 10);
+                libc::dup2(copy, 4);
+                libc::dup2(copy, 3);
                 Ok(())
             });
         }
