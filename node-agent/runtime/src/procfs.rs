@@ -48,7 +48,7 @@ impl Proc {
 
 /// Whether an opened path lies on a proc file system.
 pub(crate) fn is_procfs(fd: impl std::os::fd::AsFd) -> bool {
-    rustix::fs::fstatfs(fd).is_ok_and(|s| i64::from(s.f_type) == PROC_SUPER_MAGIC)
+    rustix::fs::fstatfs(fd).is_ok_and(|s| s.f_type == PROC_SUPER_MAGIC)
 }
 
 #[cfg(test)]

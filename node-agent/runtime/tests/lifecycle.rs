@@ -1,10 +1,11 @@
-//! What a caller relies on besides the straight path: joined namespaces, groups, large environments, signals to all.
+//! What a caller relies on besides the straight path: joined namespaces, groups, large environments, signals to all, crashes half-way.
 
 #[allow(dead_code)]
 mod common;
 
 use std::fs;
-use std::process::Command;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 use common::{Sandbox, text};
 use serde_json::json;
@@ -93,4 +94,47 @@ fn a_killing_signal_to_all_reaches_processes_that_fork_and_frozen_ones() {
     assert_eq!(text(&ps.stdout).trim(), "[]");
     client.delete(&sandbox.id, false).unwrap();
     assert_eq!(groups_left(&sandbox.id), "");
+}
+
+#[test]
+fn a_creation_killed_at_any_moment_keeps_neither_the_id_nor_a_process_nor_a_control_group() {
+    let Some(sandbox) = Sandbox::new("exec sleep 1000") else { return };
+    sandbox.write();
+    let bundle = sandbox.dir.path().to_string_lossy().into_owned();
+    // A file, not a pipe: the waiting init holds it open.
+    let log = sandbox.dir.path().join("stderr");
+    let create = || {
+        let mut command = sandbox.command(&["create", "--bundle", &bundle, &sandbox.id]);
+        command.stdin(Stdio::null()).stdout(Stdio::null());
+        command.stderr(fs::File::create(&log).unwrap());
+        command
+    };
+    let mut interrupted = 0;
+    for step in 0..60u64 {
+        let mut child = create().spawn().unwrap();
+        std::thread::sleep(Duration::from_micros(step * 400));
+        child.kill().unwrap();
+        interrupted += u32::from(child.wait().unwrap().code().is_none());
+        if step % 2 == 0 {
+            assert!(sandbox.command(&["delete", "--force", &sandbox.id]).status().unwrap().success());
+        } else {
+            // Whole, abandoned or never begun: afterwards the id can be used, and at the latest after a deletion.
+            let again = create().status().unwrap();
+            let said = fs::read_to_string(&log).unwrap();
+            assert!(again.success() || said.contains("already exists"), "{said}");
+            assert!(sandbox.command(&["delete", "--force", &sandbox.id]).status().unwrap().success());
+        }
+        assert_eq!(groups_left(&sandbox.id), "");
+        assert!(!sandbox.dir.path().join("run").join(&sandbox.id).exists());
+    }
+    assert!(interrupted > 5, "only {interrupted} creations were interrupted");
+    let deadline = Instant::now() + Duration::from_secs(5);
+    let alive = || {
+        let ps = Command::new("pgrep").args(["-f", &format!("create --bundle {bundle}")]).output().unwrap();
+        text(&ps.stdout)
+    };
+    while !alive().is_empty() {
+        assert!(Instant::now() < deadline, "processes are left: {}", alive());
+        std::thread::yield_now();
+    }
 }
