@@ -12,7 +12,7 @@ use crate::setup::{self, Purpose};
 /// Runs until the server ends or a signal asks for the end, in which case sessions are torn down before this returns.
 pub fn run(layout: &Layout, listen: SocketAddr, config: Option<&Path>) -> Result<()> {
     setup::run(layout, Purpose::Serve, config)?;
-    let mut server = Server::start(layout, listen, &layout.data(), config)?;
+    let mut server = Server::start(layout, listen, &layout.data(), config, "info")?;
     server.mind_signals()?;
     server.wait_until_ready()?;
     println!("\nSlipway is ready: http://{}\nCtrl-C ends it and every session.\n", shown(listen));

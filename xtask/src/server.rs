@@ -27,7 +27,8 @@ pub struct Server {
 
 impl Server {
     /// Starts it. Should this process be ended meanwhile, the kernel tells the server, which then takes everything down.
-    pub fn start(layout: &Layout, listen: SocketAddr, data: &Path, config: Option<&Path>) -> Result<Self> {
+    /// Below `log` (a level, as `SLIPWAY_LOG` names it) it says nothing on stderr.
+    pub fn start(layout: &Layout, listen: SocketAddr, data: &Path, config: Option<&Path>, log: &str) -> Result<Self> {
         ensure!(
             TcpStream::connect_timeout(&listen, Duration::from_millis(200)).is_err(),
             "{listen} is taken: another server runs there; give another address with --listen"
@@ -42,6 +43,9 @@ impl Server {
         command.arg("--library").arg(layout.library());
         if let Some(config) = config {
             command.arg("--config").arg(config);
+        }
+        if std::env::var_os("SLIPWAY_LOG").is_none() {
+            command.env("SLIPWAY_LOG", log);
         }
         std::os::unix::process::CommandExt::process_group(&mut command, 0);
         let child = command

@@ -116,7 +116,7 @@ fn engine_rows(layout: &Layout, dir: &Path, archive: &Path) -> Result<Vec<Row>> 
 fn terminal_rows(layout: &Layout, dir: &Path) -> Result<Vec<Row>> {
     let listen =
         TcpListener::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).context("finding a free port")?;
-    let mut server = Server::start(layout, listen, &dir.join("server"), None)?;
+    let mut server = Server::start(layout, listen, &dir.join("server"), None, "warn")?;
     server.wait_until_ready()?;
     let script = layout.root.join("xtask/src/bench/terminal.mjs");
     let mut node = Command::new("node");

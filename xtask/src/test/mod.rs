@@ -155,7 +155,7 @@ impl Tests<'_> {
         let listen =
             TcpListener::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).context("finding a free port")?;
         let data = self.dir.join("server");
-        let mut server = match Server::start(self.layout, listen, &data, None) {
+        let mut server = match Server::start(self.layout, listen, &data, None, "warn") {
             Ok(server) => server,
             Err(error) => return Ok(failed("starting the server for the browser tests", &error)),
         };
