@@ -56,7 +56,7 @@ pub fn run(layout: &Layout) -> Result<()> {
     total += tests.rust()?;
     total += tests.browser()?;
     total += tests.leaks(&ours, &before);
-    dir.close().context("removing the tests' directory")?;
+    total += clear(dir);
 
     println!("\n{total}");
     if total.failed > 0 {
@@ -74,6 +74,20 @@ fn scratch() -> Result<TempDir> {
     let dir = tempfile::Builder::new().prefix("slw-").tempdir().context("making a temporary directory")?;
     fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o755)).context("opening the temporary directory")?;
     Ok(dir)
+}
+
+/// Removes the directory, unless a failed test has left something mounted in it: then what is mounted would be emptied too.
+fn clear(dir: TempDir) -> Tally {
+    let mounts = fs::read_to_string("/proc/self/mounts").unwrap_or_default();
+    let inside = |mount: &str| mount.split(' ').nth(1).is_some_and(|place| Path::new(place).starts_with(dir.path()));
+    if mounts.lines().any(inside) {
+        println!("FAILED: {} is kept, since something is still mounted there", dir.keep().display());
+        return Tally::of(false);
+    }
+    match dir.close() {
+        Ok(()) => Tally::default(),
+        Err(error) => failed("removing the tests' directory", &anyhow::Error::new(error)),
+    }
 }
 
 struct Tests<'a> {
