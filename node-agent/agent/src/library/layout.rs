@@ -4,6 +4,7 @@
 use std::fs::{self, File};
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use oci_spec::image::{Descriptor, ImageConfiguration, ImageIndex, ImageManifest};
 use serde_json::{Value, json};
@@ -70,9 +71,20 @@ impl Layout {
     /// What a build that was interrupted left behind. Call it under the lock.
     pub(super) fn sweep(&self) -> Result<(), Error> {
         let partial = self.partial();
-        match fs::remove_dir_all(&partial) {
-            Err(error) if error.kind() != ErrorKind::NotFound => Err(Error::io("removing", &partial)(error)),
-            _ => fs::create_dir_all(&partial).map_err(Error::io("making", &partial)),
+        let begun = Instant::now();
+        loop {
+            match fs::remove_dir_all(&partial) {
+                // A build that was killed may have left mmdebstrap behind, which is told to end but still writes for a moment.
+                Err(error)
+                    if error.kind() == ErrorKind::DirectoryNotEmpty && begun.elapsed() < Duration::from_secs(30) =>
+                {
+                    std::thread::sleep(Duration::from_millis(100));
+                }
+                Err(error) if error.kind() != ErrorKind::NotFound => {
+                    return Err(Error::io("removing", &partial)(error));
+                }
+                _ => return fs::create_dir_all(&partial).map_err(Error::io("making", &partial)),
+            }
         }
     }
 
