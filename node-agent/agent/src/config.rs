@@ -1,5 +1,5 @@
 //! The configuration file of `serve`: TOML, every key optional, unknown keys refused. What is read here is turned into plain
-//! numbers, durations and addresses once; everything below takes it as checked.
+//! numbers, durations and addresses once; everything below takes it as checked. `CONFIGURATION.md` beside the crate lists every key.
 
 use std::{
     net::Ipv4Addr,
@@ -103,6 +103,7 @@ pub struct Network {
 }
 
 #[derive(Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize))]
 #[serde(deny_unknown_fields, default)]
 struct File {
     limits: FileLimits,
@@ -128,6 +129,7 @@ impl Default for File {
 }
 
 #[derive(Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize))]
 #[serde(deny_unknown_fields, default)]
 struct FileLimits {
     memory: String,
@@ -143,6 +145,7 @@ impl Default for FileLimits {
 }
 
 #[derive(Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize))]
 #[serde(deny_unknown_fields, default)]
 struct FileSessions {
     lifetime: String,
@@ -159,6 +162,7 @@ impl Default for FileSessions {
 }
 
 #[derive(Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize))]
 #[serde(deny_unknown_fields, default)]
 struct FileNetwork {
     bridge: String,
@@ -387,5 +391,50 @@ mod tests {
     fn an_unknown_key_is_refused_with_its_line() {
         let error = Config::parse("[limits]\nmemoryy = \"1GiB\"\n", "slipway.toml").expect_err("typo").to_string();
         assert!(error.contains("line 2") && error.contains("memoryy") && error.contains("memory"), "{error}");
+    }
+
+    /// Every key with its default as TOML writes it, tables as `table.key`.
+    fn keys() -> Vec<(String, String)> {
+        let defaults = serde_json::to_value(File::default()).expect("plain data");
+        let mut keys = Vec::new();
+        for (name, value) in defaults.as_object().expect("a table") {
+            match value.as_object() {
+                Some(table) => {
+                    keys.extend(table.iter().map(|(key, value)| (format!("{name}.{key}"), value.to_string())))
+                }
+                None => keys.push((name.clone(), value.to_string())),
+            }
+        }
+        keys
+    }
+
+    #[test]
+    fn the_reference_lists_every_key_with_its_default_and_no_other() {
+        let reference = include_str!("../CONFIGURATION.md");
+        let rows = reference.lines().filter(|line| line.starts_with("| `"));
+        let mut listed: Vec<(String, String)> = rows
+            .map(|row| {
+                let cells: Vec<&str> = row.split('|').map(str::trim).collect();
+                assert!(
+                    cells.len() == 6 && cells[3].len() > 3 && cells[4].len() > 10,
+                    "key, default, unit, meaning: {row}"
+                );
+                let default = if cells[2] == "none" { "null" } else { cells[2].trim_matches('`') };
+                (cells[1].trim_matches('`').to_owned(), default.to_owned())
+            })
+            .collect();
+        let mut keys = keys();
+        keys.sort();
+        listed.sort();
+        assert_eq!(listed, keys);
+    }
+
+    #[test]
+    fn the_references_example_is_a_good_configuration() {
+        let reference = include_str!("../CONFIGURATION.md");
+        let example =
+            reference.split("```toml\n").nth(1).and_then(|rest| rest.split("```").next()).expect("an example");
+        let config = Config::parse(example, "CONFIGURATION.md").expect("good");
+        assert_ne!(config, Config::default(), "it shows something");
     }
 }

@@ -3,7 +3,6 @@
 use std::{ffi::OsString, net::SocketAddr, path::PathBuf, process::ExitCode, sync::Arc};
 
 use anyhow::{Context, bail};
-use axum::serve::ListenerExt as _;
 use clap::Parser;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -110,13 +109,7 @@ async fn serve(options: &Options, settings: Settings, library: Option<PathBuf>) 
         .await
         .with_context(|| format!("cannot listen on {}: choose another with --listen", options.listen))?;
     let address = listener.local_addr()?;
-    // A keystroke and its echo are small packets that must not wait for one another's acknowledgement.
-    let listener = listener.tap_io(|stream| {
-        if let Err(error) = stream.set_nodelay(true) {
-            tracing::debug!(%error, "a connection keeps Nagle's algorithm");
-        }
-    });
-    let server = tokio::spawn(axum::serve(listener, http::router(app)).into_future());
+    let server = tokio::spawn(axum::serve(http::prompt(listener), http::router(app)).into_future());
     // Programs that start this one wait for this line.
     println!("Slipway is ready at http://{address}");
     tokio::select! {

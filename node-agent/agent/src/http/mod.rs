@@ -19,7 +19,9 @@ use axum::{
     extract::DefaultBodyLimit,
     middleware,
     routing::{delete, get, post},
+    serve::{Listener, ListenerExt as _},
 };
+use tokio::net::{TcpListener, TcpStream};
 
 pub use error::ApiError;
 
@@ -59,6 +61,16 @@ pub const ROUTES: &[(&str, &[&str])] = &[
     ("/api/v1/sessions/{id}/nodes/{node}/docker/{path}", &["get"]),
 ];
 
+/// `listener`, sending small packets at once: a keystroke's echo must not wait until the page has acknowledged the one before
+/// (RFC 896 with delayed acknowledgements: 40 ms).
+pub fn prompt(listener: TcpListener) -> impl Listener<Io = TcpStream, Addr = std::net::SocketAddr> {
+    listener.tap_io(|stream| {
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!(%error, "a connection keeps Nagle's algorithm");
+        }
+    })
+}
+
 /// The whole site.
 pub fn router(app: App) -> Router {
     let files = get(nodes::get_file).put(nodes::put_file).layer(DefaultBodyLimit::max(FILE));
@@ -86,4 +98,18 @@ pub fn router(app: App) -> Router {
         .layer(DefaultBodyLimit::max(JSON))
         .layer(middleware::from_fn(headers::secure))
         .with_state(app)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn accepted_connections_send_a_keystrokes_echo_at_once() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let page = TcpStream::connect(listener.local_addr().expect("an address")).await.expect("a connection");
+        assert!(!page.nodelay().expect("the option"), "the kernel's default is Nagle's algorithm");
+        let (accepted, _) = prompt(listener).accept().await;
+        assert!(accepted.nodelay().expect("the option"));
+    }
 }
