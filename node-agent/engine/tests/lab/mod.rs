@@ -44,7 +44,7 @@ impl Lab {
         let agent =
             std::env::var_os("SLIPWAY_NODE_AGENT").map_or_else(|| target.join("examples/node-agent"), PathBuf::from);
         let Some(root) = alpine() else {
-            skip("no Alpine root file system beside the workspace");
+            eprintln!("NO TEST DATA: there is no Alpine root file system at ../shared/images; this case is left out");
             return None;
         };
         if !agent.exists() || Command::new("docker").arg("--version").output().is_err() {

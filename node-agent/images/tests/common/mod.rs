@@ -35,7 +35,7 @@ pub(crate) fn alpine() -> Option<PathBuf> {
     let fixed = [path, PathBuf::from(std::env::var_os("SLIPWAY_ALPINE_ROOT").unwrap_or_default())];
     let found = fixed.into_iter().find(|path| path.is_file());
     if found.is_none() {
-        skip("no Alpine root file system at ../shared/images");
+        eprintln!("NO TEST DATA: there is no Alpine root file system at ../shared/images; this case is left out");
     }
     found
 }

@@ -41,7 +41,8 @@ impl Sandbox {
         let image =
             Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/images/alpine-minirootfs-3.20.3-x86_64.tar.gz");
         if !image.exists() {
-            return skip("no Alpine root file system at ../shared/images");
+            eprintln!("NO TEST DATA: there is no Alpine root file system at ../shared/images; this case is left out");
+            return None;
         }
         let dir = tempfile::Builder::new().prefix("slipway-runtime-test").tempdir().expect("make a directory");
         let rootfs = dir.path().join("rootfs");
