@@ -82,10 +82,17 @@ mod tests {
     use crate::common::pty::Terminal;
     use std::process::Command;
 
+    /// Set for the copy of this program that is to panic.
+    const PANIC: &str = "SLIPWAY_TEST_PANIC_IN_RAW_MODE";
+
     #[test]
     fn a_panic_gives_the_terminal_back() {
+        if std::env::var_os(PANIC).is_some() {
+            panic_in_raw_mode();
+        }
         let mut command = Command::new(std::env::current_exe().expect("a running test has a path"));
-        command.args(["--ignored", "--exact", "--nocapture", "terminal::tests::panics_in_raw_mode"]);
+        command.env(PANIC, "1");
+        command.args(["--exact", "--nocapture", "terminal::tests::a_panic_gives_the_terminal_back"]);
         let mut terminal = Terminal::start(&command, 24, 80);
         terminal.expect("on purpose");
         assert!(!terminal.wait().success());
@@ -93,9 +100,7 @@ mod tests {
         assert!(terminal.is_restored());
     }
 
-    #[test]
-    #[ignore = "run in a terminal by the test above"]
-    fn panics_in_raw_mode() {
+    fn panic_in_raw_mode() -> ! {
         // Without the destructor, so that the hook alone is at work.
         std::mem::forget(RawMode::enter().expect("a terminal"));
         let now = rustix::termios::tcgetattr(std::io::stdin()).expect("settings");
