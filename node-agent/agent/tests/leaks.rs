@@ -2,95 +2,76 @@
 
 mod common;
 
-use std::{
-    io::{BufRead, BufReader},
-    net::SocketAddr,
-    path::Path,
-    process::{Child, Command, Stdio},
+use std::{net::SocketAddr, panic::AssertUnwindSafe, sync::Mutex};
+
+use common::{
+    client::try_request,
+    server::{Server, Session},
 };
+use node_agent::sandbox::Host;
 
-use common::client::{request, try_request};
-use node_agent::sandbox::Settings;
-
-fn serve(settings: &Settings, labs: &Path) -> (Child, SocketAddr) {
-    let mut command = Command::new(&settings.agent);
-    command
-        .args(["serve", "--listen", "127.0.0.1:0"])
-        .arg("--data-dir")
-        .arg(&settings.data_dir)
-        .arg("--labs")
-        .arg(labs);
-    command.arg("--node-image").arg(&settings.node_image).stdout(Stdio::piped());
-    if let Some(runtime) = &settings.config.runtime {
-        let file = labs.join("config.toml");
-        std::fs::write(&file, format!("runtime = {runtime:?}\n")).expect("written");
-        command.arg("--config").arg(file);
-    }
-    let mut child = command.spawn().expect("the agent starts");
-    let mut line = String::new();
-    BufReader::new(child.stdout.take().expect("piped")).read_line(&mut line).expect("a line");
-    let address = line.trim().rsplit('/').next().and_then(|text| text.parse().ok());
-    (child, address.unwrap_or_else(|| panic!("no address in {line:?}")))
+/// Five sessions at the same time.
+fn round(to: SocketAddr) -> Vec<Session> {
+    std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..5).map(|_| scope.spawn(|| Session::open(to))).collect();
+        threads.into_iter().map(|thread| thread.join().expect("opened")).collect()
+    })
 }
 
 #[test]
 fn fifty_sessions_and_a_killed_agent_leave_nothing() {
     common::isolated(|settings| {
         let before = common::census();
-        let labs = tempfile::tempdir().expect("a folder");
-        let (mut child, to) = serve(settings, labs.path());
-        let open = |to: SocketAddr| {
-            let opened = request(to, "POST", "/api/v1/sessions", &[], b"");
-            assert_eq!(opened.status, 201, "{}", String::from_utf8_lossy(&opened.body));
-            let json = opened.json();
-            (json["id"].as_str().expect("an id").to_owned(), json["token"].as_str().expect("a token").to_owned())
-        };
-        let delete = |to: SocketAddr, (id, token): &(String, String)| {
-            let bearer = format!("authorization: Bearer {token}");
-            assert_eq!(request(to, "DELETE", &format!("/api/v1/sessions/{id}"), &[&bearer], b"").status, 204);
-        };
-        let round = |to: SocketAddr| {
-            std::thread::scope(|scope| {
-                let threads: Vec<_> = (0..5).map(|_| scope.spawn(|| open(to))).collect();
-                threads.into_iter().map(|thread| thread.join().expect("opened")).collect::<Vec<_>>()
-            })
-        };
+        let mut server = Server::start(settings, "", None);
         for _ in 0..4 {
-            round(to).iter().for_each(|session| delete(to, session));
+            round(server.to).iter().for_each(Session::delete);
         }
-        common::same(&with_shared(&before), &common::census());
-        let kept = round(to);
-        assert_ne!(with_shared(&before), common::census(), "the census sees running sessions");
+        common::same(&before.with_bridge(), &common::census());
+        let _kept = round(server.to);
+        let running = common::census();
+        assert!(running.network_namespaces() >= before.network_namespaces() + 5, "the census sees running nodes");
         // Five more are in the making when the agent is killed.
         std::thread::scope(|scope| {
+            let to = server.to;
             for _ in 0..5 {
-                scope.spawn(|| {
+                scope.spawn(move || {
                     // Cut off on purpose.
                     let _ = try_request(to, "POST", "/api/v1/sessions", &[], b"");
                 });
             }
             std::thread::sleep(std::time::Duration::from_millis(80));
-            child.kill().expect("killed");
+            server.kill();
         });
-        child.wait().expect("gone");
-        drop(kept);
 
-        let (mut child, to) = serve(settings, labs.path());
-        common::same(&with_shared(&before), &common::census());
+        let server = Server::start(settings, "", None);
+        common::same(&before.with_bridge(), &common::census());
         for _ in 0..3 {
-            round(to).iter().for_each(|session| delete(to, session));
+            round(server.to).iter().for_each(Session::delete);
         }
-        round(to);
-        let pid = nix::unistd::Pid::from_raw(i32::try_from(child.id()).expect("a pid"));
-        nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGTERM).expect("told to end");
-        assert!(child.wait().expect("gone").success(), "an orderly end");
+        round(server.to);
+        server.end();
         common::same(&before, &common::census());
     });
 }
 
-/// What a running agent has without any session: its bridge.
-fn with_shared(before: &common::Census) -> common::Census {
-    let mut census = before.clone();
-    census.add_device("slipway0");
-    census
+#[test]
+fn a_failing_test_takes_its_node_with_it() {
+    let seen = Mutex::new(None);
+    let before = Mutex::new(None);
+    let failed = std::panic::catch_unwind(AssertUnwindSafe(|| {
+        common::isolated(|settings| {
+            *before.lock().expect("not poisoned") = Some(common::census().of_the_host());
+            let host = Host::open(settings.clone()).expect("the host opens");
+            host.create("node1", &[]).expect("a node starts");
+            *seen.lock().expect("not poisoned") = Some(common::census().of_the_host());
+            panic!("on purpose");
+        });
+    }));
+    // Where nodes cannot run, nothing ran.
+    let (Some(before), Some(seen)) = (before.into_inner().expect("set"), seen.into_inner().expect("set")) else {
+        return;
+    };
+    assert!(failed.is_err());
+    assert_ne!(before, seen, "the census sees the node");
+    common::same_host(&before);
 }

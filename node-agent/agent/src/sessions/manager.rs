@@ -272,7 +272,12 @@ impl Manager {
             let event = state.core.remove_node(id, name).ok_or_else(|| no_node(id, name))?;
             state.tell(id, event);
             state.handles.get_mut(id).and_then(|handle| {
-                handle.terminals.retain(|(node, _), _| node != name);
+                handle.terminals.retain(|(node, _), terminal| {
+                    if node == name {
+                        terminal.close();
+                    }
+                    node != name
+                });
                 handle.nodes.remove(name)
             })
         };
@@ -318,6 +323,7 @@ impl Manager {
             state.handles.remove(id)
         };
         if let Some(handle) = handle {
+            handle.terminals.values().for_each(|terminal| terminal.close());
             let nodes: Vec<Node> = handle.nodes.into_values().collect();
             let removals = nodes.iter().map(|node| {
                 let peers = nodes.iter().filter(|peer| peer.tag != node.tag).cloned().collect();

@@ -12,6 +12,7 @@ use tokio::{
     io::unix::AsyncFd,
     sync::{Notify, oneshot, watch},
 };
+use tokio_util::sync::CancellationToken;
 
 use super::core::{Core, RING, WINDOW};
 use crate::sandbox::Shell;
@@ -29,6 +30,8 @@ pub struct Terminal {
     work: Notify,
     /// Counts changes that viewers want to know of.
     changes: watch::Sender<u64>,
+    /// Cancelled when its node goes, whatever viewers have yet to acknowledge.
+    closed: CancellationToken,
 }
 
 #[derive(Debug)]
@@ -63,6 +66,7 @@ impl Default for Terminal {
             }),
             work: Notify::new(),
             changes: watch::Sender::new(0),
+            closed: CancellationToken::new(),
         }
     }
 }
@@ -75,6 +79,16 @@ impl Terminal {
 
     pub(super) fn subscribe(&self) -> watch::Receiver<u64> {
         self.changes.subscribe()
+    }
+
+    /// Ends it for good: its shell is let go and its viewers' connections are closed. May be called again.
+    pub(crate) fn close(&self) {
+        self.closed.cancel();
+    }
+
+    /// Waits for [`Terminal::close`].
+    pub(super) async fn closed(&self) {
+        self.closed.cancelled().await;
     }
 
     pub(super) fn new_viewer(&self) -> u64 {
@@ -173,8 +187,10 @@ impl Terminal {
                 (usize::try_from(state.core.room()).unwrap_or(usize::MAX), !state.pending.is_empty())
             };
             tokio::select! {
-                // Typed bytes first: Ctrl-C must not wait for a flood of output.
+                // Typed bytes before output: Ctrl-C must not wait for a flood.
                 biased;
+                // Without room nothing below would notice that the node goes.
+                () = self.closed() => return None,
                 ready = master.writable(), if typed => {
                     let Ok(mut ready) = ready else { return None };
                     let mut state = self.lock();

@@ -3,7 +3,7 @@
 
 use std::{future::Future, sync::Arc, time::Duration};
 
-use axum::extract::ws::{Message, WebSocket};
+use axum::extract::ws::{CloseFrame, Message, WebSocket, close_code};
 use bytes::Bytes;
 use futures_util::{
     SinkExt, StreamExt,
@@ -21,6 +21,8 @@ use crate::sandbox::Shell;
 const PING: Duration = Duration::from_secs(15);
 /// After this long without any frame a page has gone; it must not hold up the others.
 const SILENCE: Duration = Duration::from_secs(50);
+/// How long a page may take to read that its terminal has been closed.
+const FAREWELL: Duration = Duration::from_secs(1);
 /// Output bytes in a frame at most.
 const FRAME: usize = 64 << 10;
 
@@ -35,6 +37,10 @@ where
     tokio::select! {
         () = receive(stream, &terminal, viewer, &replies, open) => {}
         () = send(sink, &terminal, viewer, queue) => {}
+        () = async {
+            terminal.closed().await;
+            tokio::time::sleep(FAREWELL).await;
+        } => {}
     }
     terminal.lock().core.leave(viewer);
     terminal.touch();
@@ -146,6 +152,12 @@ async fn send(
     loop {
         tokio::select! {
             biased;
+            () = terminal.closed() => {
+                let frame = CloseFrame { code: close_code::AWAY, reason: "the terminal's node has ended".into() };
+                // A page that has gone needs no farewell.
+                let _ = sink.send(Message::Close(Some(frame))).await;
+                return;
+            }
             reply = replies.recv() => {
                 let Some(reply) = reply else { return };
                 welcomed |= matches!(reply, ServerFrame::Welcome { .. });
