@@ -36,6 +36,6 @@ mod sync;
 mod sys;
 mod terminal;
 
-pub use defaults::{docker_default_capabilities, docker_masked_paths, docker_readonly_paths};
+pub use defaults::{ALL_CAPABILITIES, docker_default_capabilities, docker_masked_paths, docker_readonly_paths};
 pub use error::{Error, Result};
 pub use state::{State, Status};

@@ -5,53 +5,9 @@ use std::path::Path;
 
 use nix::sys::resource::{Resource, getrlimit};
 use serde_json::{Value, json};
+use slipway_runtime::ALL_CAPABILITIES;
 
 use super::{cgroup::Hierarchies, idmap::RANGE};
-
-/// Every capability the kernel knows by name (capability.h); all hold only inside the node's own user namespace.
-const CAPABILITIES: &[&str] = &[
-    "CAP_CHOWN",
-    "CAP_DAC_OVERRIDE",
-    "CAP_DAC_READ_SEARCH",
-    "CAP_FOWNER",
-    "CAP_FSETID",
-    "CAP_KILL",
-    "CAP_SETGID",
-    "CAP_SETUID",
-    "CAP_SETPCAP",
-    "CAP_LINUX_IMMUTABLE",
-    "CAP_NET_BIND_SERVICE",
-    "CAP_NET_BROADCAST",
-    "CAP_NET_ADMIN",
-    "CAP_NET_RAW",
-    "CAP_IPC_LOCK",
-    "CAP_IPC_OWNER",
-    "CAP_SYS_MODULE",
-    "CAP_SYS_RAWIO",
-    "CAP_SYS_CHROOT",
-    "CAP_SYS_PTRACE",
-    "CAP_SYS_PACCT",
-    "CAP_SYS_ADMIN",
-    "CAP_SYS_BOOT",
-    "CAP_SYS_NICE",
-    "CAP_SYS_RESOURCE",
-    "CAP_SYS_TIME",
-    "CAP_SYS_TTY_CONFIG",
-    "CAP_MKNOD",
-    "CAP_LEASE",
-    "CAP_AUDIT_WRITE",
-    "CAP_AUDIT_CONTROL",
-    "CAP_SETFCAP",
-    "CAP_MAC_OVERRIDE",
-    "CAP_MAC_ADMIN",
-    "CAP_SYSLOG",
-    "CAP_WAKE_ALARM",
-    "CAP_BLOCK_SUSPEND",
-    "CAP_AUDIT_READ",
-    "CAP_PERFMON",
-    "CAP_BPF",
-    "CAP_CHECKPOINT_RESTORE",
-];
 
 /// Devices bound into nodes besides those every container has (OCI runtime spec, default devices): path, major, minor.
 const DEVICES: [(&str, u32, u32); 2] = [("/dev/fuse", 10, 229), ("/dev/net/tun", 10, 200)];
@@ -134,7 +90,8 @@ pub(crate) fn process(args: &[String], cwd: &str, env: &[String], terminal: bool
         "cwd": cwd,
         "noNewPrivileges": false,
         "oomScoreAdj": 100,
-        "capabilities": {"bounding": CAPABILITIES, "effective": CAPABILITIES, "permitted": CAPABILITIES},
+        // All of them hold only inside the node's own user namespace.
+        "capabilities": {"bounding": ALL_CAPABILITIES, "effective": ALL_CAPABILITIES, "permitted": ALL_CAPABILITIES},
         "rlimits": [{"type": "RLIMIT_NOFILE", "soft": soft, "hard": hard}],
     })
 }

@@ -256,25 +256,6 @@ pub struct Mount {
     pub tmpfs_options: Value,
 }
 
-/// Paths that Docker hides in a container that is not privileged.
-pub(crate) const MASKED_PATHS: &[&str] = &[
-    "/proc/asound",
-    "/proc/acpi",
-    "/proc/interrupts",
-    "/proc/kcore",
-    "/proc/keys",
-    "/proc/latency_stats",
-    "/proc/timer_list",
-    "/proc/timer_stats",
-    "/proc/sched_debug",
-    "/proc/scsi",
-    "/sys/firmware",
-    "/sys/devices/virtual/powercap",
-];
-
-/// Paths that Docker makes read-only in a container that is not privileged.
-pub(crate) const READONLY_PATHS: &[&str] = &["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"];
-
 impl HostConfig {
     /// Fills in what moby fills in at creation: network, IPC and cgroup-namespace modes, runtime, `/dev/shm`, masks.
     pub fn apply_defaults(&mut self, cgroup_v2: bool) {
@@ -301,13 +282,8 @@ impl HostConfig {
             self.masked_paths = None;
             self.readonly_paths = None;
         } else {
-            let own = |list: &[&str]| Some(list.iter().map(|s| (*s).to_owned()).collect());
-            if self.masked_paths.is_none() {
-                self.masked_paths = own(MASKED_PATHS);
-            }
-            if self.readonly_paths.is_none() {
-                self.readonly_paths = own(READONLY_PATHS);
-            }
+            self.masked_paths.get_or_insert_with(slipway_runtime::docker_masked_paths);
+            self.readonly_paths.get_or_insert_with(slipway_runtime::docker_readonly_paths);
         }
     }
 
