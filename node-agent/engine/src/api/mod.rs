@@ -18,7 +18,9 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::Router;
+use axum::body::{Body, HttpBody as _};
 use axum::extract::Request;
+use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, Uri};
 use serde_json::json;
@@ -59,7 +61,26 @@ pub(crate) fn router(engine: Arc<Engine>) -> Router {
         .merge(volumes::routes())
         .fallback(not_found)
         .method_not_allowed_fallback(not_found)
+        .layer(axum::middleware::from_fn(read_small_body))
         .with_state(engine)
+}
+
+/// A body up to this length, bytes, is read before the request is looked at.
+const SMALL_BODY: u64 = 64 * 1024;
+
+/// Reads a small body whole, whether or not the route wants it: a client that is answered while it still writes may see a
+/// broken pipe in the answer's place.
+async fn read_small_body(request: Request, next: Next) -> Response {
+    let (parts, body) = request.into_parts();
+    let length = body.size_hint().exact();
+    let body = match length {
+        Some(length @ 1..=SMALL_BODY) => match axum::body::to_bytes(body, length as usize).await {
+            Ok(bytes) => Body::from(bytes),
+            Err(error) => return Error::bad(format!("cannot read the request's body: {error}")).into_response(),
+        },
+        _ => body,
+    };
+    next.run(Request::from_parts(parts, body)).await
 }
 
 async fn not_found() -> Error {
