@@ -47,20 +47,22 @@ pub(crate) async fn proxy(client: Rc<Client>, container: String) {
     }
 }
 
-/// Waits for a signal that ends this command, puts the terminal in order and ends it. Never returns.
-pub(crate) async fn restore_and_die() {
-    let mut waits = Vec::new();
-    for number in [1, 2, 3, 15] {
-        if let Some(mut signals) = listen(number) {
+/// Waits for a signal that ends this command, puts the terminal in order and ends it. The signals are caught from the call
+/// on, before the returned future is first polled, so that a terminal that turns raw afterwards is always restored.
+pub(crate) fn restore_and_die() -> impl Future<Output = ()> {
+    let caught: Vec<_> = [1, 2, 3, 15].into_iter().filter_map(|number| Some((number, listen(number)?))).collect();
+    async move {
+        let mut waits = Vec::new();
+        for (number, mut signals) in caught {
             waits.push(tokio::spawn(async move {
                 signals.recv().await;
                 terminal::restore();
                 std::process::exit(128 + number);
             }));
         }
-    }
-    for wait in waits {
-        let _ = wait.await;
+        for wait in waits {
+            let _ = wait.await;
+        }
     }
 }
 

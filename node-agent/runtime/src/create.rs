@@ -200,12 +200,16 @@ fn spawn(namespaces: &namespaces::Plan, plan: &Plan<'_>, ours: &Line, theirs: Li
         return match clone_process(namespaces.clone_flags())
             .context(|| "clone the init process into new namespaces".into())?
         {
-            Cloned::Child => init::run(plan, theirs),
+            Cloned::Child => {
+                ours.close_in_clone();
+                init::run(plan, theirs)
+            }
             Cloned::Parent(pid) => Ok(pid),
         };
     }
     match clone_process(0).context(|| "clone a process that joins namespaces".into())? {
         Cloned::Child => {
+            ours.close_in_clone();
             let staged = stage(namespaces, plan).and_then(|()| {
                 clone_process(namespaces.clone_flags() | libc::CLONE_PARENT as u64)
                     .context(|| "clone the init process into new namespaces".into())

@@ -70,6 +70,7 @@ pub(crate) fn exec(
     let stage = match clone_process(0).context(|| "clone a process that joins the container".into())? {
         Cloned::Parent(stage) => stage,
         Cloned::Child => {
+            ours.close_in_clone();
             // From the moment it joins, the container's root sees the process; it holds the host's descriptors until execve.
             let joined = process::set_oom_score("self", process.oom_score_adj())
                 .and_then(|()| sys::undumpable())
