@@ -87,6 +87,8 @@ pub struct Sessions {
     pub max: usize,
     /// How many nodes a session may have (`max_nodes`, default 5).
     pub max_nodes: usize,
+    /// What one session may push to its registry in bytes (`registry`, default `4GiB`).
+    pub registry: u64,
 }
 
 /// `[network]`: the nodes' addresses and what they may reach.
@@ -153,11 +155,19 @@ struct FileSessions {
     max_lifetime: String,
     max: usize,
     max_nodes: usize,
+    registry: String,
 }
 
 impl Default for FileSessions {
     fn default() -> Self {
-        Self { lifetime: "4h".into(), extension: "1h".into(), max_lifetime: "12h".into(), max: 40, max_nodes: 5 }
+        Self {
+            lifetime: "4h".into(),
+            extension: "1h".into(),
+            max_lifetime: "12h".into(),
+            max: 40,
+            max_nodes: 5,
+            registry: "4GiB".into(),
+        }
     }
 }
 
@@ -238,6 +248,7 @@ impl Config {
                 (1..=100).contains(&file.sessions.max_nodes),
                 "write a number from 1 to 100",
             )?,
+            registry: check.bytes("sessions.registry", &file.sessions.registry, 64 << 20)?,
         };
         check.that(
             "sessions.max_lifetime",

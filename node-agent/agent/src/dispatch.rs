@@ -13,6 +13,7 @@ const PROGRAMS: &[(&str, &str, Program)] = &[
     ("shim", "holds one container's terminal and exit code for the engine", slipway_engine::shim::main),
     ("docker", "the docker command line", slipway_docker_cli::main),
     ("runtime", "an OCI runtime, with runc's command line", slipway_runtime::cli::main),
+    ("registry", "the registries of sessions: the library, and what they push", crate::registry::program::main),
     ("library", "the starter images for nodes", crate::library::main),
     ("lab", "checks labs", crate::labs::check_main),
     ("engine", "the Docker engine", slipway_engine::cli::main),

@@ -9,6 +9,7 @@ pub mod labs;
 pub mod library;
 mod preflight;
 mod random;
+pub mod registry;
 pub mod relay;
 pub mod sandbox;
 pub mod serve;

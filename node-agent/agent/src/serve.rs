@@ -71,7 +71,7 @@ fn run(options: Options) -> anyhow::Result<()> {
     let settings = Settings {
         node_image: node_image.canonicalize().unwrap_or(node_image),
         agent: std::env::current_exe().context("cannot find this program's own file")?,
-        library: library.as_ref().map(|_| data_dir.join("library.sock")),
+        library,
         data_dir,
         config,
     };
@@ -82,10 +82,10 @@ fn run(options: Options) -> anyhow::Result<()> {
     // Before any other thread: threads inherit their maker's mount namespace.
     sandbox::isolate()?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start threads")?;
-    runtime.block_on(serve(&options, settings, library))
+    runtime.block_on(serve(&options, settings))
 }
 
-async fn serve(options: &Options, settings: Settings, library: Option<PathBuf>) -> anyhow::Result<()> {
+async fn serve(options: &Options, settings: Settings) -> anyhow::Result<()> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let shelf =
@@ -93,12 +93,10 @@ async fn serve(options: &Options, settings: Settings, library: Option<PathBuf>) 
     for error in &shelf.errors {
         tracing::warn!("{error}");
     }
-    if let (Some(dir), Some(socket)) = (library, settings.library.clone()) {
-        serve_library(dir, socket)?;
-    }
     let limits = settings.config.sessions;
     let host = tokio::task::spawn_blocking(move || Host::open(settings)).await??;
     let host = Arc::new(host);
+    let registry = start_registry(Arc::clone(&host)).await?;
     let manager = Arc::new(Manager::new(limits, Some(Arc::clone(&host))));
     let keeper = {
         let manager = Arc::clone(&manager);
@@ -120,19 +118,34 @@ async fn serve(options: &Options, settings: Settings, library: Option<PathBuf>) 
     keeper.abort();
     server.abort();
     manager.end_all(EndReason::Shutdown).await;
+    registry.abort();
     tokio::task::spawn_blocking(move || host.close()).await??;
     Ok(())
 }
 
-/// Serves the library on a socket that is bound into nodes; whoever is root in a node may connect.
-fn serve_library(dir: PathBuf, socket: PathBuf) -> anyhow::Result<()> {
-    use std::os::unix::fs::PermissionsExt;
-    if socket.exists() {
-        std::fs::remove_file(&socket).with_context(|| format!("cannot remove the old socket {}", socket.display()))?;
+/// Starts the registry and, in the task returned, starts it again whenever it ends.
+async fn start_registry(host: Arc<Host>) -> anyhow::Result<tokio::task::JoinHandle<()>> {
+    let start = |host: Arc<Host>| tokio::task::spawn_blocking(move || host.start_registry());
+    let first = start(Arc::clone(&host)).await?;
+    if first.is_err()
+        && let Err(error) = host.close()
+    {
+        tracing::error!(%error, "clean-up after a failed start");
     }
-    let listener =
-        tokio::net::UnixListener::bind(&socket).with_context(|| format!("cannot listen on {}", socket.display()))?;
-    std::fs::set_permissions(&socket, std::fs::Permissions::from_mode(0o666))?;
-    tokio::spawn(axum::serve(listener, crate::library::router(dir)).into_future());
-    Ok(())
+    let first = first.context("cannot start the registry")?;
+    Ok(tokio::spawn(async move {
+        let mut exit = first;
+        while let Some(ended) = exit {
+            let code = ended.await.map_or_else(|_| "an unknown code".into(), |code| code.to_string());
+            tracing::error!("the registry ended with {code}; it is started again");
+            exit = loop {
+                match start(Arc::clone(&host)).await {
+                    Ok(Ok(exit)) => break exit,
+                    Ok(Err(error)) => tracing::error!(%error, "the registry does not start"),
+                    Err(error) => tracing::error!(%error, "the registry does not start"),
+                }
+                tokio::time::sleep(std::time::Duration::from_secs(2)).await;
+            };
+        }
+    }))
 }

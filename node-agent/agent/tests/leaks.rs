@@ -62,7 +62,7 @@ fn a_failing_test_takes_its_node_with_it() {
         common::isolated(|settings| {
             *before.lock().expect("not poisoned") = Some(common::census().of_the_host());
             let host = Host::open(settings.clone()).expect("the host opens");
-            host.create("node1", &[]).expect("a node starts");
+            host.create("session", "node1", &[]).expect("a node starts");
             *seen.lock().expect("not poisoned") = Some(common::census().of_the_host());
             panic!("on purpose");
         });

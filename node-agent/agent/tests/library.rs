@@ -56,7 +56,7 @@ fn layout(dir: &Path) -> String {
 async fn serve(dir: &Path) -> SocketAddr {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let address = listener.local_addr().expect("its address");
-    let router = node_agent::library::router(dir.to_owned());
+    let router = node_agent::registry::reading(dir.to_owned());
     tokio::spawn(async move { axum::serve(listener, router).await });
     address
 }

@@ -19,7 +19,7 @@ fn a_node_has_its_own_root_limits_and_network_and_leaves_nothing() {
         let before = common::census();
         let host = Host::open(settings.clone()).expect("the host opens");
         let start = Instant::now();
-        let Started { node, timings, .. } = host.create("node1", &[]).expect("a node starts");
+        let Started { node, timings, .. } = host.create("session", "node1", &[]).expect("a node starts");
         eprintln!("created in {:?}: {timings:?}", start.elapsed());
         let (code, text) = run(
             &host,

@@ -14,7 +14,7 @@ use super::error::Error;
 use super::recipe::STAND_IN;
 
 /// containerd's annotation for the full name of an image.
-pub(super) const IMAGE_NAME: &str = "io.containerd.image.name";
+pub(crate) const IMAGE_NAME: &str = "io.containerd.image.name";
 /// OCI's annotation for the tag alone.
 pub(super) const REF_NAME: &str = "org.opencontainers.image.ref.name";
 /// Ours: digest of the recipe that an image was made from.
@@ -22,7 +22,7 @@ pub(super) const RECIPE: &str = "slipway.recipe";
 
 /// An OCI layout directory.
 #[derive(Debug, Clone)]
-pub(super) struct Layout {
+pub(crate) struct Layout {
     dir: PathBuf,
 }
 
@@ -39,7 +39,7 @@ pub(super) struct Listed {
 
 impl Layout {
     /// A layout that is there.
-    pub(super) fn open(dir: &Path) -> Result<Self, Error> {
+    pub(crate) fn open(dir: &Path) -> Result<Self, Error> {
         let layout = Self { dir: dir.to_owned() };
         layout.index()?;
         Ok(layout)
@@ -102,7 +102,7 @@ impl Layout {
     }
 
     /// The path of a blob, or `None` when `digest` is not `sha256:` and 64 lower-case hex digits. Nothing else can get into a path.
-    pub(super) fn blob_path(&self, digest: &str) -> Option<PathBuf> {
+    pub(crate) fn blob_path(&self, digest: &str) -> Option<PathBuf> {
         let hex = digest.strip_prefix("sha256:")?;
         let sound = hex.len() == 64 && hex.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
         sound.then(|| self.blobs().join(hex))
@@ -124,7 +124,7 @@ impl Layout {
     }
 
     /// The index, checked for its shape.
-    pub(super) fn index(&self) -> Result<ImageIndex, Error> {
+    pub(crate) fn index(&self) -> Result<ImageIndex, Error> {
         let path = self.index_path();
         let bytes = fs::read(&path).map_err(|error| self.no_layout(format!("index.json: {error}")))?;
         serde_json::from_slice(&bytes).map_err(|error| self.no_layout(format!("index.json: {error}")))
@@ -197,6 +197,15 @@ impl Layout {
         Ok(listed)
     }
 
+    /// What the image of a manifest's digest says of itself: what it stands in for, or its description.
+    pub(crate) fn description(&self, digest: &str) -> Option<String> {
+        let index = self.index().ok()?;
+        let entry = index.manifests().iter().find(|entry| entry.digest().as_ref() == digest)?;
+        let config: ImageConfiguration = self.read_json(self.manifest(entry).ok()?.config()).ok()?;
+        let labels = config.config().as_ref()?.labels().as_ref()?.clone();
+        labels.get(STAND_IN).or_else(|| labels.get("org.opencontainers.image.description")).cloned()
+    }
+
     /// The manifest that an entry of the index names.
     pub(super) fn manifest(&self, entry: &Descriptor) -> Result<ImageManifest, Error> {
         self.read_json(entry)
@@ -241,6 +250,6 @@ impl Layout {
 }
 
 /// An annotation of an index entry.
-pub(super) fn annotation<'a>(entry: &'a Descriptor, key: &str) -> Option<&'a str> {
+pub(crate) fn annotation<'a>(entry: &'a Descriptor, key: &str) -> Option<&'a str> {
     entry.annotations().as_ref()?.get(key).map(String::as_str)
 }

@@ -1,13 +1,11 @@
-//! The image library: an OCI layout directory of starter images. `build` makes it from Debian's packages, `list` shows it, and
-//! [`router`] serves it to the nodes as a read-only registry. It never writes anywhere but into the layout it was given.
+//! The image library: an OCI layout directory of starter images. `build` makes it from Debian's packages, `list` shows it.
+//! It never writes anywhere but into the layout it was given. The registry serves it to the nodes.
 
 mod base;
 mod build;
 mod error;
 mod layout;
-mod range;
 mod recipe;
-mod serve;
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -16,7 +14,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 pub use error::Error;
-pub use serve::router;
+pub(crate) use layout::{IMAGE_NAME, Layout, annotation};
 
 /// Where a server that was installed, not run from a checkout, looks for its library.
 const DEFAULT_DIR: &str = "/var/lib/slipway/library";

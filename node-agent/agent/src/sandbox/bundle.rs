@@ -21,8 +21,8 @@ pub(crate) struct Plan<'a> {
     pub(crate) docker: &'a Path,
     /// The binary that becomes `/usr/local/bin/node-agent`.
     pub(crate) agent: &'a Path,
-    /// The library's socket, if one is served.
-    pub(crate) library: Option<&'a Path>,
+    /// The directory with the session's registry socket, if there is a registry.
+    pub(crate) registry: Option<&'a Path>,
     /// First id of the node's range.
     pub(crate) base: u32,
 }
@@ -41,8 +41,9 @@ pub(crate) fn config(plan: &Plan<'_>) -> Value {
         json!({"destination": "/var/lib/docker", "type": "bind", "source": plan.docker, "options": ["bind", "rprivate"]}),
         json!({"destination": "/usr/local/bin/node-agent", "type": "bind", "source": plan.agent, "options": ["bind", "rprivate", "ro", "nosuid", "nodev"]}),
     ];
-    if let Some(library) = plan.library {
-        mounts.push(json!({"destination": "/run/slipway/library.sock", "type": "bind", "source": library, "options": ["bind", "rprivate"]}));
+    if let Some(registry) = plan.registry {
+        // The directory, not the socket: a registry that had to be started again makes a new socket.
+        mounts.push(json!({"destination": "/run/slipway", "type": "bind", "source": registry, "options": ["bind", "rprivate", "ro", "nosuid", "nodev", "noexec"]}));
     }
     let devices: Vec<Value> = DEVICES
         .iter()

@@ -11,6 +11,7 @@ mod idmap;
 mod network;
 mod oci;
 mod reap;
+mod registry;
 mod rootfs;
 
 use std::{
@@ -34,6 +35,7 @@ use crate::config::Config;
 use cgroup::Hierarchies;
 use firewall::Port;
 use idmap::Pool;
+use registry::Service;
 use rootfs::{Identity, Layout};
 
 /// Where things are and what is allowed.
@@ -45,7 +47,7 @@ pub struct Settings {
     pub node_image: PathBuf,
     /// The `node-agent` binary that is bound into nodes and, without a `runtime` in the configuration, runs them.
     pub agent: PathBuf,
-    /// The image library's socket, if one is served.
+    /// The image library, an OCI layout, if there is one.
     pub library: Option<PathBuf>,
     /// Limits, network and so on.
     pub config: Config,
@@ -117,6 +119,7 @@ pub struct Host {
     template: PathBuf,
     dns: Vec<Ipv4Addr>,
     extra_ca: Option<Vec<u8>>,
+    registry: Option<Service>,
     mtu: u32,
     pools: Mutex<Pools>,
     // Held for its lock, which keeps a second agent off this data directory.
@@ -181,12 +184,13 @@ impl Host {
         let template = disk::ensure_template(data, settings.config.limits.disk)?;
         let mtu = network::prepare(&settings.config.network)?;
         let addresses = (1u64 << (32 - settings.config.network.subnet.prefix)).saturating_sub(3);
-        let host = Self {
+        let mut host = Self {
             runtime,
             cgroups: Hierarchies::discover()?,
             template,
             dns,
             extra_ca,
+            registry: None,
             mtu,
             pools: Mutex::new(Pools {
                 addresses: Pool::new(u32::try_from(addresses).unwrap_or(u32::MAX)),
@@ -196,7 +200,65 @@ impl Host {
             settings,
         };
         host.sweep();
+        host.registry = host.new_registry()?;
         Ok(host)
+    }
+
+    /// Names and ids for the registry's process, which is not started yet.
+    fn new_registry(&self) -> Result<Option<Service>> {
+        if self.settings.library.is_none() {
+            return Ok(None);
+        }
+        let range = self.pools().ranges.take();
+        let range = range.ok_or(Error::Exhausted { what: "id range", remedy: "use a second host" })?;
+        let tag = crate::random::hex::<4>();
+        let base = self.settings.config.first_id + range * idmap::RANGE;
+        Ok(Some(Service::new(tag.clone(), self.layout(&tag), base)))
+    }
+
+    /// Starts the registry's process, or starts it again: then sessions find what they pushed. Gives its exit code when it has ended;
+    /// `None` without a library. Blocking.
+    ///
+    /// # Errors
+    /// When a step fails; what was made goes with [`Host::close`].
+    pub fn start_registry(&self) -> Result<Option<oneshot::Receiver<i32>>> {
+        let (Some(service), Some(library)) = (&self.registry, &self.settings.library) else { return Ok(None) };
+        let (id, layout) = (device(&service.tag), self.layout(&service.tag));
+        if layout.dir.exists() {
+            self.cgroups.kill(&service.tag, Duration::from_secs(10))?;
+            self.runtime.delete(&id, &layout.dir)?;
+            service.forget_control()?;
+        } else {
+            service.prepare(library, &self.settings.agent, self.settings.config.sessions.registry)?;
+            self.cgroups.create(&service.tag, Service::limits())?;
+        }
+        let init = self.runtime.create(&id, &layout.bundle)?;
+        let mut exit = watch(init)?;
+        self.runtime.start(&id, &layout.bundle)?;
+        service.wait_until_ready(&mut exit)?;
+        Ok(Some(exit))
+    }
+
+    /// Makes ready what the session's nodes find under `/run/slipway`; nothing without a library.
+    ///
+    /// # Errors
+    /// When the registry does not answer or cannot make it.
+    pub async fn open_registry(&self, session: &str) -> Result<()> {
+        match &self.registry {
+            Some(service) => service.open(session).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Removes what the session pushed.
+    ///
+    /// # Errors
+    /// When the registry does not answer or cannot remove it.
+    pub async fn close_registry(&self, session: &str) -> Result<()> {
+        match &self.registry {
+            Some(service) => service.close(session).await,
+            None => Ok(()),
+        }
     }
 
     /// Whether the host can limit `controller` (`memory`, `pids`, `cpu`).
@@ -231,11 +293,11 @@ impl Host {
         }
     }
 
-    /// Makes a node called `name` that can reach `peers` (its session's other nodes). Blocking.
+    /// Makes a node called `name` of `session` that can reach `peers` (its session's other nodes). Blocking.
     ///
     /// # Errors
     /// When a step fails; what was made before it is removed again.
-    pub fn create(&self, name: &str, peers: &[Node]) -> Result<Started> {
+    pub fn create(&self, session: &str, name: &str, peers: &[Node]) -> Result<Started> {
         let (slot, range) = {
             let mut pools = self.pools();
             let slot =
@@ -252,7 +314,7 @@ impl Host {
         // Slot 0 is the address after the gateway's; the pool is no larger than the subnet has hosts.
         let first = u32::from(self.settings.config.network.subnet.address) + 2;
         let mut node = Node { tag, name: name.to_owned(), address: Ipv4Addr::from(first + slot), init: 0, slot, range };
-        match self.build(&mut node, peers) {
+        match self.build(session, &mut node, peers) {
             Ok((timings, exit)) => Ok(Started { node, timings, exit }),
             Err(error) => {
                 for error in self.tear_down(&node.tag) {
@@ -264,14 +326,15 @@ impl Host {
         }
     }
 
-    fn build(&self, node: &mut Node, peers: &[Node]) -> Result<(Timings, oneshot::Receiver<i32>)> {
+    fn build(&self, session: &str, node: &mut Node, peers: &[Node]) -> Result<(Timings, oneshot::Receiver<i32>)> {
         let mut timings = Timings::default();
         let mut last = Instant::now();
         let mut lap = |what| {
             timings.0.push((what, last.elapsed()));
             last = Instant::now();
         };
-        let Settings { node_image, agent, library, config, .. } = &self.settings;
+        let Settings { node_image, agent, config, .. } = &self.settings;
+        let registry = self.registry.as_ref().map(|service| service.session(session));
         let layout = self.layout(&node.tag);
         let base = config.first_id + node.range * idmap::RANGE;
         fs::DirBuilder::new().mode(0o711).create(&layout.dir).map_err(at("create", &layout.dir))?;
@@ -290,7 +353,7 @@ impl Host {
             rootfs: &layout.rootfs,
             docker: &layout.docker(),
             agent,
-            library: library.as_deref(),
+            registry: registry.as_deref(),
             base,
         };
         let path = layout.bundle.join("config.json");
@@ -394,6 +457,9 @@ impl Host {
     /// # Errors
     /// When a part cannot be removed; the others are.
     pub fn close(&self) -> Result<()> {
+        for error in self.registry.iter().flat_map(|service| self.tear_down(&service.tag)) {
+            tracing::error!(%error, "a part of the registry could not be removed");
+        }
         self.cgroups.remove_parent();
         let filter = firewall::remove();
         let bridge = network::disconnect(&self.settings.config.network.bridge);

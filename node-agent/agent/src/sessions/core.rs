@@ -258,6 +258,7 @@ mod tests {
             max_lifetime: hours(8),
             max: 2,
             max_nodes: 2,
+            registry: 1 << 30,
         })
     }
 

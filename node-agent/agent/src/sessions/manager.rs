@@ -127,8 +127,11 @@ impl Manager {
             view.nodes.into_iter().map(|node| node.name).collect()
         };
         self.count(|counters| counters.sessions_opened += 1);
-        // One after the other where they must know each other; a session's first node waits for none.
         let mut results = Vec::new();
+        if nodes > 0 {
+            results.push(self.host()?.open_registry(&id).await.map_err(Error::from));
+        }
+        // One after the other where they must know each other; a session's first node waits for none.
         for name in &names {
             results.push(self.start_node(&id, name).await);
         }
@@ -207,8 +210,8 @@ impl Manager {
         let peers = self.peers(id, name);
         let started = Instant::now();
         let made = {
-            let (host, name) = (Arc::clone(&host), name.to_owned());
-            tokio::task::spawn_blocking(move || host.create(&name, &peers)).await?
+            let (host, id, name) = (Arc::clone(&host), id.to_owned(), name.to_owned());
+            tokio::task::spawn_blocking(move || host.create(&id, &name, &peers)).await?
         };
         let made = made.inspect_err(|_| self.count(|counters| counters.node_start_failures += 1))?;
         self.count(|counters| {
@@ -287,6 +290,14 @@ impl Manager {
         Ok(())
     }
 
+    async fn close_registry(&self, id: &str) {
+        let Some(host) = &self.host else { return };
+        if let Err(error) = host.close_registry(id).await {
+            self.count(|counters| counters.teardown_failures += 1);
+            tracing::error!(session = id, %error, "what the session pushed is not removed");
+        }
+    }
+
     async fn destroy(&self, node: Node, peers: Vec<Node>) {
         let Some(host) = self.host.clone() else { return };
         let (tag, name) = (node.tag.clone(), node.name.clone());
@@ -330,6 +341,7 @@ impl Manager {
                 self.destroy(node.clone(), peers)
             });
             join_all(removals).await;
+            self.close_registry(id).await;
         }
         tracing::info!(session = id, ?reason, "session ended");
         true

@@ -1,0 +1,186 @@
+//! The process that serves the image library and keeps what sessions push. What students send it, it reads; so it runs as nodes do, as
+//! nobody on the host: in a user namespace of its own, without a capability, without a network, and with nothing to see but the
+//! library (reading only), its data and its sockets. It has a node's directories and is removed as a node is.
+
+use std::{
+    fs,
+    os::{
+        fd::{AsFd, AsRawFd},
+        unix::fs::{DirBuilderExt, chown},
+    },
+    path::{Path, PathBuf},
+    time::{Duration, Instant},
+};
+
+use http::Method;
+use http_body_util::{BodyExt, Empty};
+use hyper_util::rt::TokioIo;
+use nix::mount::{MsFlags, mount};
+use serde_json::{Value, json};
+use tokio::{net::UnixStream, sync::oneshot};
+
+use super::{Error, Result, at, cgroup::Hierarchies, idmap, rootfs::Layout};
+use crate::{config::Limits, registry::program::CONTROL};
+
+/// What the process may use; its work is copying files.
+const LIMITS: Limits = Limits { memory: 512 << 20, pids: 128, cpus: 2.0, disk: 0 };
+/// How long it may take to answer its first question.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Where the service is and who it is on the host.
+#[derive(Clone, Debug)]
+pub(crate) struct Service {
+    pub(crate) tag: String,
+    layout: Layout,
+    base: u32,
+}
+
+impl Service {
+    pub(crate) fn new(tag: String, layout: Layout, base: u32) -> Self {
+        Self { tag, layout, base }
+    }
+
+    fn sockets(&self) -> PathBuf {
+        self.layout.dir.join("sockets")
+    }
+
+    /// The directory with a session's socket, for its nodes' `/run/slipway`.
+    pub(crate) fn session(&self, id: &str) -> PathBuf {
+        self.sockets().join(id)
+    }
+
+    /// Makes directories, mounts and the bundle. On an error what was made stays for the teardown.
+    pub(crate) fn prepare(&self, library: &Path, agent: &Path, quota: u64) -> Result<PathBuf> {
+        let Layout { dir, lower, rootfs, bundle, .. } = &self.layout;
+        let data = dir.join("data");
+        for new in [dir, lower, rootfs, bundle] {
+            fs::DirBuilder::new().mode(0o711).create(new).map_err(at("create", new))?;
+        }
+        for (new, mode) in [(&data, 0o700), (&self.sockets(), 0o711)] {
+            fs::DirBuilder::new().mode(mode).create(new).map_err(at("create", new))?;
+            chown(new, Some(self.base), Some(self.base)).map_err(at("change the owner of", new))?;
+        }
+        // The host root's files shown as the process's own, for reading only.
+        let namespace = idmap::user_namespace(self.base)?;
+        idmap::mount_idmapped(library, lower, namespace.as_fd())?;
+        let (flags, options) =
+            (MsFlags::MS_NOSUID | MsFlags::MS_NODEV, format!("size=1m,mode=755,uid={0},gid={0}", self.base));
+        mount(Some("tmpfs"), rootfs, Some("tmpfs"), flags, Some(options.as_str()))
+            .map_err(|errno| at("mount a filesystem at", rootfs)(errno.into()))?;
+        let config = self.config(agent, &data, quota);
+        let path = bundle.join("config.json");
+        fs::write(&path, config.to_string()).map_err(at("write", &path))?;
+        Ok(bundle.clone())
+    }
+
+    pub(crate) fn limits() -> &'static Limits {
+        &LIMITS
+    }
+
+    /// `config.json` (OCI runtime spec, config.md).
+    fn config(&self, agent: &Path, data: &Path, quota: u64) -> Value {
+        let bind = |destination: &str, source: &Path, options: &[&str]| {
+            let options: Vec<&str> = ["bind", "rprivate", "nosuid", "nodev"].iter().chain(options).copied().collect();
+            json!({"destination": destination, "type": "bind", "source": source, "options": options})
+        };
+        let mapping = json!([{"containerID": 0, "hostID": self.base, "size": idmap::RANGE}]);
+        let namespaces = ["user", "mount", "pid", "network", "uts", "ipc", "cgroup"].map(|kind| json!({"type": kind}));
+        let args = ["/node-agent", "registry", "--library", "/library", "--data", "/data", "--sockets", "/sockets"];
+        let args: Vec<String> =
+            args.iter().map(ToString::to_string).chain(["--quota".into(), quota.to_string()]).collect();
+        json!({
+            "ociVersion": "1.0.2",
+            "hostname": "registry",
+            "root": {"path": self.layout.rootfs, "readonly": true},
+            "process": {
+                "terminal": false,
+                "user": {"uid": 0, "gid": 0},
+                "args": args,
+                "env": [],
+                "cwd": "/",
+                "noNewPrivileges": true,
+                "oomScoreAdj": 100,
+                "capabilities": {},
+                "rlimits": [{"type": "RLIMIT_NOFILE", "soft": 16384, "hard": 16384}],
+            },
+            "mounts": [
+                {"destination": "/proc", "type": "proc", "source": "proc", "options": ["nosuid", "noexec", "nodev"]},
+                {"destination": "/dev", "type": "tmpfs", "source": "tmpfs", "options": ["nosuid", "noexec", "mode=755", "size=64k"]},
+                bind("/node-agent", agent, &["ro"]),
+                bind("/library", &self.layout.lower, &["ro", "noexec"]),
+                bind("/data", data, &["noexec"]),
+                bind("/sockets", &self.sockets(), &["noexec"]),
+            ],
+            "linux": {
+                "cgroupsPath": Hierarchies::path_of(&self.tag),
+                "uidMappings": mapping,
+                "gidMappings": mapping,
+                "namespaces": namespaces,
+                "rootfsPropagation": "private",
+            },
+        })
+    }
+
+    /// Removes the control socket of a process that has ended.
+    pub(crate) fn forget_control(&self) -> Result<()> {
+        let control = self.sockets().join(CONTROL);
+        match fs::remove_file(&control) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(at("remove", &control)(error)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Waits until it answers.
+    pub(crate) fn wait_until_ready(&self, exit: &mut oneshot::Receiver<i32>) -> Result<()> {
+        let (begun, control) = (Instant::now(), self.sockets().join(CONTROL));
+        while !control.exists() {
+            if let Ok(code) = exit.try_recv() {
+                let text = format!("it ended with {code}; is the library {} readable?", self.layout.lower.display());
+                return Err(Error::Tool { tool: "node-agent registry", text });
+            }
+            if begun.elapsed() > PATIENCE {
+                let text = format!("it made no socket in {} seconds", PATIENCE.as_secs());
+                return Err(Error::Tool { tool: "node-agent registry", text });
+            }
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        Ok(())
+    }
+
+    /// Opens a session's registry, or finds it open.
+    pub(crate) async fn open(&self, session: &str) -> Result<()> {
+        self.ask(Method::PUT, session).await
+    }
+
+    /// Closes a session's registry and removes what it holds.
+    pub(crate) async fn close(&self, session: &str) -> Result<()> {
+        self.ask(Method::DELETE, session).await
+    }
+
+    async fn ask(&self, method: Method, session: &str) -> Result<()> {
+        let asked = async {
+            let sockets = self.sockets();
+            // A socket's path has room for 107 bytes only; through /proc the directory's length does not matter.
+            let held = fs::File::open(&sockets)?;
+            let stream = UnixStream::connect(format!("/proc/self/fd/{}/{CONTROL}", held.as_raw_fd())).await?;
+            let (mut sender, connection) =
+                hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(std::io::Error::other)?;
+            let driver = tokio::spawn(connection);
+            let request = http::Request::builder()
+                .method(method)
+                .uri(format!("/sessions/{session}"))
+                .header(http::header::HOST, "registry")
+                .body(Empty::<bytes::Bytes>::new())
+                .map_err(std::io::Error::other)?;
+            let response = sender.send_request(request).await.map_err(std::io::Error::other)?;
+            let good = response.status().is_success();
+            let body = response.into_body().collect().await.map_err(std::io::Error::other)?.to_bytes();
+            driver.abort();
+            if good { Ok(()) } else { Err(std::io::Error::other(String::from_utf8_lossy(&body).into_owned())) }
+        };
+        let answered = tokio::time::timeout(PATIENCE, asked).await;
+        answered
+            .unwrap_or_else(|_| Err(std::io::ErrorKind::TimedOut.into()))
+            .map_err(|source| Error::System { step: format!("tell the registry of session {session}"), source })
+    }
+}
