@@ -229,7 +229,8 @@ impl Host {
             self.runtime.delete(&id, &layout.dir)?;
             service.forget_control()?;
         } else {
-            service.prepare(library, &self.settings.agent, self.settings.config.sessions.registry)?;
+            let Settings { node_image, agent, config, .. } = &self.settings;
+            service.prepare(library, node_image, agent, config.sessions.registry)?;
             self.cgroups.create(&service.tag, Service::limits())?;
         }
         let init = self.runtime.create(&id, &layout.bundle)?;

@@ -1,6 +1,6 @@
 //! The process that serves the image library and keeps what sessions push. What students send it, it reads; so it runs as nodes do, as
 //! nobody on the host: in a user namespace of its own, without a capability, without a network, and with nothing to see but the
-//! library (reading only), its data and its sockets. It has a node's directories and is removed as a node is.
+//! node image and the library (both for reading only), its data and its sockets. It has a node's directories and is removed as a node is.
 
 use std::{
     fs,
@@ -15,7 +15,6 @@ use std::{
 use http::Method;
 use http_body_util::{BodyExt, Empty};
 use hyper_util::rt::TokioIo;
-use nix::mount::{MsFlags, mount};
 use serde_json::{Value, json};
 use tokio::{net::UnixStream, sync::oneshot};
 
@@ -50,7 +49,7 @@ impl Service {
     }
 
     /// Makes directories, mounts and the bundle. On an error what was made stays for the teardown.
-    pub(crate) fn prepare(&self, library: &Path, agent: &Path, quota: u64) -> Result<PathBuf> {
+    pub(crate) fn prepare(&self, library: &Path, node_image: &Path, agent: &Path, quota: u64) -> Result<PathBuf> {
         let Layout { dir, lower, rootfs, bundle, .. } = &self.layout;
         let data = dir.join("data");
         for new in [dir, lower, rootfs, bundle] {
@@ -63,10 +62,7 @@ impl Service {
         // The host root's files shown as the process's own, for reading only.
         let namespace = idmap::user_namespace(self.base)?;
         idmap::mount_idmapped(library, lower, namespace.as_fd())?;
-        let (flags, options) =
-            (MsFlags::MS_NOSUID | MsFlags::MS_NODEV, format!("size=1m,mode=755,uid={0},gid={0}", self.base));
-        mount(Some("tmpfs"), rootfs, Some("tmpfs"), flags, Some(options.as_str()))
-            .map_err(|errno| at("mount a filesystem at", rootfs)(errno.into()))?;
+        idmap::mount_idmapped(node_image, rootfs, namespace.as_fd())?;
         let config = self.config(agent, &data, quota);
         let path = bundle.join("config.json");
         fs::write(&path, config.to_string()).map_err(at("write", &path))?;
@@ -85,7 +81,16 @@ impl Service {
         };
         let mapping = json!([{"containerID": 0, "hostID": self.base, "size": idmap::RANGE}]);
         let namespaces = ["user", "mount", "pid", "network", "uts", "ipc", "cgroup"].map(|kind| json!({"type": kind}));
-        let args = ["/node-agent", "registry", "--library", "/library", "--data", "/data", "--sockets", "/sockets"];
+        let args = [
+            "/run/node-agent",
+            "registry",
+            "--library",
+            "/run/library",
+            "--data",
+            "/run/data",
+            "--sockets",
+            "/run/sockets",
+        ];
         let args: Vec<String> =
             args.iter().map(ToString::to_string).chain(["--quota".into(), quota.to_string()]).collect();
         json!({
@@ -106,10 +111,12 @@ impl Service {
             "mounts": [
                 {"destination": "/proc", "type": "proc", "source": "proc", "options": ["nosuid", "noexec", "nodev"]},
                 {"destination": "/dev", "type": "tmpfs", "source": "tmpfs", "options": ["nosuid", "noexec", "mode=755", "size=64k"]},
-                bind("/node-agent", agent, &["ro"]),
-                bind("/library", &self.layout.lower, &["ro", "noexec"]),
-                bind("/data", data, &["noexec"]),
-                bind("/sockets", &self.sockets(), &["noexec"]),
+                // The image is only read, so what is added to it stands here.
+                {"destination": "/run", "type": "tmpfs", "source": "tmpfs", "options": ["nosuid", "nodev", "mode=755", "size=64k"]},
+                bind("/run/node-agent", agent, &["ro"]),
+                bind("/run/library", &self.layout.lower, &["ro", "noexec"]),
+                bind("/run/data", data, &["noexec"]),
+                bind("/run/sockets", &self.sockets(), &["noexec"]),
             ],
             "linux": {
                 "cgroupsPath": Hierarchies::path_of(&self.tag),
