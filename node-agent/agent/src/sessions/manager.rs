@@ -129,7 +129,7 @@ impl Manager {
         self.count(|counters| counters.sessions_opened += 1);
         let mut results = Vec::new();
         if nodes > 0 {
-            results.push(self.host()?.open_registry(&id).await.map_err(Error::from));
+            results.push(self.open_registry(&id).await);
         }
         // One after the other where they must know each other; a session's first node waits for none.
         for name in &names {
@@ -288,6 +288,10 @@ impl Manager {
             self.destroy(node, self.peers(id, name)).await;
         }
         Ok(())
+    }
+
+    async fn open_registry(&self, id: &str) -> Result<(), Error> {
+        Ok(self.host()?.open_registry(id).await?)
     }
 
     async fn close_registry(&self, id: &str) {
