@@ -9,6 +9,7 @@
 //! ```
 
 mod file;
+mod glob;
 pub mod path;
 mod pattern;
 mod regexp;
@@ -18,10 +19,9 @@ mod walk;
 
 pub use crate::reference::BadPattern;
 pub use file::{MAX_LINE, read};
+pub use glob::{file_match, has_meta};
 pub use pattern::Pattern;
 pub use walk::{Verdict, Walk};
-
-use crate::reference::glob_match;
 
 /// Why an ignore file cannot be used. The texts are Go's and moby's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -67,7 +67,7 @@ impl Matcher {
                 Some(rest) => (true, rest),
                 None => (false, cleaned.as_str()),
             };
-            glob_match(text, ".")?;
+            file_match(text, ".")?;
             matcher.exclusions |= exclusion;
             matcher.patterns.push(Pattern::new(text, exclusion));
         }
