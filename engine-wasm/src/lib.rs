@@ -3,6 +3,7 @@
 pub mod cli;
 pub mod dockerfile;
 mod golang;
+pub mod graph;
 pub mod ignore;
 pub mod reference;
 pub mod tabwriter;
