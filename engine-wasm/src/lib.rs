@@ -3,6 +3,8 @@
 pub mod cli;
 pub mod dockerfile;
 mod golang;
+pub mod graph;
+pub mod ignore;
 pub mod reference;
 pub mod tabwriter;
 pub mod template;
