@@ -10,6 +10,7 @@
 mod directive;
 mod dump;
 mod flags;
+pub mod format;
 mod heredoc;
 mod json;
 mod line;
