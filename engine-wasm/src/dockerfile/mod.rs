@@ -9,6 +9,7 @@
 
 mod directive;
 mod dump;
+pub mod editor;
 mod flags;
 pub mod format;
 mod heredoc;

@@ -171,7 +171,8 @@ impl<'a> Layout<'a> {
         }
         let text = self.text.get(span)?;
         // Quoting that needs a shell's parser to follow is not indented.
-        let plain = !text.contains("$'") && !text.contains('`') && !(text.contains("$(") && text.contains('"'));
+        let nested = text.contains("$(") && text.contains('"');
+        let plain = !(nested || text.contains("$'") || text.contains('`'));
         let indent = self.options.shell_indent && command.is_shell_command() && node.heredocs.is_empty() && plain;
         let mut quotes = Quotes::default();
         let lines: Vec<&str> = text.split('\n').collect();
