@@ -4,6 +4,8 @@ pub mod bindings;
 pub mod cli;
 pub mod dockerfile;
 mod golang;
+pub mod graph;
+pub mod ignore;
 pub mod reference;
 pub mod tabwriter;
 pub mod template;
