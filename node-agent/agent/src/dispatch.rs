@@ -15,6 +15,7 @@ const PROGRAMS: &[(&str, &str, Program)] = &[
     ("runtime", "an OCI runtime, with runc's command line", slipway_runtime::cli::main),
     ("library", "the starter images for nodes", crate::library::main),
     ("lab", "checks labs", crate::labs::check_main),
+    ("template", "formats JSON as docker's --format does", crate::tools::template::main),
     ("engine", "the Docker engine", slipway_engine::cli::main),
     ("shim", "the keeper of one container", slipway_engine::shim::main),
     ("init", "process 1 of a node", crate::init::main),
