@@ -1,5 +1,6 @@
 //! The image engine: what needs no kernel. Pure functions over text and bytes, the same in the browser and on a node; no I/O, no clock, no `unsafe`.
 
+pub mod bindings;
 pub mod cli;
 pub mod dockerfile;
 mod golang;

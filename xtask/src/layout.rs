@@ -31,6 +31,11 @@ impl Layout {
         self.out().join("node-agent")
     }
 
+    /// The npm package of engine-wasm.
+    pub fn package(&self) -> PathBuf {
+        self.out().join("engine-wasm")
+    }
+
     /// The root filesystem that every node starts from.
     pub fn node_image(&self) -> PathBuf {
         self.out().join("node-image")

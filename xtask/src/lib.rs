@@ -5,6 +5,7 @@ pub mod build;
 pub mod clean;
 pub mod engine;
 pub mod layout;
+pub mod package;
 pub mod process;
 pub mod progress;
 pub mod serve;

@@ -26,8 +26,12 @@ enum Command {
         #[arg(long)]
         config: Option<std::path::PathBuf>,
     },
-    /// Build target/slipway/node-agent: one static binary with the site inside.
-    Build,
+    /// Build target/slipway/node-agent, one static binary with the site inside, and the npm package target/slipway/engine-wasm.
+    Build {
+        /// Only the npm package.
+        #[arg(long)]
+        package: bool,
+    },
     /// Install and build what serving or testing needs, and stop there.
     Setup {
         /// Also what `cargo xtask test` needs (Chromium, other container tools).
@@ -51,7 +55,8 @@ fn main() -> ExitCode {
     let layout = Layout::of_this_workspace();
     let result = match cli.command {
         Command::Serve { listen, config } => serve::run(&layout, listen, config.as_deref()),
-        Command::Build => build::run(&layout),
+        Command::Build { package: false } => build::run(&layout),
+        Command::Build { package: true } => build::package(&layout),
         Command::Setup { test } => {
             let purpose = if test { Purpose::Test } else { Purpose::Serve };
             setup::run(&layout, purpose, None)

@@ -9,9 +9,9 @@ use std::process::Command;
 use anyhow::{Context, Result, bail, ensure};
 use wasm_bindgen_cli_support::Bindgen;
 
-const TARGET: &str = "wasm32-unknown-unknown";
+pub(crate) const TARGET: &str = "wasm32-unknown-unknown";
 /// What rustc takes for granted in a WebAssembly engine today; wasm-opt may use no more, or older browsers refuse the result.
-const FEATURES: [&str; 6] =
+pub(crate) const FEATURES: [&str; 6] =
     ["bulk-memory", "multivalue", "mutable-globals", "nontrapping-float-to-int", "reference-types", "sign-ext"];
 /// Part of the stamp: raise it when the steps below change what they write.
 const RECIPE: u32 = 3;
@@ -36,7 +36,7 @@ pub fn build(root: &Path, profile: Profile) -> Result<()> {
         web,
         profile,
     };
-    site.install_packages()?;
+    install_packages(&site.web)?;
     add_target()?;
     let wasm = site.compile(root)?;
     let stamp = site.fingerprint(&wasm)?;
@@ -58,21 +58,6 @@ struct Site {
 }
 
 impl Site {
-    /// `npm ci` when the lock file has changed since the last one. No package's install script runs: none of ours needs one.
-    fn install_packages(&self) -> Result<()> {
-        let lock = self.web.join("package-lock.json");
-        let wanted = fs::read(&lock).with_context(|| format!("reading {}", lock.display()))?;
-        let done = self.web.join("node_modules/.slipway-lock");
-        if fs::read(&done).is_ok_and(|have| have == wanted) {
-            return Ok(());
-        }
-        run(
-            Command::new("npm").args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"]).current_dir(&self.web),
-            "installing the site's npm packages (needs Node.js 18 or later with npm)",
-        )?;
-        fs::write(&done, wanted).with_context(|| format!("writing {}", done.display()))
-    }
-
     fn compile(&self, root: &Path) -> Result<PathBuf> {
         let profile = match self.profile {
             Profile::Debug => "dev",
@@ -211,11 +196,8 @@ impl Site {
         fs::rename(&staging, &self.out).with_context(|| format!("making {}", self.out.display()))
     }
 
-    /// Runs a program of an npm package with node, which is how its own launcher does it, on every platform.
     fn node(&self, program: &str) -> Command {
-        let mut command = Command::new("node");
-        command.arg(self.web.join("node_modules").join(program));
-        command
+        node_tool(&self.web, program)
     }
 
     fn staging(&self) -> PathBuf {
@@ -227,8 +209,30 @@ impl Site {
     }
 }
 
+/// `npm ci` in a folder when its lock file has changed since the last one. No package's install script runs: none of ours needs one.
+pub(crate) fn install_packages(dir: &Path) -> Result<()> {
+    let lock = dir.join("package-lock.json");
+    let wanted = fs::read(&lock).with_context(|| format!("reading {}", lock.display()))?;
+    let done = dir.join("node_modules/.slipway-lock");
+    if fs::read(&done).is_ok_and(|have| have == wanted) {
+        return Ok(());
+    }
+    run(
+        Command::new("npm").args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"]).current_dir(dir),
+        "installing npm packages (needs Node.js 18 or later with npm)",
+    )?;
+    fs::write(&done, wanted).with_context(|| format!("writing {}", done.display()))
+}
+
+/// Runs a program of an npm package with node, which is how its own launcher does it, on every platform.
+pub(crate) fn node_tool(web: &Path, program: &str) -> Command {
+    let mut command = Command::new("node");
+    command.arg(web.join("node_modules").join(program));
+    command
+}
+
 /// Makes sure that the compiler has a standard library for the browser.
-fn add_target() -> Result<()> {
+pub(crate) fn add_target() -> Result<()> {
     let sysroot = Command::new("rustc")
         .args(["--print", "target-libdir", "--target", TARGET])
         .output()
@@ -251,14 +255,14 @@ fn run(command: &mut Command, what: &str) -> Result<()> {
     Ok(())
 }
 
-fn remake(dir: &Path) -> Result<()> {
+pub(crate) fn remake(dir: &Path) -> Result<()> {
     if dir.exists() {
         fs::remove_dir_all(dir).with_context(|| format!("removing {}", dir.display()))?;
     }
     fs::create_dir_all(dir).with_context(|| format!("making {}", dir.display()))
 }
 
-fn walk(dir: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
+pub(crate) fn walk(dir: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
     let entries = fs::read_dir(dir).with_context(|| format!("listing {}", dir.display()))?;
     let mut entries = entries.collect::<Result<Vec<_>, _>>()?;
     entries.sort_by_key(fs::DirEntry::path);

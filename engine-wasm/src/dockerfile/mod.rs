@@ -9,8 +9,10 @@
 
 mod directive;
 mod dump;
+pub mod editor;
 pub mod expand;
 mod flags;
+pub mod format;
 mod heredoc;
 pub mod instructions;
 mod json;

@@ -22,12 +22,14 @@ mod lex;
 mod node;
 mod number;
 mod parse;
+mod rows;
 #[cfg(test)]
 mod tests;
 mod value;
 
 pub use format::{Format, unescape};
 pub use json::{KeyOrder, to_json};
+pub use rows::{place, rows};
 
 /// A template was not parsed, or not run to its end. Displays as Go's text, without the `template parsing error: ` that some docker commands put before it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

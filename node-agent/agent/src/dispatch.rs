@@ -16,6 +16,7 @@ const PROGRAMS: &[(&str, &str, Program)] = &[
     ("registry", "the registries of sessions: the library, and what they push", crate::registry::program::main),
     ("library", "the starter images for nodes", crate::library::main),
     ("lab", "checks labs", crate::labs::check_main),
+    ("template", "formats JSON as docker's --format does", crate::tools::template::main),
     ("engine", "the Docker engine", slipway_engine::cli::main),
     ("shim", "the keeper of one container", slipway_engine::shim::main),
     ("init", "process 1 of a node", crate::init::main),

@@ -15,3 +15,4 @@ pub mod sandbox;
 pub mod serve;
 pub mod sessions;
 pub mod terminals;
+pub mod tools;

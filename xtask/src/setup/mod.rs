@@ -13,6 +13,7 @@ use std::path::Path;
 use anyhow::{Context, Result};
 
 use crate::layout::Layout;
+use crate::package;
 use crate::progress::step;
 use crate::web::{self, Profile};
 
@@ -51,6 +52,9 @@ pub fn run(layout: &Layout, purpose: Purpose, config: Option<&Path>) -> Result<(
         node_image::build(layout)?;
     }
     step("the site (npm packages, WebAssembly, bundle)", || web::build(&layout.root, Profile::Release))?;
+    if purpose != Purpose::Serve {
+        step("the npm package of engine-wasm", || package::build(layout))?;
+    }
     binary::build(layout)?;
     if nodes {
         library::build(layout, config)?;

@@ -1,0 +1,42 @@
+//! Why a call did not succeed, as JavaScript gets to see it: an `EngineError` with these fields.
+
+use serde_json::{Value, json};
+
+/// What went wrong, and where in the text that was given.
+#[derive(Debug, Clone, Default, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct Failure {
+    /// A sentence; Docker's own where it has one.
+    pub message: String,
+    /// The line, from 1.
+    pub line: Option<usize>,
+    /// The column, from 1 in characters, where the source of the error counts them so.
+    pub column: Option<usize>,
+    /// First and last UTF-16 unit of the place.
+    pub span: Option<(usize, usize)>,
+    /// What kind of failure, where programs tell kinds apart: `cancelled`.
+    pub code: Option<&'static str>,
+}
+
+impl Failure {
+    /// A failure without a place.
+    pub fn new(message: impl Into<String>) -> Self {
+        Self { message: message.into(), ..Self::default() }
+    }
+
+    /// The fields as JSON; absent ones are left out.
+    pub fn to_json(&self) -> Value {
+        let mut out = json!({ "message": self.message });
+        let fields = [("line", self.line), ("column", self.column)];
+        for (name, value) in fields.into_iter().filter_map(|(name, value)| Some((name, value?))) {
+            out[name] = value.into();
+        }
+        if let Some((start, end)) = self.span {
+            out["span"] = json!({ "start": start, "end": end });
+        }
+        if let Some(code) = self.code {
+            out["code"] = code.into();
+        }
+        out
+    }
+}

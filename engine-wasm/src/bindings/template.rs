@@ -1,0 +1,82 @@
+//! `template.*`.
+
+use serde_json::Value;
+
+use super::args::{Args, Options as Named};
+use super::{Failure, Function};
+use crate::cli::format::{container, image, network, volume};
+use crate::template::{self, Error, FunctionSet, KeyOrder, MissingKey, Nulls, Numbers, Options, Template};
+
+const OPTIONS: [&str; 9] =
+    ["name", "missingKey", "numbers", "nulls", "functions", "keyOrder", "rootType", "maxOutput", "maxSteps"];
+
+pub(super) const TABLE: &[(&str, Function)] = &[
+    ("template.render", |args| {
+        let text = args.text(0, "text")?;
+        let named = args.options(2, &OPTIONS)?;
+        let data = args.get(1).unwrap_or(&Value::Null);
+        let template =
+            Template::parse_with(named.text("name")?.unwrap_or_default(), text, options(&named)?).map_err(failure)?;
+        template.render(data).map(Value::from).map_err(failure)
+    }),
+    ("template.format", |args| {
+        let text = args.text(0, "format")?;
+        let named = args.options(2, &OPTIONS)?;
+        template::rows(text, args.get(1).unwrap_or(&Value::Null), &options(&named)?).map(Value::from).map_err(failure)
+    }),
+    ("template.list", list),
+];
+
+fn options(named: &Named<'_>) -> Result<Options, Failure> {
+    let default = Options::default();
+    let missing =
+        [("default", MissingKey::Default), ("zero", MissingKey::Zero), ("error", MissingKey::Error)];
+    let numbers = [("integer", Numbers::Integer), ("float", Numbers::Float), ("text", Numbers::Text)];
+    let functions =
+        [("docker", FunctionSet::Docker), ("go", FunctionSet::Go), ("dockerHeader", FunctionSet::DockerHeader)];
+    Ok(Options {
+        missing_key: named.choice("missingKey", &missing)?,
+        numbers: named.choice("numbers", &numbers)?,
+        nulls: named.choice("nulls", &[("untyped", Nulls::Untyped), ("emptyList", Nulls::EmptyList)])?,
+        functions: named.choice("functions", &functions)?,
+        key_order: named.choice("keyOrder", &[("given", KeyOrder::AsGiven), ("sorted", KeyOrder::Sorted)])?,
+        root_type: named.text("rootType")?.map(str::to_owned),
+        max_output: named.count("maxOutput")?.unwrap_or(default.max_output),
+        max_steps: named.count("maxSteps")?.unwrap_or(default.max_steps),
+    })
+}
+
+/// Docker's own listings of the Engine API's answers.
+fn list(args: &Args) -> Result<Value, Failure> {
+    let named = args.options(3, &["now", "noTrunc", "quiet", "size", "digests"])?;
+    let (kind, format) = (args.text(0, "kind")?, args.text(1, "format")?);
+    let data = args.get(2).unwrap_or(&Value::Null);
+    let now = named.get("now").and_then(Value::as_f64).unwrap_or_default() as i64;
+    let (trunc, quiet) = (!named.flag("noTrunc")?, named.flag("quiet")?);
+    let text = match kind {
+        "container" => container::list(&container::template(format, quiet, named.flag("size")?), data, trunc, now),
+        "image" => {
+            let digests = named.flag("digests")?;
+            image::list(&image::template(format, quiet, digests), data, digests, trunc, now)
+        }
+        "network" => network::list(format, data, quiet, trunc),
+        "volume" => volume::list(format, data, quiet),
+        other => Err(format!("there is no listing of {other:?}; there are: container, image, network, volume")),
+    };
+    text.map(Value::from).map_err(located)
+}
+
+#[allow(clippy::needless_pass_by_value, reason = "as map_err gives it")]
+fn failure(error: Error) -> Failure {
+    located(error.to_string())
+}
+
+/// Takes the place out of Go's text: `template: NAME:LINE:COLUMN: …`.
+fn located(message: String) -> Failure {
+    let place = template::place(&message);
+    Failure {
+        line: place.map(|(line, _)| line),
+        column: place.and_then(|(_, column)| column),
+        ..Failure::new(message)
+    }
+}
