@@ -15,6 +15,7 @@ pub use archive::{ImportOptions, Loaded};
 pub use digest::{ChainId, DiffId, Digest, ImageId, ParseDigestError};
 pub use error::{Error, ResolveError, Result};
 pub use image::{ContainerConfig, Healthcheck, History, Image, ImageConfig, RootFs};
+pub use layer::stream::decompress;
 pub use layer::{Change, ChangeKind, UnpackError, in_user_namespace};
 pub use progress::{Progress, Text};
 pub use reference::Reference;

@@ -82,6 +82,21 @@ impl Store {
         self.adopt(staged, record.parent.as_ref(), diff, Unpacked { size, tar_split }).map(Some)
     }
 
+    /// As [`Self::take_rw`], but the writable layer keeps what it has: for a container that is to stay.
+    ///
+    /// # Errors
+    /// When the disk is full; nothing stays then.
+    pub fn copy_rw(&self, name: &str) -> Result<Option<Layer>> {
+        let record = self.rw_record(name)?;
+        let upper = self.paths.diff(&record.mount_id);
+        let layer = self.register_written(record.parent.as_ref(), |output| write_diff(&upper, output))?;
+        if layer.diff_id.to_string() != EMPTY_LAYER {
+            return Ok(Some(layer));
+        }
+        self.drop_layer(layer)?;
+        Ok(None)
+    }
+
     /// Makes the image of a step: the parent's layers and, if the step has one, `layer`. It knows its parent.
     pub fn build_image(&self, step: &BuildStep, layer: Option<&DiffId>) -> Result<ImageId> {
         let parent = step.parent.as_ref().map(|id| self.image(id)).transpose()?;
