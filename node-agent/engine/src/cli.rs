@@ -100,6 +100,7 @@ fn run(options: Options) -> Result<()> {
         // Bound before containers are restored: clients wait instead of failing.
         let listeners = addresses.iter().map(api::Listener::bind).collect::<Result<Vec<_>>>()?;
         crate::containers::restore::restore(&engine).await?;
+        crate::builder::sweep(&engine).await;
         if let Some(path) = &options.pidfile {
             std::fs::write(path, format!("{}\n", std::process::id()))
                 .map_err(|e| Error::internal(format!("writing {}: {e}", path.display())))?;

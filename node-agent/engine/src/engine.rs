@@ -48,6 +48,8 @@ pub struct Engine {
     pub id: String,
     /// When it started.
     pub started: time::OffsetDateTime,
+    /// Steps that builds are at.
+    pub builds: crate::builder::InFlight,
     containers: Mutex<Registry>,
     execs: Mutex<HashMap<String, Arc<Exec>>>,
 }
@@ -84,6 +86,7 @@ impl Engine {
             volumes,
             id,
             started: crate::clock::now(),
+            builds: crate::builder::InFlight::default(),
             containers: Mutex::default(),
             execs: Mutex::default(),
         }))

@@ -3,6 +3,7 @@
 #![recursion_limit = "512"]
 
 mod api;
+pub mod builder;
 pub mod cli;
 pub mod clock;
 pub mod containers;

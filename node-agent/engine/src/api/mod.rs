@@ -1,6 +1,7 @@
 //! The HTTP API on unix and TCP sockets: version prefix, routes, and errors as Docker's JSON. Each resource has a file of
 //! its own; nothing here knows how a container works.
 
+mod build;
 mod containers;
 mod exec;
 mod extract;
@@ -25,6 +26,7 @@ use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, Uri};
 use serde_json::json;
 
+pub(crate) use extract::Params;
 pub(crate) use listen::{Address, Listener, serve};
 
 use crate::engine::Engine;
@@ -56,6 +58,7 @@ pub(crate) fn router(engine: Arc<Engine>) -> Router {
         .merge(streams::routes())
         .merge(transfer::routes())
         .merge(exec::routes())
+        .merge(build::routes())
         .merge(images::routes())
         .merge(networks::routes())
         .merge(volumes::routes())

@@ -7,7 +7,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
+use axum::routing::get;
 use http::header;
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
@@ -28,8 +28,6 @@ pub(super) fn routes() -> Router<Arc<Engine>> {
         .route("/info", get(info))
         .route("/events", get(event_stream))
         .route("/system/df", get(disk_usage))
-        .route("/build", post(no_build))
-        .route("/build/prune", post(prune_builds))
 }
 
 async fn ping() -> Response {
@@ -40,15 +38,6 @@ async fn ping() -> Response {
         ("Pragma", "no-cache"),
     ];
     (headers, [(header::CONTENT_TYPE, "text/plain; charset=utf-8")], "OK").into_response()
-}
-
-/// There is no build cache, so there is nothing to remove from it.
-async fn prune_builds() -> Json<Value> {
-    Json(json!({ "CachesDeleted": null, "SpaceReclaimed": 0 }))
-}
-
-async fn no_build() -> Error {
-    Error::unsupported("this engine cannot build images yet: commit a container instead")
 }
 
 fn architecture() -> &'static str {

@@ -11,8 +11,11 @@ use super::tar_reader::invalid;
 
 const CHUNK: usize = 256 * 1024;
 
-/// Undoes gzip or zstd if the stream begins as one of them.
-pub(crate) fn decompress<'a>(input: impl Read + 'a) -> io::Result<Box<dyn Read + 'a>> {
+/// Undoes gzip or zstd if the stream begins as one of them; anything else is given as it is.
+///
+/// # Errors
+/// When the stream cannot be read, or is compressed in a way that is not supported.
+pub fn decompress<'a>(input: impl Read + 'a) -> io::Result<Box<dyn Read + 'a>> {
     let mut input = BufReader::with_capacity(CHUNK, input);
     let mut magic = Vec::new();
     input.by_ref().take(6).read_to_end(&mut magic)?;

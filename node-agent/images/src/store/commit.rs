@@ -11,7 +11,7 @@ use crate::image::History;
 use crate::layer::{Change, changes, write_diff};
 
 /// The diff id of an archive with nothing in it; such a layer is left out of an image, as Docker does.
-const EMPTY_LAYER: &str = "sha256:5f70bf18a086007016e948b04aed3b82103a36bea41755b6cddfaf10ace3c6ef";
+pub(super) const EMPTY_LAYER: &str = "sha256:5f70bf18a086007016e948b04aed3b82103a36bea41755b6cddfaf10ace3c6ef";
 
 /// What the new image of a commit says besides its layers.
 #[derive(Debug, Clone, Default)]

@@ -1,6 +1,7 @@
 //! The image store on disk, laid out as Docker's overlay2 graph. One process at a time has it open; its methods block and may
 //! be called from many threads. After any crash the next `open` sweeps what was not finished.
 
+mod build;
 mod commit;
 mod distribution;
 mod images;
@@ -23,6 +24,7 @@ use crate::error::{Error, IoContext as _, Result};
 use crate::image::Image;
 use crate::layer::in_user_namespace;
 
+pub use build::BuildStep;
 pub use commit::CommitOptions;
 pub use images::ImageSummary;
 pub use layers::Layer;

@@ -49,6 +49,16 @@ impl Store {
         image: Option<&ImageId>,
         init: impl FnOnce(&Path) -> std::io::Result<()>,
     ) -> Result<RwLayer> {
+        self.create_rw_on(container_id, image, Some(init))
+    }
+
+    /// As [`Self::create_rw`]; without `init` there is no layer between the image and the writable one.
+    pub(super) fn create_rw_on(
+        &self,
+        container_id: &str,
+        image: Option<&ImageId>,
+        init: Option<impl FnOnce(&Path) -> std::io::Result<()>>,
+    ) -> Result<RwLayer> {
         let (record, lower) = {
             let mut state = self.state();
             check_name(container_id)?;
@@ -61,7 +71,7 @@ impl Store {
             };
             let lower = parent.as_ref().map(|top| lower_ids(&state, top)).transpose()?.unwrap_or_default();
             let mount_id = random_hex::<32>();
-            let init_id = Some(format!("{mount_id}-init"));
+            let init_id = init.is_some().then(|| format!("{mount_id}-init"));
             let record = RwRecord { mount_id, init_id, parent, mounted: 0 };
             // Taken from now on: the name is refused, the layers below are kept.
             state.rw.insert(container_id.to_owned(), record.clone());
@@ -81,21 +91,23 @@ impl Store {
         container_id: &str,
         record: &RwRecord,
         lower: &[String],
-        init: impl FnOnce(&Path) -> std::io::Result<()>,
+        init: Option<impl FnOnce(&Path) -> std::io::Result<()>>,
     ) -> Result<()> {
         let init_id = record.init_id.as_deref().unwrap_or_default();
-        make_cache(&self.paths, init_id, lower)?;
-        if lower.is_empty() {
-            let root = self.paths.diff(init_id);
-            init(&root).at("fill", &root)?;
-        } else {
-            let root = self.mount(init_id)?;
-            let filled = init(&root).at("fill", &root);
-            self.unmount(init_id)?;
-            filled?;
+        let mut above = lower.to_vec();
+        if let Some(init) = init {
+            make_cache(&self.paths, init_id, lower)?;
+            if lower.is_empty() {
+                let root = self.paths.diff(init_id);
+                init(&root).at("fill", &root)?;
+            } else {
+                let root = self.mount(init_id)?;
+                let filled = init(&root).at("fill", &root);
+                self.unmount(init_id)?;
+                filled?;
+            }
+            above.insert(0, init_id.to_owned());
         }
-        let mut above = vec![init_id.to_owned()];
-        above.extend_from_slice(lower);
         make_cache(&self.paths, &record.mount_id, &above)?;
         let temp = self.paths.mounts().join(format!("{TEMP_PREFIX}{}", random_hex::<8>()));
         fs::create_dir(&temp).at("create", &temp)?;

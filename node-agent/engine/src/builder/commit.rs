@@ -1,0 +1,111 @@
+//! Images of steps: from a configuration alone, from what was copied, or from what a container has written.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use slipway_images::{BuildStep, DiffId, ImageId};
+
+use super::state::State;
+use crate::clock;
+use crate::containers::names::random_hex;
+use crate::engine::Engine;
+use crate::error::{Error, Result};
+use crate::types::Config;
+
+/// A writable root on an image for the builder itself, mounted while this lives.
+#[derive(Debug)]
+pub(crate) struct Root {
+    engine: Arc<Engine>,
+    name: String,
+    /// Where it is mounted.
+    pub(crate) path: PathBuf,
+    mounted: bool,
+}
+
+impl Root {
+    /// Mounts one. Blocking, as all here.
+    ///
+    /// # Errors
+    /// When the image is gone or the disk is full.
+    pub(crate) fn mount(engine: &Arc<Engine>, image: Option<&ImageId>) -> Result<Self> {
+        let name = format!("build-{}", random_hex(16));
+        engine.store.create_bare_rw(&name, image)?;
+        let mut root = Self { engine: Arc::clone(engine), name, path: PathBuf::new(), mounted: false };
+        root.path = engine.store.mount_rw(&root.name)?;
+        root.mounted = true;
+        Ok(root)
+    }
+
+    fn unmount(&mut self) -> Result<()> {
+        if std::mem::take(&mut self.mounted) {
+            self.engine.store.unmount_rw(&self.name)?;
+        }
+        Ok(())
+    }
+
+    /// Makes an image's layer of what was written into it, and the image of the step.
+    ///
+    /// # Errors
+    /// When the disk is full; nothing stays then.
+    pub(crate) fn commit(mut self, state: &State, step: &Config) -> Result<ImageId> {
+        self.unmount()?;
+        take(&self.engine, &self.name, state, step, "")
+    }
+}
+
+impl Drop for Root {
+    fn drop(&mut self) {
+        let done = self.unmount().and_then(|()| Ok(self.engine.store.remove_rw(&self.name)?));
+        if let Err(e) = done {
+            tracing::warn!("removing the build's root {}: {e}", self.name);
+        }
+    }
+}
+
+/// Makes the image of a step from the writable layer `name`.
+///
+/// # Errors
+/// When the disk is full; nothing stays then.
+pub(crate) fn take(engine: &Engine, name: &str, state: &State, step: &Config, container: &str) -> Result<ImageId> {
+    let Some(layer) = engine.store.take_rw(name)? else { return image(engine, state, step, container, None) };
+    let made = image(engine, state, step, container, Some(&layer.diff_id));
+    if made.is_err() {
+        engine.store.drop_layer(layer)?;
+    }
+    made
+}
+
+/// Makes the image of a step.
+///
+/// # Errors
+/// When the disk is full.
+pub(crate) fn image(
+    engine: &Engine,
+    state: &State,
+    step: &Config,
+    container: &str,
+    layer: Option<&DiffId>,
+) -> Result<ImageId> {
+    let build = BuildStep {
+        parent: state.image,
+        config: serde_json::to_value(&state.config).map_err(Error::internal)?,
+        container_config: Some(serde_json::to_value(step).map_err(Error::internal)?),
+        container: container.to_owned(),
+        author: state.author.clone(),
+        created: clock::now_string(),
+        created_by: step.cmd.clone().unwrap_or_default().join(" "),
+        docker_version: crate::VERSION.into(),
+        architecture: super::architecture().into(),
+        ..BuildStep::default()
+    };
+    Ok(engine.store.build_image(&build, layer)?)
+}
+
+/// As [`take`], for a container that is to stay: its files are copied.
+///
+/// # Errors
+/// When the disk is full.
+pub(crate) fn copy(engine: &Engine, container: &str, state: &State, step: &Config) -> Result<ImageId> {
+    let layer = engine.store.copy_rw(container)?;
+    image(engine, state, step, container, layer.as_ref().map(|layer| &layer.diff_id))
+}

@@ -1,0 +1,255 @@
+//! A build's context on disk: unpacked from the client's upload into a directory of its own that goes when the build ends, and
+//! the Dockerfile in it. Nothing in an archive leads out of the directory.
+
+use std::io::{self, Read, Write as _};
+use std::path::{Component, Path, PathBuf};
+
+use crate::error::{Error, Result};
+use crate::rootfs;
+
+/// A Dockerfile longer than this is refused.
+const MAX_DOCKERFILE: u64 = 16 << 20;
+/// Entries of a context's archive.
+const MAX_ENTRIES: usize = 1_000_000;
+
+/// A directory that is removed when dropped.
+#[derive(Debug)]
+pub(crate) struct Scratch(PathBuf);
+
+impl Scratch {
+    /// A fresh directory below `dir`.
+    ///
+    /// # Errors
+    /// When it cannot be made.
+    pub(crate) fn new(dir: &Path) -> Result<Self> {
+        std::fs::create_dir_all(dir)?;
+        let path = dir.join(crate::containers::names::random_hex(16));
+        std::fs::create_dir(&path)?;
+        Ok(Self(path))
+    }
+
+    /// Where it is.
+    pub(crate) fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        // What stays is swept at the engine's next start.
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// A context and its Dockerfile.
+#[derive(Debug)]
+pub(crate) struct Context {
+    pub(crate) dir: Scratch,
+    /// The Dockerfile's name, as errors show it.
+    pub(crate) name: String,
+    /// Its text.
+    pub(crate) text: String,
+}
+
+/// Unpacks an archive (plain, gzip or zstd) into `root`.
+///
+/// # Errors
+/// For an archive that is none, and names that lead out.
+pub(crate) fn unpack(archive: impl Read, root: &Path) -> Result<()> {
+    let input = slipway_images::decompress(archive).map_err(|e| Error::bad(e.to_string()))?;
+    let mut archive = tar::Archive::new(input);
+    archive.set_preserve_permissions(true);
+    archive.set_preserve_mtime(true);
+    archive.set_preserve_ownerships(false);
+    archive.set_overwrite(true);
+    let wrong = |e: &io::Error| Error::internal(format!("Error processing tar file(exit status 1): {}", root_cause(e)));
+    let mut directories = Vec::new();
+    for (count, entry) in archive.entries().map_err(|e| wrong(&e))?.enumerate() {
+        let mut entry = entry.map_err(|e| wrong(&e))?;
+        if count >= MAX_ENTRIES {
+            return Err(Error::bad(format!("the build context has more than {MAX_ENTRIES} entries")));
+        }
+        let path = entry.path().map_err(|e| wrong(&e))?.into_owned();
+        if path.components().any(|part| part == Component::ParentDir) {
+            return Err(Error::bad(format!("forbidden path outside the build context: {}", path.display())));
+        }
+        let kind = entry.header().entry_type();
+        if kind.is_dir() {
+            // Its mode may forbid what comes into it: set at the end.
+            directories.push((path.clone(), entry.header().mode().unwrap_or(0o755)));
+        }
+        if kind.is_file() || kind.is_dir() || kind.is_symlink() || kind.is_hard_link() || kind.is_contiguous() {
+            let inside = entry.unpack_in(root).map_err(|e| wrong(&e))?;
+            if !inside {
+                return Err(Error::bad(format!("forbidden path outside the build context: {}", path.display())));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The innermost error: the library's own sentences name directories of this machine.
+fn root_cause(error: &io::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.get_ref().and_then(|e| e.source());
+    while let Some(inner) = source {
+        text = inner.to_string();
+        source = inner.source();
+    }
+    if text == "failed to read entire block" { "unexpected EOF".to_owned() } else { text }
+}
+
+impl Context {
+    /// Takes an unpacked context: finds its Dockerfile and takes away what `.dockerignore` says the build must not see of
+    /// these two files themselves. With `whole` the rest is filtered too, as no client has done it.
+    ///
+    /// # Errors
+    /// For a Dockerfile that is missing, empty or too long, and bad patterns.
+    pub(crate) fn open(dir: Scratch, wanted: &str, whole: bool) -> Result<Self> {
+        let wanted = if wanted.is_empty() { "Dockerfile" } else { wanted };
+        let root = dir.path();
+        let (name, text) = match read(root, wanted)? {
+            Some(text) => (wanted.to_owned(), text),
+            None if wanted == "Dockerfile" => match read(root, "dockerfile")? {
+                Some(text) => ("dockerfile".to_owned(), text),
+                None => return Err(missing(wanted)),
+            },
+            None => return Err(missing(wanted)),
+        };
+        if text.is_empty() {
+            return Err(Error::bad(format!("the Dockerfile ({name}) cannot be empty")));
+        }
+        super::ignore::apply(root, &name, whole)?;
+        Ok(Self { dir, name, text })
+    }
+
+    /// A context of a Dockerfile alone.
+    ///
+    /// # Errors
+    /// When it is empty.
+    pub(crate) fn of_dockerfile(dir: Scratch, text: String) -> Result<Self> {
+        if text.is_empty() {
+            return Err(Error::bad("the Dockerfile (Dockerfile) cannot be empty"));
+        }
+        Ok(Self { dir, name: "Dockerfile".into(), text })
+    }
+
+    /// Writes a file that is no part of the upload: an `ADD` from the network or a here-document.
+    ///
+    /// # Errors
+    /// When the disk is full.
+    pub(crate) fn keep(scratch: &Path, name: &str, content: &[u8], mode: u32) -> Result<()> {
+        use std::os::unix::fs::PermissionsExt;
+        let path = scratch.join(name);
+        let mut file = std::fs::File::create_new(&path)?;
+        file.write_all(content)?;
+        file.set_permissions(std::fs::Permissions::from_mode(mode))?;
+        Ok(())
+    }
+}
+
+fn missing(name: &str) -> Error {
+    Error::bad(format!("Cannot locate specified Dockerfile: {name}"))
+}
+
+/// The Dockerfile's text; `None` when it is not there.
+fn read(root: &Path, name: &str) -> Result<Option<String>> {
+    let Ok(found) = rootfs::Inside::open(root, Path::new(name)) else { return Ok(None) };
+    let meta = found.metadata()?;
+    if !meta.is_file() {
+        return Err(Error::bad(format!("failed to read dockerfile: {name} is not a file")));
+    }
+    if meta.len() > MAX_DOCKERFILE {
+        return Err(Error::bad(format!("the Dockerfile ({name}) is longer than {MAX_DOCKERFILE} bytes")));
+    }
+    let bytes = std::fs::read(found.path())?;
+    Ok(Some(String::from_utf8_lossy(&bytes).into_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn scratch(name: &str) -> Scratch {
+        Scratch::new(&std::env::temp_dir().join(format!("slipway-context-{name}-{}", std::process::id()))).unwrap()
+    }
+
+    fn archive(entries: &[(&str, &str)]) -> Vec<u8> {
+        let mut out = Vec::new();
+        for (path, content) in entries {
+            let mut header = tar::Header::new_gnu();
+            // Written by hand: the library refuses to write such names.
+            header.as_mut_bytes()[..path.len()].copy_from_slice(path.as_bytes());
+            header.set_size(content.len() as u64);
+            header.set_mode(0o644);
+            header.set_entry_type(tar::EntryType::Regular);
+            header.set_cksum();
+            out.extend_from_slice(header.as_bytes());
+            out.extend_from_slice(content.as_bytes());
+            out.resize(out.len().next_multiple_of(512), 0);
+        }
+        out.resize(out.len() + 1024, 0);
+        out
+    }
+
+    #[test]
+    fn a_dockerfile_is_found_in_either_case_and_must_say_something() {
+        let open = |entries: &[(&str, &str)], wanted: &str| {
+            let dir = scratch("find");
+            unpack(&archive(entries)[..], dir.path()).unwrap();
+            Context::open(dir, wanted, false).map(|c| (c.name, c.text)).map_err(|e| e.message)
+        };
+        assert_eq!(open(&[("Dockerfile", "FROM a")], "").unwrap(), ("Dockerfile".into(), "FROM a".into()));
+        assert_eq!(open(&[("dockerfile", "FROM a")], "").unwrap().0, "dockerfile");
+        assert_eq!(open(&[("d/x", "FROM b")], "d/x").unwrap().1, "FROM b");
+        assert_eq!(open(&[("a", "")], "").unwrap_err(), "Cannot locate specified Dockerfile: Dockerfile");
+        assert_eq!(open(&[("a", "")], "b").unwrap_err(), "Cannot locate specified Dockerfile: b");
+        assert_eq!(open(&[("Dockerfile", "")], "").unwrap_err(), "the Dockerfile (Dockerfile) cannot be empty");
+    }
+
+    #[test]
+    fn archives_that_lead_out_are_refused() {
+        let dir = scratch("hostile");
+        for path in ["../out", "a/../../out", "a/.."] {
+            let error = unpack(&archive(&[(path, "x")])[..], dir.path()).unwrap_err();
+            assert!(error.message.starts_with("forbidden path outside the build context"), "{path}: {}", error.message);
+        }
+        unpack(&archive(&[("/absolute", "x")])[..], dir.path()).unwrap();
+        assert!(dir.path().join("absolute").is_file(), "an absolute name is taken for a relative one");
+        std::os::unix::fs::symlink("/tmp", dir.path().join("link")).unwrap();
+        assert!(unpack(&archive(&[("link/slipway-escaped", "x")])[..], dir.path()).is_err());
+        assert!(!Path::new("/tmp/slipway-escaped").exists());
+    }
+
+    #[test]
+    fn archives_that_are_none_are_errors() {
+        let dir = scratch("broken");
+        let whole = archive(&[("Dockerfile", "FROM a")]);
+        assert!(unpack(&whole[..700], dir.path()).is_err());
+        assert!(unpack(&b"this is no archive at all, but it is long enough for a block"[..], dir.path()).is_err());
+        let xz = [0xfd, b'7', b'z', b'X', b'Z', 0, 0, 0];
+        assert!(unpack(&xz[..], dir.path()).unwrap_err().message.contains("xz"));
+        use std::io::Write as _;
+        let mut gzip = Vec::new();
+        let mut child = std::process::Command::new("gzip")
+            .arg("-c")
+            .stdin(std::process::Stdio::piped())
+            .stdout(std::process::Stdio::piped())
+            .spawn()
+            .expect("gzip");
+        child.stdin.take().unwrap().write_all(&whole).unwrap();
+        child.stdout.take().unwrap().read_to_end(&mut gzip).unwrap();
+        child.wait().unwrap();
+        unpack(&gzip[..], dir.path()).unwrap();
+        assert!(dir.path().join("Dockerfile").is_file());
+    }
+
+    #[test]
+    fn a_scratch_directory_goes_with_its_owner() {
+        let dir = scratch("gone");
+        let path = dir.path().to_owned();
+        std::fs::write(path.join("x"), "x").unwrap();
+        drop(dir);
+        assert!(!path.exists());
+    }
+}

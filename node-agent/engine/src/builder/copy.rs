@@ -1,0 +1,379 @@
+//! Copying into the root of an image that is being built. Every path is resolved inside that root, links included, so that no
+//! image and no Dockerfile can make the builder write anywhere else.
+
+use std::collections::HashMap;
+use std::fs::{File, Metadata};
+use std::io::{self, Read as _};
+use std::os::unix::fs::{FileTypeExt as _, MetadataExt, PermissionsExt};
+use std::path::{Component, Path, PathBuf};
+
+use rustix::fs::{AtFlags, CWD, Timespec, Timestamps, utimensat};
+
+use super::owner::Owner;
+use super::source::{Source, names};
+use crate::error::{Error, Result};
+use crate::rootfs::Inside;
+
+/// Links that are followed one after the other.
+const MAX_LINKS: usize = 255;
+
+/// How a copy is made.
+pub(crate) struct How<'a> {
+    /// The new owner; `None` keeps the source's.
+    pub(crate) owner: Option<Owner>,
+    /// `--chmod`.
+    pub(crate) mode: Option<Mode>,
+    /// Archives are unpacked.
+    pub(crate) unpack: bool,
+    /// Source paths that are left out.
+    pub(crate) skip: &'a dyn Fn(&Path) -> bool,
+}
+
+/// `--chmod`: octal bits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Mode(pub(crate) u32);
+
+impl Mode {
+    /// Reads octal digits.
+    ///
+    /// # Errors
+    /// For anything else.
+    pub(crate) fn parse(text: &str) -> Result<Self> {
+        match u32::from_str_radix(text, 8) {
+            Ok(mode) if mode <= 0o7777 && !text.starts_with('+') => Ok(Self(mode)),
+            _ => Err(Error::bad(format!(
+                "invalid chmod parameter: '{text}'. it should be octal string and between 0 and 07777"
+            ))),
+        }
+    }
+}
+
+/// Where `path` leads in `root`, every link resolved; what does not exist yet is taken as it is written.
+///
+/// # Errors
+/// When links lead in a circle.
+pub(crate) fn resolve(root: &Path, path: &Path) -> io::Result<PathBuf> {
+    let mut done = PathBuf::from("/");
+    let mut pending: Vec<std::ffi::OsString> = Vec::new();
+    let push = |pending: &mut Vec<std::ffi::OsString>, path: &Path| {
+        let parts = path.components().rev().filter(|c| !matches!(c, Component::RootDir | Component::CurDir));
+        pending.extend(parts.map(|c| c.as_os_str().to_owned()));
+    };
+    push(&mut pending, path);
+    let mut links = 0;
+    while let Some(part) = pending.pop() {
+        if part == ".." {
+            done.pop();
+            continue;
+        }
+        let next = done.join(&part);
+        match Inside::open_nofollow(root, &next) {
+            Ok(found) if found.metadata()?.is_symlink() => {
+                links += 1;
+                if links > MAX_LINKS {
+                    return Err(io::Error::from_raw_os_error(rustix::io::Errno::LOOP.raw_os_error()));
+                }
+                let target = PathBuf::from(found.link_target()?);
+                if target.is_absolute() {
+                    done = PathBuf::from("/");
+                }
+                push(&mut pending, &target);
+            }
+            _ => done = next,
+        }
+    }
+    Ok(done)
+}
+
+/// Makes a directory (whose path has no links) with its parents; new ones belong to `owner`.
+pub(crate) fn make_dirs(root: &Path, path: &Path, owner: Option<Owner>) -> Result<Inside> {
+    let mut done = PathBuf::from("/");
+    for part in path.components() {
+        let Component::Normal(name) = part else { continue };
+        let parent = Inside::open(root, &done)?;
+        done.push(name);
+        let target = parent.path().join(name);
+        match std::fs::create_dir(&target) {
+            Ok(()) => {
+                std::fs::set_permissions(&target, std::fs::Permissions::from_mode(0o755))?;
+                if let Some((uid, gid)) = owner {
+                    std::os::unix::fs::lchown(&target, Some(uid), Some(gid))?;
+                }
+            }
+            Err(e) if e.kind() == io::ErrorKind::AlreadyExists && std::fs::metadata(&target)?.is_dir() => {}
+            Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {
+                return Err(Error::bad(format!("mkdir {}: not a directory", done.display())));
+            }
+            Err(e) => return Err(Error::internal(format!("mkdir {}: {e}", done.display()))),
+        }
+    }
+    Ok(Inside::open(root, &done)?)
+}
+
+/// Copies a source to `dest`, an absolute path in `root` as written: with a slash at its end it is a directory.
+///
+/// # Errors
+/// When something stands in the way, or the disk is full.
+pub(crate) fn copy(root: &Path, dest: &str, source: &Source, how: &How<'_>) -> Result<()> {
+    let from = Inside::open(&source.root, &source.path)?;
+    let meta = from.metadata()?;
+    let target = resolve(root, Path::new(dest))?;
+    let mut linked = HashMap::new();
+    if meta.is_dir() {
+        let dir = make_dirs(root, &target, how.owner.or(Some((0, 0)))).map_err(|e| e.context("failed to copy directory"))?;
+        return tree(&from.path(), &dir.path(), &source.path, how, &mut linked);
+    }
+    if how.unpack && !source.packed && is_archive(&from.path())? {
+        let dir = make_dirs(root, &target, how.owner.or(Some((0, 0))))?;
+        return unpack(&from.path(), &dir, how);
+    }
+    let existing = Inside::open(root, &target).ok().map(|found| found.metadata()).transpose()?;
+    let into = dest.ends_with('/') || dest.ends_with("/.") || existing.is_some_and(|meta| meta.is_dir());
+    let target = if into { target.join(source.path.file_name().unwrap_or_default()) } else { target };
+    // In a directory the name may be a link again; what it leads to is what is replaced.
+    let parent = make_dirs(root, target.parent().unwrap_or(Path::new("/")), how.owner.or(Some((0, 0))))?;
+    let name = target.file_name().ok_or_else(|| Error::bad("cannot copy a file over the root directory"))?;
+    node(&from.path(), &meta, &parent.path().join(name), how, &mut linked)
+}
+
+/// Copies what is in a directory.
+fn tree(from: &Path, to: &Path, path: &Path, how: &How<'_>, linked: &mut HashMap<(u64, u64), PathBuf>) -> Result<()> {
+    for name in names(from)? {
+        let (source, target, path) = (from.join(&name), to.join(&name), path.join(&name));
+        if (how.skip)(&path) {
+            continue;
+        }
+        let meta = std::fs::symlink_metadata(&source)?;
+        if !meta.is_dir() {
+            node(&source, &meta, &target, how, linked)?;
+            continue;
+        }
+        match std::fs::symlink_metadata(&target) {
+            Ok(old) if old.is_dir() => {}
+            Ok(_) => {
+                std::fs::remove_file(&target)?;
+                std::fs::create_dir(&target)?;
+            }
+            Err(_) => std::fs::create_dir(&target)?,
+        }
+        tree(&source, &target, &path, how, linked)?;
+        attributes(&source, &meta, &target, how)?;
+    }
+    Ok(())
+}
+
+/// Copies one file, link or special file; what stands in its place is removed.
+fn node(
+    from: &Path,
+    meta: &Metadata,
+    to: &Path,
+    how: &How<'_>,
+    linked: &mut HashMap<(u64, u64), PathBuf>,
+) -> Result<()> {
+    match std::fs::symlink_metadata(to) {
+        Ok(old) if old.is_dir() => std::fs::remove_dir_all(to)?,
+        Ok(_) => std::fs::remove_file(to)?,
+        Err(_) => {}
+    }
+    let kind = meta.file_type();
+    if meta.nlink() > 1 && !kind.is_symlink() {
+        if let Some(first) = linked.get(&(meta.dev(), meta.ino())) {
+            return Ok(std::fs::hard_link(first, to)?);
+        }
+        linked.insert((meta.dev(), meta.ino()), to.to_owned());
+    }
+    if kind.is_symlink() {
+        std::os::unix::fs::symlink(std::fs::read_link(from)?, to)?;
+    } else if kind.is_file() {
+        let (mut source, mut target) = (File::open(from)?, File::create_new(to)?);
+        io::copy(&mut source, &mut target)?;
+    } else if kind.is_socket() {
+        return Ok(());
+    } else {
+        let file_type = rustix::fs::FileType::from_raw_mode(meta.mode());
+        let mode = rustix::fs::Mode::from_raw_mode(meta.mode() & 0o7777);
+        rustix::fs::mknodat(CWD, to, file_type, mode, meta.rdev()).map_err(io::Error::from)?;
+    }
+    attributes(from, meta, to, how)
+}
+
+/// Owner, extended attributes, mode and times.
+fn attributes(from: &Path, meta: &Metadata, to: &Path, how: &How<'_>) -> Result<()> {
+    let (uid, gid) = how.owner.unwrap_or((meta.uid(), meta.gid()));
+    std::os::unix::fs::lchown(to, Some(uid), Some(gid))?;
+    if !meta.is_symlink() {
+        let mode = how.mode.map_or(meta.mode() & 0o7777, |mode| mode.0);
+        std::fs::set_permissions(to, std::fs::Permissions::from_mode(mode))?;
+        extended(from, to)?;
+    }
+    let time = Timespec { tv_sec: meta.mtime(), tv_nsec: meta.mtime_nsec() };
+    let times = Timestamps { last_access: time, last_modification: time };
+    utimensat(CWD, to, &times, AtFlags::SYMLINK_NOFOLLOW).map_err(io::Error::from)?;
+    Ok(())
+}
+
+/// Capabilities and the like, but not overlayfs' own marks.
+fn extended(from: &Path, to: &Path) -> io::Result<()> {
+    let mut list = vec![0u8; 16 * 1024];
+    let length = match rustix::fs::listxattr(from, &mut list[..]) {
+        Ok(length) => length,
+        Err(rustix::io::Errno::NOTSUP | rustix::io::Errno::RANGE) => return Ok(()),
+        Err(e) => return Err(e.into()),
+    };
+    for name in list[..length].split(|b| *b == 0).filter(|name| !name.is_empty()) {
+        let Ok(name) = std::str::from_utf8(name) else { continue };
+        if name.contains(".overlay.") || name.starts_with("system.") {
+            continue;
+        }
+        let mut value = vec![0u8; 64 * 1024];
+        if let Ok(length) = rustix::fs::getxattr(from, name, &mut value[..]) {
+            match rustix::fs::setxattr(to, name, &value[..length], rustix::fs::XattrFlags::empty()) {
+                // In a user namespace some cannot be set; Docker goes on as well.
+                Ok(()) | Err(rustix::io::Errno::PERM | rustix::io::Errno::NOTSUP) => {}
+                Err(e) => return Err(e.into()),
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Whether a file is an archive that `ADD` unpacks: told by its content.
+fn is_archive(path: &Path) -> Result<bool> {
+    let mut head = Vec::new();
+    File::open(path)?.take(6).read_to_end(&mut head)?;
+    let packed = head.starts_with(&[0x1f, 0x8b]) || head.starts_with(&[0x28, 0xb5, 0x2f, 0xfd]);
+    if head.starts_with(b"BZh") || head.starts_with(&[0xfd, b'7', b'z', b'X', b'Z', 0]) {
+        return Err(Error::bad("bzip2 and xz archives cannot be unpacked by ADD: use gzip, zstd or plain tar"));
+    }
+    let Ok(input) = slipway_images::decompress(File::open(path)?) else { return Ok(false) };
+    let mut block = Vec::new();
+    // A packed file that holds no archive is copied as it is.
+    if input.take(512).read_to_end(&mut block).is_err() || block.len() < 512 {
+        return Ok(false);
+    }
+    if !packed && block.iter().all(|b| *b == 0) {
+        return Ok(false);
+    }
+    let sum: u32 = block.iter().enumerate().map(|(n, b)| if (148..156).contains(&n) { 32 } else { u32::from(*b) }).sum();
+    let field = std::str::from_utf8(&block[148..156]).unwrap_or_default();
+    let stated = u32::from_str_radix(field.trim_matches(['\0', ' ']), 8);
+    Ok(stated == Ok(sum))
+}
+
+/// Unpacks an archive into a directory; owners are the archive's unless `--chown` gives one.
+fn unpack(archive: &Path, dir: &Inside, how: &How<'_>) -> Result<()> {
+    let input = slipway_images::decompress(File::open(archive)?).map_err(|e| Error::bad(e.to_string()))?;
+    let mut archive = tar::Archive::new(input);
+    archive.set_preserve_permissions(true);
+    archive.set_preserve_mtime(true);
+    archive.set_preserve_ownerships(true);
+    archive.set_overwrite(true);
+    let base = dir.path();
+    for entry in archive.entries()? {
+        let mut entry = entry.map_err(|e| Error::bad(format!("Error processing tar file(exit status 1): {e}")))?;
+        let path = entry.path()?.into_owned();
+        if path.components().any(|part| part == Component::ParentDir) {
+            return Err(Error::bad(format!("{:?} is outside of the destination: the archive is refused", path.display())));
+        }
+        let place: PathBuf = path.components().filter(|c| matches!(c, Component::Normal(_))).collect();
+        if place.as_os_str().is_empty() {
+            continue;
+        }
+        let target = base.join(&place);
+        let is_dir = entry.header().entry_type().is_dir();
+        match std::fs::symlink_metadata(&target) {
+            Ok(old) if old.is_dir() && !is_dir => std::fs::remove_dir_all(&target)?,
+            Ok(old) if !old.is_dir() => std::fs::remove_file(&target)?,
+            _ => {}
+        }
+        entry.unpack_in(&base).map_err(|e| Error::internal(format!("unpacking {}: {e}", path.display())))?;
+        let Ok(meta) = std::fs::symlink_metadata(&target) else { continue };
+        if let Some((uid, gid)) = how.owner {
+            std::os::unix::fs::lchown(&target, Some(uid), Some(gid))?;
+        }
+        if let Some(mode) = how.mode.filter(|_| !meta.is_symlink()) {
+            std::fs::set_permissions(&target, std::fs::Permissions::from_mode(mode.0))?;
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::source;
+    use super::*;
+
+    fn base(name: &str) -> PathBuf {
+        let base = std::env::temp_dir().join(format!("slipway-copy-{name}-{}", std::process::id()));
+        let _ = std::fs::remove_dir_all(&base);
+        std::fs::create_dir_all(base.join("root")).unwrap();
+        std::fs::create_dir_all(base.join("context/d/e")).unwrap();
+        std::fs::write(base.join("context/f"), "file").unwrap();
+        std::fs::write(base.join("context/d/x"), "x").unwrap();
+        std::fs::write(base.join("context/d/e/y"), "y").unwrap();
+        base
+    }
+
+    fn put(base: &Path, from: &str, to: &str) -> Result<(), String> {
+        let keep = |_: &Path| false;
+        let root = nix::unistd::geteuid();
+        let owner = Some((root.as_raw(), nix::unistd::getegid().as_raw()));
+        let how = How { owner, mode: None, unpack: true, skip: &keep };
+        for source in source::find(&base.join("context"), from, false, &keep).map_err(|e| e.message)? {
+            copy(&base.join("root"), to, &source, &how).map_err(|e| e.message)?;
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn files_go_to_names_and_into_directories() {
+        if !nix::unistd::geteuid().is_root() {
+            eprintln!("SKIP: root is needed to give files away");
+            return;
+        }
+        let base = base("plain");
+        let read = |path: &str| std::fs::read_to_string(base.join("root").join(path)).unwrap();
+        put(&base, "f", "/a").unwrap();
+        put(&base, "f", "/b/").unwrap();
+        put(&base, "f", "/b").unwrap();
+        put(&base, "d", "/c").unwrap();
+        put(&base, "d", "/c").unwrap();
+        assert_eq!((read("a"), read("b/f"), read("c/x"), read("c/e/y")), ("file".into(), "file".into(), "x".into(), "y".into()));
+        assert!(!base.join("root/c/d").exists(), "a directory's content is copied, not the directory");
+        assert_eq!(put(&base, "d", "/a").unwrap_err(), "failed to copy directory: mkdir /a: not a directory");
+        std::fs::create_dir_all(base.join("root/over/f")).unwrap();
+        put(&base, "f", "/over").unwrap();
+        assert_eq!(read("over/f"), "file", "a file takes a directory's place");
+        std::fs::remove_dir_all(base).unwrap();
+    }
+
+    #[test]
+    fn links_in_the_image_lead_nowhere_outside() {
+        if !nix::unistd::geteuid().is_root() {
+            eprintln!("SKIP: root is needed to give files away");
+            return;
+        }
+        let base = base("links");
+        let link = |target: &str, name: &str| std::os::unix::fs::symlink(target, base.join("root").join(name)).unwrap();
+        link("../../../../../../out", "up");
+        link("/real", "absolute");
+        link("loop", "loop");
+        put(&base, "f", "/up").unwrap();
+        assert_eq!(std::fs::read_to_string(base.join("root/out")).unwrap(), "file");
+        assert!(!base.join("out").exists());
+        put(&base, "d", "/absolute/deep").unwrap();
+        assert!(base.join("root/real/deep/x").is_file());
+        assert!(put(&base, "f", "/loop/x").is_err());
+        assert_eq!(resolve(&base.join("root"), Path::new("/../../absolute/../x")).unwrap(), Path::new("/x"));
+        std::fs::remove_dir_all(base).unwrap();
+    }
+
+    #[test]
+    fn modes_are_octal() {
+        assert_eq!(Mode::parse("755").unwrap(), Mode(0o755));
+        assert_eq!(Mode::parse("0644").unwrap(), Mode(0o644));
+        for wrong in ["u+x", "9", "77777", "+7", ""] {
+            assert!(Mode::parse(wrong).is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,88 @@
+//! `.dockerignore` on the engine's side: the client has left out what it names, but for the Dockerfile and the file itself, which
+//! the engine needed; of a context that no client has seen, everything is filtered here.
+
+use std::path::Path;
+
+use engine_wasm::ignore::{Matcher, Verdict, Walk};
+
+use super::source::names;
+use crate::error::{Error, Result};
+use crate::rootfs;
+
+/// Takes away what the ignore file of `root` names; only the two files themselves unless `whole`.
+///
+/// # Errors
+/// For patterns that are none.
+pub(crate) fn apply(root: &Path, dockerfile: &str, whole: bool) -> Result<()> {
+    let Some(text) = rootfs::read(root, ".dockerignore")? else { return Ok(()) };
+    let matcher = Matcher::from_file(text.as_bytes())
+        .map_err(|e| Error::bad(format!("error checking context: {e}")))?;
+    let wrong = |e| Error::bad(format!("error checking context: {e}"));
+    for file in [".dockerignore", dockerfile] {
+        if matcher.ignores(file).map_err(wrong)? {
+            let inside = rootfs::Inside::open_nofollow(root, Path::new(file).parent().unwrap_or(Path::new("")))?;
+            if let Some(name) = Path::new(file).file_name() {
+                match std::fs::remove_file(inside.path().join(name)) {
+                    Err(e) if e.kind() != std::io::ErrorKind::NotFound => return Err(e.into()),
+                    _ => {}
+                }
+            }
+        }
+    }
+    if whole {
+        filter(root, "", &mut matcher.walk())?;
+    }
+    Ok(())
+}
+
+/// Filters one directory; returns whether anything of it is kept.
+fn filter(dir: &Path, path: &str, walk: &mut Walk<'_>) -> Result<bool> {
+    let mut kept = false;
+    for name in names(dir)? {
+        let (file, text) = (dir.join(&name), name.to_string_lossy());
+        let path = if path.is_empty() { text.into_owned() } else { format!("{path}/{text}") };
+        let is_dir = std::fs::symlink_metadata(&file)?.is_dir();
+        let verdict = walk.visit(&path, is_dir).map_err(|e| Error::bad(format!("error checking context: {e}")))?;
+        let keep = match verdict {
+            Verdict::Ignore => false,
+            Verdict::Keep if is_dir => {
+                filter(&file, &path, walk)?;
+                true
+            }
+            Verdict::Keep => true,
+            Verdict::Descend => filter(&file, &path, walk)?,
+        };
+        kept |= keep;
+        match (keep, is_dir) {
+            (true, _) => {}
+            (false, true) => std::fs::remove_dir_all(&file)?,
+            (false, false) => std::fs::remove_file(&file)?,
+        }
+    }
+    Ok(kept)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_context_that_no_client_has_seen_is_filtered_whole() {
+        let root = std::env::temp_dir().join(format!("slipway-ignore-{}", std::process::id()));
+        std::fs::create_dir_all(root.join("logs/deep")).unwrap();
+        std::fs::create_dir_all(root.join("gone")).unwrap();
+        for file in ["a.log", "keep.txt", "Dockerfile", "logs/x", "logs/deep/keep.me", "gone/y"] {
+            std::fs::write(root.join(file), "").unwrap();
+        }
+        std::fs::write(root.join(".dockerignore"), "*.log\nlogs\n!logs/deep/keep.me\ngone\nDockerfile\n").unwrap();
+        apply(&root, "Dockerfile", false).unwrap();
+        assert!(!root.join("Dockerfile").exists() && root.join("a.log").exists());
+        apply(&root, "Dockerfile", true).unwrap();
+        let left = |path: &str| root.join(path).exists();
+        assert!(left("keep.txt") && left("logs/deep/keep.me") && left(".dockerignore"));
+        assert!(!left("a.log") && !left("logs/x") && !left("gone"));
+        std::fs::write(root.join(".dockerignore"), "[\n").unwrap();
+        assert!(apply(&root, "Dockerfile", false).unwrap_err().message.contains("syntax error in pattern"));
+        std::fs::remove_dir_all(root).unwrap();
+    }
+}

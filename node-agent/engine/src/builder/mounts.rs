@@ -1,0 +1,247 @@
+//! `RUN --mount`: files of the context, a stage or an image; directories that outlive builds; memory. Secrets and the SSH agent
+//! cannot come over the classic protocol: an optional one is left out as if it were not given, a required one is an error.
+
+use std::collections::HashMap;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+
+use engine_wasm::dockerfile::instructions::{Fault, MountKind, MountOptions, Run, Sharing};
+use sha2::{Digest as _, Sha256};
+
+use super::commit::Root;
+use super::copy::{self, How};
+use super::source;
+use super::stage::Stage;
+use crate::containers::names::random_hex;
+use crate::engine::{Engine, lock};
+use crate::error::{Error, Result, blocking};
+use crate::rootfs::Inside;
+use crate::types::{HostConfig, Mount};
+
+/// Locks of caches that only one may use.
+static LOCKS: Mutex<Option<HashMap<PathBuf, Arc<tokio::sync::Mutex<()>>>>> = Mutex::new(None);
+
+/// The mounts of one step.
+#[derive(Default)]
+pub(crate) struct Prepared {
+    mounts: Vec<Mount>,
+    tmpfs: Vec<(String, String)>,
+    /// What is mounted, as far as it decides what the command does.
+    pub(crate) hash: Option<String>,
+    _locks: Vec<tokio::sync::OwnedMutexGuard<()>>,
+    _roots: Vec<Arc<Root>>,
+}
+
+/// An error while options are expanded, or in them.
+enum Wrong {
+    Fault(Fault),
+    Error(Error),
+}
+
+impl From<Fault> for Wrong {
+    fn from(fault: Fault) -> Self {
+        Self::Fault(fault)
+    }
+}
+
+impl Prepared {
+    /// Adds the mounts to a container's.
+    pub(crate) fn apply(&self, mut host: HostConfig) -> HostConfig {
+        host.mounts.extend(self.mounts.iter().cloned());
+        host.tmpfs.extend(self.tmpfs.iter().cloned());
+        host
+    }
+
+    /// Takes away the empty directories that were made for the mounts, so that they are not in the image.
+    pub(crate) fn tidy(&self, engine: &Engine, container: &str) {
+        let Ok(layer) = engine.store.rw_layer(container) else { return };
+        let targets = self.mounts.iter().map(|mount| &mount.target).chain(self.tmpfs.iter().map(|(target, _)| target));
+        for target in targets {
+            let below = layer.lower.iter().any(|lower| Inside::open_nofollow(lower, Path::new(target)).is_ok());
+            if below {
+                continue;
+            }
+            if let Ok(found) = Inside::open_nofollow(&layer.upper, Path::new(target).parent().unwrap_or(Path::new("/")))
+                && let Some(name) = Path::new(target).file_name()
+            {
+                let stub = found.path().join(name);
+                let empty = std::fs::symlink_metadata(&stub).is_ok_and(|meta| meta.is_file() && meta.len() == 0);
+                // A directory with something in it stays.
+                let _ = if empty { std::fs::remove_file(stub) } else { std::fs::remove_dir(stub) };
+            }
+        }
+    }
+}
+
+/// Makes everything that a step mounts.
+///
+/// # Errors
+/// BuildKit's texts for bad options; Docker's for what is not there.
+pub(crate) async fn prepare(stage: &Stage, run: &Run) -> Result<Prepared> {
+    let mut prepared = Prepared::default();
+    if run.mounts.is_empty() {
+        return Ok(prepared);
+    }
+    let mut hash = Sha256::new();
+    for mount in &run.mounts {
+        let expand = |text: &str| stage.state.expand(text).map_err(Wrong::Error);
+        let options = mount.options(expand).map_err(|wrong| match wrong {
+            Wrong::Fault(fault) => Error::bad(fault.to_string()),
+            Wrong::Error(error) => error,
+        })?;
+        hash.update(&mount.spec.text);
+        match options.kind {
+            MountKind::Bind => bind(stage, &options, &mut prepared, &mut hash).await?,
+            MountKind::Cache => cache(stage, &options, &mut prepared).await?,
+            MountKind::Tmpfs => {
+                let size = if options.size_limit > 0 { format!(",size={}", options.size_limit) } else { String::new() };
+                prepared.tmpfs.push((target(stage, &options), format!("rw,exec{size}")));
+            }
+            MountKind::Secret if !options.required => {}
+            MountKind::Secret => {
+                let id = if options.id.is_empty() { &options.target } else { &options.id };
+                return Err(Error::bad(format!(
+                    "secret {id}: not found: the classic builder's protocol carries no secrets"
+                )));
+            }
+            MountKind::Ssh => {
+                return Err(Error::bad(
+                    "RUN --mount=type=ssh is not supported: the classic builder's protocol carries no SSH agent",
+                ));
+            }
+        }
+    }
+    prepared.hash = Some(hex::encode(hash.finalize()));
+    Ok(prepared)
+}
+
+fn target(stage: &Stage, options: &MountOptions) -> String {
+    let path = stage.state.absolute(&options.target);
+    if path.len() > 1 { path.trim_end_matches('/').to_owned() } else { path }
+}
+
+async fn bind(stage: &Stage, options: &MountOptions, prepared: &mut Prepared, hash: &mut Sha256) -> Result<()> {
+    let root = if options.from.is_empty() {
+        stage.build.context.dir.path().to_owned()
+    } else {
+        let root = stage.root(&options.from).await?;
+        let path = root.path.clone();
+        prepared._roots.push(root);
+        path
+    };
+    let scratch = stage.build.scratch.path().to_owned();
+    let (source, read_only) = (options.source.clone(), options.read_only);
+    let (path, digest) = blocking(move || {
+        let relative = source.trim_start_matches('/');
+        let found = source::find(&root, if relative.is_empty() { "." } else { relative }, true, &|_| false)?;
+        let found = found.into_iter().next().ok_or_else(|| Error::bad(format!("{source} is not there")))?;
+        let inside = Inside::open(&root, &found.path)?;
+        let mut path = std::fs::canonicalize(inside.path())?;
+        if !read_only {
+            // What the command writes is thrown away.
+            let copied = scratch.join(format!("bind-{}", random_hex(8)));
+            std::fs::create_dir(&copied)?;
+            let how = How { owner: None, mode: None, unpack: false, skip: &|_| false };
+            copy::copy(&copied, "/content", &found, &how)?;
+            path = copied.join("content");
+        }
+        Ok((path, found.hash))
+    })
+    .await?;
+    hash.update(digest);
+    prepared.mounts.push(Mount {
+        kind: "bind".into(),
+        source: path.to_string_lossy().into_owned(),
+        target: target(stage, options),
+        read_only: options.read_only,
+        ..Mount::default()
+    });
+    Ok(())
+}
+
+/// Where caches are kept.
+fn caches(engine: &Engine) -> PathBuf {
+    engine.config.data_root.join("builder").join("cache")
+}
+
+async fn cache(stage: &Stage, options: &MountOptions, prepared: &mut Prepared) -> Result<()> {
+    let target = target(stage, options);
+    let id = if options.id.is_empty() { target.clone() } else { options.id.clone() };
+    let mut path = caches(&stage.build.engine).join(hex::encode(Sha256::digest(&id)));
+    match options.sharing {
+        None | Some(Sharing::Shared) => {}
+        Some(sharing) => {
+            let one = lock(&LOCKS).get_or_insert_default().entry(path.clone()).or_default().clone();
+            match (sharing, one.clone().try_lock_owned()) {
+                (_, Ok(guard)) => prepared._locks.push(guard),
+                (Sharing::Private, Err(_)) => path = stage.build.scratch.path().join(format!("cache-{}", random_hex(8))),
+                (_, Err(_)) => prepared._locks.push(tokio::select! {
+                    guard = one.lock_owned() => guard,
+                    () = stage.build.cancel.cancelled() => return Err(super::output::cancelled()),
+                }),
+            }
+        }
+    }
+    if !path.exists() {
+        let beginning = if options.from.is_empty() { None } else { Some(stage.root(&options.from).await?) };
+        let (made, source) = (path.clone(), options.source.clone());
+        let (mode, owner) = (options.mode.unwrap_or(0o755), (options.uid.unwrap_or(0), options.gid.unwrap_or(0)));
+        blocking(move || {
+            std::fs::create_dir_all(&made)?;
+            if let Some(root) = beginning {
+                let name = source.trim_start_matches('/');
+                let found = source::find(&root.path, if name.is_empty() { "." } else { name }, true, &|_| false)?;
+                let how = How { owner: None, mode: None, unpack: false, skip: &|_| false };
+                for source in &found {
+                    copy::copy(&made, "/", source, &how)?;
+                }
+            }
+            std::fs::set_permissions(&made, std::fs::Permissions::from_mode(mode))?;
+            Ok(std::os::unix::fs::chown(&made, Some(owner.0), Some(owner.1))?)
+        })
+        .await?;
+    }
+    prepared.mounts.push(Mount {
+        kind: "bind".into(),
+        source: path.to_string_lossy().into_owned(),
+        target,
+        read_only: options.read_only,
+        ..Mount::default()
+    });
+    Ok(())
+}
+
+/// The caches of `RUN --mount=type=cache`: name, bytes, and when they were last changed.
+#[must_use]
+pub fn cache_size(engine: &Engine) -> Vec<(String, u64, std::time::SystemTime)> {
+    let Ok(entries) = std::fs::read_dir(caches(engine)) else { return Vec::new() };
+    let mut all: Vec<_> = entries
+        .flatten()
+        .filter_map(|entry| {
+            let changed = entry.metadata().ok()?.modified().ok()?;
+            Some((entry.file_name().to_string_lossy().into_owned(), crate::volumes::size_of(&entry.path()), changed))
+        })
+        .collect();
+    all.sort();
+    all
+}
+
+/// `POST /build/prune`: removes the caches that no build uses now; returns their names and bytes.
+///
+/// # Errors
+/// When one cannot be removed.
+pub fn prune(engine: &Engine) -> Result<(Vec<String>, u64)> {
+    let (mut names, mut bytes) = (Vec::new(), 0);
+    for (name, size, _) in cache_size(engine) {
+        let path = caches(engine).join(&name);
+        let text = path.to_string_lossy().into_owned();
+        let used = engine.all_containers().iter().any(|c| c.data().host.mounts.iter().any(|m| m.source == text));
+        if !used {
+            std::fs::remove_dir_all(&path)?;
+            bytes += size;
+            names.push(name);
+        }
+    }
+    Ok((names, bytes))
+}

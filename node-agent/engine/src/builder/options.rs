@@ -1,0 +1,134 @@
+//! What a client asks of a build: the query of `POST /build`.
+
+use std::collections::BTreeMap;
+
+use serde::de::DeserializeOwned;
+use slipway_images::Reference;
+
+use crate::api::Params;
+use crate::error::{Error, Result};
+use crate::types::{HostConfig, ShmSize, Ulimit};
+
+/// A build's options.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// `-f`: the Dockerfile's path in the context.
+    pub dockerfile: String,
+    /// The context's URL, when it is not the request's body.
+    pub remote: String,
+    /// `-t`
+    pub tags: Vec<Reference>,
+    /// `-q`
+    pub quiet: bool,
+    /// `--no-cache`
+    pub no_cache: bool,
+    /// `--pull`
+    pub pull: bool,
+    /// `--rm`: containers of steps that went well are removed.
+    pub remove: bool,
+    /// `--force-rm`: those of a failed step too, and it is said.
+    pub force_remove: bool,
+    /// `--build-arg`; without a value the client's environment has none.
+    pub args: BTreeMap<String, Option<String>>,
+    /// `--label`
+    pub labels: BTreeMap<String, String>,
+    /// `--cache-from`
+    pub cache_from: Vec<String>,
+    /// `--target`
+    pub target: String,
+    /// `--platform`
+    pub platform: String,
+    /// Limits, network and hosts of the containers that run steps.
+    pub host: HostConfig,
+}
+
+fn parse_json<T: DeserializeOwned + Default>(params: &Params, key: &str) -> Result<T> {
+    match params.get(key) {
+        "" => Ok(T::default()),
+        text => serde_json::from_str(text).map_err(|e| Error::bad(format!("error reading {key}: {e}"))),
+    }
+}
+
+impl Options {
+    /// Reads a request's query.
+    ///
+    /// # Errors
+    /// For what cannot be read, and for what this builder does not do.
+    pub(crate) fn read(params: &Params) -> Result<Self> {
+        if params.get("version") == "2" {
+            return Err(Error::bad(
+                "this engine builds with the classic builder: BuildKit is not available, set DOCKER_BUILDKIT=0",
+            ));
+        }
+        if params.flag("squash") {
+            return Err(Error::bad("squash is only supported with experimental mode"));
+        }
+        if !params.get("outputs").is_empty() && params.get("outputs") != "null" && params.get("outputs") != "[]" {
+            return Err(Error::bad("custom outputs are only supported by BuildKit"));
+        }
+        if !matches!(params.get("isolation"), "" | "default") {
+            return Err(Error::bad(format!("Unsupported isolation: {:?}", params.get("isolation"))));
+        }
+        let mut tags: Vec<Reference> = Vec::new();
+        for text in params.all("t").iter().filter(|text| !text.is_empty()) {
+            let name = Reference::parse(text).map_err(|e| Error::bad(e.to_string()))?;
+            if name.digest().is_some() {
+                return Err(Error::bad("build tag cannot contain a digest"));
+            }
+            let name = name.with_default_tag();
+            if !tags.iter().any(|tag| tag.familiar_string() == name.familiar_string()) {
+                tags.push(name);
+            }
+        }
+        let labels: Option<BTreeMap<String, String>> = parse_json(params, "labels")?;
+        let args: Option<BTreeMap<String, Option<String>>> = parse_json(params, "buildargs")?;
+        let cache_from: Option<Vec<String>> = parse_json(params, "cachefrom")?;
+        let text = |key: &str| params.get(key).to_owned();
+        Ok(Self {
+            dockerfile: text("dockerfile"),
+            remote: text("remote"),
+            tags,
+            quiet: params.flag("q"),
+            no_cache: params.flag("nocache"),
+            pull: params.flag("pull"),
+            remove: params.flag_or("rm", true),
+            force_remove: params.flag("forcerm"),
+            args: args.unwrap_or_default(),
+            labels: labels.unwrap_or_default(),
+            cache_from: cache_from.unwrap_or_default(),
+            target: text("target"),
+            platform: text("platform").to_lowercase(),
+            host: host(params)?,
+        })
+    }
+}
+
+fn host(params: &Params) -> Result<HostConfig> {
+    let number = |key: &str| Ok::<i64, Error>(params.number(key)?.unwrap_or(0));
+    let ulimits: Option<Vec<Ulimit>> = parse_json(params, "ulimits")?;
+    let mut host = HostConfig {
+        network_mode: params.get("networkmode").to_owned(),
+        memory: number("memory")?,
+        memory_swap: number("memswap")?,
+        cpu_shares: number("cpushares")?,
+        cpu_period: number("cpuperiod")?,
+        cpu_quota: number("cpuquota")?,
+        cpuset_cpus: params.get("cpusetcpus").to_owned(),
+        cpuset_mems: params.get("cpusetmems").to_owned(),
+        cgroup_parent: params.get("cgroupparent").to_owned(),
+        shm_size: ShmSize(number("shmsize")?),
+        ulimits: ulimits.unwrap_or_default(),
+        extra_hosts: Some(hosts(params)),
+        security_opt: Some(params.all("securityopt").to_vec()),
+        ..HostConfig::default()
+    };
+    // Nobody reads the log of a build's container, so it has none.
+    host.log_config.kind = "none".into();
+    Ok(host)
+}
+
+/// `extrahosts` comes once a host, or as one JSON list.
+fn hosts(params: &Params) -> Vec<String> {
+    let given = params.all("extrahosts").iter().filter(|text| !text.is_empty());
+    given.flat_map(|text| serde_json::from_str(text).unwrap_or_else(|_| vec![text.clone()])).collect()
+}

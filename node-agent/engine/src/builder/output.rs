@@ -1,0 +1,225 @@
+//! The build's stream of JSON messages, as Docker's API has it: text, errors' text in red, ids. Each stage writes into a channel
+//! of its own, and the channels are read one after the other, so that stages that run side by side are shown in order.
+
+use serde_json::{Value, json};
+use slipway_images::{ImageId, Progress};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use crate::error::{Error, Result};
+
+/// Messages that one stage may be ahead of the reader.
+const AHEAD: usize = 256;
+
+/// One message as it goes over the wire.
+#[must_use]
+pub(crate) fn line(value: &Value) -> String {
+    format!("{value}\r\n")
+}
+
+/// An error's message, which ends the stream.
+#[must_use]
+pub(crate) fn failure(error: &Error, code: Option<i32>) -> String {
+    let mut detail = json!({ "message": error.message });
+    if let Some(code) = code {
+        detail = json!({ "code": code, "message": error.message });
+    }
+    line(&json!({ "errorDetail": detail, "error": error.message }))
+}
+
+/// Where a stage writes.
+#[derive(Debug, Clone)]
+pub(crate) struct Output {
+    sender: Option<mpsc::Sender<String>>,
+}
+
+impl Output {
+    /// A fresh channel.
+    pub(crate) fn new() -> (Self, mpsc::Receiver<String>) {
+        let (sender, receiver) = mpsc::channel(AHEAD);
+        (Self { sender: Some(sender) }, receiver)
+    }
+
+    /// For a stage that was not planned and is needed after all, by a trigger of an image: it is built silently.
+    pub(crate) fn nowhere() -> Self {
+        Self { sender: None }
+    }
+
+    /// Sends a message.
+    ///
+    /// # Errors
+    /// When nobody reads any more: the build is cancelled.
+    async fn send(&self, value: Value) -> Result<()> {
+        match &self.sender {
+            Some(sender) => sender.send(line(&value)).await.map_err(|_| cancelled()),
+            None => Ok(()),
+        }
+    }
+
+    /// Plain text.
+    ///
+    /// # Errors
+    /// As all of these, when nobody reads any more.
+    pub(crate) async fn text(&self, text: impl Into<String>) -> Result<()> {
+        self.send(json!({ "stream": text.into() })).await
+    }
+
+    /// What a command wrote to its standard error.
+    pub(crate) async fn red(&self, text: &str) -> Result<()> {
+        self.send(json!({ "stream": format!("\u{1b}[91m{text}\u{1b}[0m") })).await
+    }
+
+    /// The image that the build has come to.
+    pub(crate) async fn image(&self, id: &ImageId) -> Result<()> {
+        self.send(json!({ "aux": { "ID": id.to_string() } })).await
+    }
+
+    /// A message of a pull.
+    pub(crate) async fn progress(&self, progress: &Progress) -> Result<()> {
+        self.send(progress.to_json()).await
+    }
+}
+
+/// The error of a build whose client has gone, or one of whose stages has failed.
+#[must_use]
+pub(crate) fn cancelled() -> Error {
+    Error::internal("context canceled")
+}
+
+/// Reads the stages' channels in order into the client's. With `quiet` nothing is sent; what would have been is returned.
+pub(crate) async fn forward(
+    channels: Vec<mpsc::Receiver<String>>,
+    client: &mpsc::Sender<String>,
+    quiet: bool,
+    cancel: &CancellationToken,
+) -> Vec<String> {
+    let mut kept = Vec::new();
+    for mut channel in channels {
+        loop {
+            let message = tokio::select! {
+                message = channel.recv() => message,
+                () = client.closed() => {
+                    cancel.cancel();
+                    return kept;
+                }
+            };
+            let Some(message) = message else { break };
+            if quiet {
+                kept.push(message);
+            } else if client.send(message).await.is_err() {
+                cancel.cancel();
+                return kept;
+            }
+        }
+    }
+    kept
+}
+
+/// Text in Go's quotes (`%q`), as the history of an image has it.
+#[must_use]
+pub(crate) fn go_quote(text: &str) -> String {
+    let mut out = String::from("\"");
+    for c in text.chars() {
+        match c {
+            '"' => out.push_str("\\\""),
+            '\\' => out.push_str("\\\\"),
+            '\n' => out.push_str("\\n"),
+            '\r' => out.push_str("\\r"),
+            '\t' => out.push_str("\\t"),
+            '\u{7}' => out.push_str("\\a"),
+            '\u{8}' => out.push_str("\\b"),
+            '\u{b}' => out.push_str("\\v"),
+            '\u{c}' => out.push_str("\\f"),
+            c if c.is_ascii_control() => out.push_str(&format!("\\x{:02x}", u32::from(c))),
+            c => out.push(c),
+        }
+    }
+    out.push('"');
+    out
+}
+
+/// A list of strings as Go's `%q` prints it.
+#[must_use]
+pub(crate) fn go_quote_list(list: &[String]) -> String {
+    let quoted: Vec<String> = list.iter().map(|text| go_quote(text)).collect();
+    format!("[{}]", quoted.join(" "))
+}
+
+/// The lines of a Dockerfile around those that failed, as BuildKit shows them.
+#[must_use]
+pub(crate) fn excerpt(name: &str, text: &str, lines: (usize, usize)) -> String {
+    let all: Vec<&str> = text.split('\n').collect();
+    let (mut first, mut last) = (lines.0.max(1), lines.1.min(all.len()));
+    if first > all.len() {
+        return String::new();
+    }
+    let wanted = if first == last { 4 } else { 2 };
+    let mut shown = 0;
+    while shown < wanted {
+        if first > 1 {
+            first -= 1;
+            shown += 1;
+        }
+        if last < all.len() {
+            last += 1;
+            shown += 1;
+        }
+        shown += 1;
+    }
+    let mut out = format!("{name}:{}\n--------------------\n", lines.0.max(1));
+    for number in first..=last {
+        let mark = if (lines.0..=lines.1).contains(&number) { ">>>" } else { "   " };
+        let content = all.get(number - 1).map_or("", |line| line.trim_end_matches('\r'));
+        out.push_str(&format!(" {number:3} | {mark} {content}\n"));
+    }
+    out.push_str("--------------------\n");
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_failing_lines_are_marked() {
+        let text = "FROM a\n\nRUN one \\\n  two\nCMD x\n";
+        let shown = excerpt("Dockerfile", text, (3, 4));
+        let expected = "Dockerfile:3\n--------------------\n   2 |     \n   3 | >>> RUN one \\\n   4 | >>>   two\n   5 |     CMD x\n--------------------\n";
+        assert_eq!(shown, expected);
+        assert_eq!(excerpt("f", "FROM x", (1, 1)), "f:1\n--------------------\n   1 | >>> FROM x\n--------------------\n");
+        assert_eq!(excerpt("f", "FROM x", (9, 9)), "");
+    }
+
+    #[test]
+    fn quotes_are_gos() {
+        assert_eq!(go_quote("a\"b\\\n\u{1}é"), "\"a\\\"b\\\\\\n\\x01é\"");
+        assert_eq!(go_quote_list(&["a".into(), "b c".into()]), "[\"a\" \"b c\"]");
+        assert_eq!(go_quote_list(&[]), "[]");
+    }
+
+    #[tokio::test]
+    async fn stages_that_run_side_by_side_are_shown_in_order() {
+        let ((first, a), (second, b)) = (Output::new(), Output::new());
+        second.text("two").await.unwrap();
+        first.text("one").await.unwrap();
+        drop((first, second));
+        let (client, mut received) = mpsc::channel(8);
+        let cancel = CancellationToken::new();
+        assert!(forward(vec![a, b], &client, false, &cancel).await.is_empty());
+        drop(client);
+        assert_eq!(received.recv().await.unwrap(), "{\"stream\":\"one\"}\r\n");
+        assert_eq!(received.recv().await.unwrap(), "{\"stream\":\"two\"}\r\n");
+        assert!(received.recv().await.is_none() && !cancel.is_cancelled());
+    }
+
+    #[tokio::test]
+    async fn a_client_that_goes_away_cancels() {
+        let (output, channel) = Output::new();
+        let (client, received) = mpsc::channel(8);
+        drop(received);
+        let cancel = CancellationToken::new();
+        forward(vec![channel], &client, false, &cancel).await;
+        assert!(cancel.is_cancelled());
+        assert_eq!(output.text("x").await.unwrap_err().message, "context canceled");
+    }
+}
