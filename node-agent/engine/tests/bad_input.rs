@@ -1,5 +1,5 @@
 //! Bad input through the real `docker` command line, against what was recorded (`bad_input.txt`), and pulls that cannot
-//! succeed. Needs root, docker 28.2, and an Alpine root.
+//! succeed. Needs root, docker 28.2, and busybox-static.
 
 mod lab;
 

@@ -1,5 +1,5 @@
 //! The machine's real `docker` command line against an engine in mount and network namespaces of its own: the first
-//! lesson's path, errors, and an engine that is killed while a container runs. Needs root, docker, and an Alpine root.
+//! lesson's path, errors, and an engine that is killed while a container runs. Needs root, docker, and busybox-static.
 
 mod lab;
 

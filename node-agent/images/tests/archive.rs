@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io::Read as _;
 
-use common::{Tar, alpine, config, gzip, image, root_or_skip, store, tree};
+use common::{Tar, config, gzip, image, root_or_skip, small_root, store, tree};
 use slipway_images::{DiffId, Digest, ImportOptions, Progress, Reference, Store};
 
 fn entries(archive: &[u8]) -> BTreeMap<String, Vec<u8>> {
@@ -161,11 +161,12 @@ fn a_broken_archive_is_refused_and_leaves_nothing() {
 }
 
 #[test]
-fn alpines_root_file_system_is_imported_and_runs_through_an_archive() {
+fn a_root_file_system_is_imported_and_runs_through_an_archive() {
     if !root_or_skip() {
         return;
     }
-    let Some(path) = alpine() else { return };
+    let place = tempfile::tempdir().unwrap();
+    let Some(path) = small_root(place.path()) else { return };
     let (_dir, first) = store();
     let options = ImportOptions {
         config: serde_json::json!({"Cmd": ["/bin/sh"]}),

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use common::{alpine, root_or_skip};
+use common::{root_or_skip, small_root};
 use slipway_images::{ChangeKind, Reference, Store};
 
 struct Dockerd {
@@ -124,7 +124,7 @@ fn dockerd_and_this_store_agree_on_the_same_data_root() {
     let Some(dockerd) = Dockerd::start(&dir) else {
         return;
     };
-    let Some(alpine) = alpine() else { return };
+    let Some(alpine) = small_root(temp.path()) else { return };
     dockerd.docker(&["import", "-c", "CMD [\"sh\"]", alpine.to_str().unwrap(), "alpine:3"]);
     let run = ["run", "--name", "changer", "--network", "none", "alpine:3", "sh", "-c", SCRIPT];
     dockerd.docker(&run);

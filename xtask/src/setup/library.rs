@@ -12,7 +12,9 @@ use crate::progress::step;
 /// Leaves an OCI layout in `target/slipway/library`. The server's configuration names certificates that images must trust.
 pub fn build(layout: &Layout, config: Option<&Path>) -> Result<()> {
     step("image library", || {
-        let mut command = Command::new(layout.node_agent());
+        // It ends when we do, however we end: the next set-up must not find it still at work.
+        let mut command = Command::new("setpriv");
+        command.args(["--pdeathsig", "KILL", "--"]).arg(layout.node_agent());
         command.args(["library", "build", "--output"]).arg(layout.library());
         if let Some(config) = config {
             command.arg("--config").arg(config);

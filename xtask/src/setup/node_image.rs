@@ -5,6 +5,7 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use sha2::{Digest, Sha256};
@@ -16,6 +17,8 @@ use crate::progress::step;
 const SUITE: &str = "bookworm";
 /// Raise when the steps below change what they leave.
 const STEPS: &str = "1";
+/// How long what a killed set-up had started may take to end.
+const SETTLE: Duration = Duration::from_secs(10);
 
 /// Leaves a directory that root owns in `target/slipway/node-image`.
 pub fn build(layout: &Layout) -> Result<()> {
@@ -73,11 +76,13 @@ impl Mirrors {
     }
 }
 
-/// The command, in a mount namespace of its own (were it killed, none of its mounts would stay), ending when we do.
+/// The command, in mount and pid namespaces of its own: however we end, the kernel ends everything it started and none of its
+/// mounts stay, so nothing writes any more when the next set-up begins anew.
 fn mmdebstrap(recipe: &Path, into: &Path, packages: &[&str], mirrors: &Mirrors) -> Command {
     let mut command = Command::new("setpriv");
     command
-        .args(["--pdeathsig", "TERM", "--", "unshare", "--mount", "--propagation", "private", "mmdebstrap"])
+        .args(["--pdeathsig", "KILL", "--", "unshare", "--mount-proc", "--propagation", "private"])
+        .args(["--pid", "--fork", "--kill-child", "mmdebstrap"])
         .args(["--mode=root", "--format=directory", "--variant=minbase"])
         .arg(format!("--include={}", packages.join(",")))
         // As an option too, since the first packages are unpacked without reading dpkg's own configuration.
@@ -138,12 +143,19 @@ fn walk(dir: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
 
 /// Removes a file or a tree, if it is there.
 fn remove(path: &Path) -> Result<()> {
-    let result = match fs::symlink_metadata(path) {
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+    let once = || match fs::symlink_metadata(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
         Err(error) => Err(error),
         Ok(meta) if meta.is_dir() => fs::remove_dir_all(path),
         Ok(_) => fs::remove_file(path),
     };
+    let begun = Instant::now();
+    let mut result = once();
+    // What a killed set-up had started is ended by the kernel, but may write for a moment yet.
+    while result.as_ref().is_err_and(|error| error.kind() == ErrorKind::DirectoryNotEmpty) && begun.elapsed() < SETTLE {
+        std::thread::sleep(Duration::from_millis(50));
+        result = once();
+    }
     result.with_context(|| format!("removing {}", path.display()))
 }
 

@@ -118,14 +118,15 @@ pub(super) fn make(base: &Base, mirrors: &Mirrors, certificates: &[Vec<u8>], lay
     Ok(Layer { digest, diff_id, size, created })
 }
 
-/// As root: in a mount namespace of its own, so that nothing stays mounted were it killed, and ending with us. Otherwise mmdebstrap finds its own way.
+/// As root: in mount and pid namespaces of its own, so that the kernel ends everything it started and unmounts everything it mounted,
+/// however we end. Otherwise mmdebstrap finds its own way.
 fn mmdebstrap() -> Command {
     if !rustix::process::geteuid().is_root() {
         return Command::new("mmdebstrap");
     }
     let mut command = Command::new("setpriv");
-    command.args(["--pdeathsig", "TERM", "--", "unshare", "--mount", "--propagation", "private"]);
-    command.args(["mmdebstrap", "--mode=root"]);
+    command.args(["--pdeathsig", "KILL", "--", "unshare", "--mount-proc", "--propagation", "private"]);
+    command.args(["--pid", "--fork", "--kill-child", "mmdebstrap", "--mode=root"]);
     command
 }
 

@@ -59,12 +59,6 @@ pub enum Error {
         /// The file.
         path: PathBuf,
     },
-    /// Another process is building in the same layout.
-    #[error("another `library build` is at work in {}; wait for it to end", path.display())]
-    Busy {
-        /// The layout.
-        path: PathBuf,
-    },
 }
 
 impl Error {

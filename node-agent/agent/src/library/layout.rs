@@ -60,11 +60,14 @@ impl Layout {
         Ok(layout)
     }
 
-    /// One builder at a time; the lock goes with the file handle.
+    /// One builder at a time, the next waits; the lock goes with the file handle.
     pub(super) fn lock(&self) -> Result<File, Error> {
         let path = self.dir.join(".lock");
         let file = File::create(&path).map_err(Error::io("making", &path))?;
-        file.try_lock().map_err(|_| Error::Busy { path: self.dir.clone() })?;
+        if file.try_lock().is_err() {
+            eprintln!("waiting for another `library build` in {}", self.dir.display());
+            file.lock().map_err(Error::io("locking", &path))?;
+        }
         Ok(file)
     }
 
@@ -74,7 +77,7 @@ impl Layout {
         let begun = Instant::now();
         loop {
             match fs::remove_dir_all(&partial) {
-                // A build that was killed may have left mmdebstrap behind, which is told to end but still writes for a moment.
+                // What a killed build had started is ended by the kernel, but may write for a moment yet.
                 Err(error)
                     if error.kind() == ErrorKind::DirectoryNotEmpty && begun.elapsed() < Duration::from_secs(30) =>
                 {

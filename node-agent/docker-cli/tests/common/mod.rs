@@ -1,5 +1,5 @@
-//! What the tests against an engine share: our engine in network and mount namespaces of its own with one Alpine image, the real docker CLI and ours beside
-//! each other on it, and a terminal to run them in. Needs root and an Alpine root file system; where something is missing the tests say so and pass (with
+//! What the tests against an engine share: our engine in network and mount namespaces of its own with one small image, `alpine`, the real docker CLI and ours beside
+//! each other on it, and a terminal to run them in. Needs root and busybox-static; where something is missing the tests say so and pass (with
 //! `SLIPWAY_REQUIRE_ROOT_TESTS=1` they fail).
 #![allow(dead_code)] // each test file uses its own part
 
@@ -43,14 +43,6 @@ pub(crate) struct Lab {
     engine: Option<Child>,
 }
 
-fn alpine() -> Option<PathBuf> {
-    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/images");
-    let mut found: Vec<PathBuf> = std::fs::read_dir(dir).ok()?.flatten().map(|e| e.path()).collect();
-    found.retain(|p| p.file_name().is_some_and(|n| n.to_string_lossy().starts_with("alpine-minirootfs-")));
-    found.sort();
-    found.pop()
-}
-
 impl Lab {
     /// Starts an engine and gives it the image `alpine`; `None` where the machine cannot.
     pub(crate) fn new(name: &str) -> Option<Self> {
@@ -67,10 +59,10 @@ impl Lab {
             skip(why);
             return None;
         }
-        let Some(root) = alpine() else {
-            skip("no Alpine root file system beside the workspace");
+        if slipway_testing::root::busybox().is_none() {
+            skip("busybox is not installed: apt-get install busybox-static");
             return None;
-        };
+        }
         let dir = PathBuf::from(format!("/tmp/slipway-cli-{name}-{}", std::process::id()));
         std::fs::create_dir_all(&dir).expect("a fresh directory");
         let mut holder = Command::new("unshare")
@@ -85,6 +77,7 @@ impl Lab {
         });
         let mut lab = Self { dir, agent, holder, engine: None };
         lab.start_engine();
+        let root = slipway_testing::root::archive(&lab.dir).expect("a small root file system");
         let tar = std::fs::File::open(root).expect("the root file system");
         let imported = lab.command(&["import", "-", "alpine"]).stdin(tar).output().expect("our docker starts");
         assert!(imported.status.success(), "{imported:?}");

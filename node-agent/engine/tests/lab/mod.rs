@@ -21,14 +21,6 @@ fn skip(why: &str) {
     eprintln!("SKIP: {why}");
 }
 
-fn alpine() -> Option<PathBuf> {
-    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/images");
-    let mut found: Vec<PathBuf> = std::fs::read_dir(dir).ok()?.flatten().map(|e| e.path()).collect();
-    found.retain(|p| p.file_name().is_some_and(|n| n.to_string_lossy().starts_with("alpine-minirootfs-")));
-    found.sort();
-    found.pop()
-}
-
 impl Lab {
     pub fn new(name: &str) -> Option<Self> {
         Self::with(name, &[])
@@ -43,10 +35,10 @@ impl Lab {
         let target = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/debug");
         let agent =
             std::env::var_os("SLIPWAY_NODE_AGENT").map_or_else(|| target.join("examples/node-agent"), PathBuf::from);
-        let Some(root) = alpine() else {
-            eprintln!("NO TEST DATA: there is no Alpine root file system at ../shared/images; this case is left out");
+        if slipway_testing::root::busybox().is_none() {
+            skip("busybox is not installed: apt-get install busybox-static");
             return None;
-        };
+        }
         if !agent.exists() || Command::new("docker").arg("--version").output().is_err() {
             skip("a built node-agent and the docker command are needed");
             return None;
@@ -60,6 +52,7 @@ impl Lab {
         let mut lab =
             Self { dir, agent, holder, engine: None, options: options.iter().map(|o| (*o).to_owned()).collect() };
         lab.start();
+        let root = slipway_testing::root::archive(&lab.dir).expect("a small root file system");
         let tar = std::fs::File::open(root).expect("the root file system");
         let imported = lab.command(&["import", "-", "alpine"]).stdin(tar).output().expect("docker");
         assert!(imported.status.success(), "{imported:?}");

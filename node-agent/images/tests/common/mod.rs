@@ -28,16 +28,13 @@ pub(crate) fn store() -> (tempfile::TempDir, Store) {
     (dir, store)
 }
 
-/// Alpine's root file system, if this checkout has it.
-pub(crate) fn alpine() -> Option<PathBuf> {
-    let path =
-        Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/images/alpine-minirootfs-3.20.3-x86_64.tar.gz");
-    let fixed = [path, PathBuf::from(std::env::var_os("SLIPWAY_ALPINE_ROOT").unwrap_or_default())];
-    let found = fixed.into_iter().find(|path| path.is_file());
-    if found.is_none() {
-        eprintln!("NO TEST DATA: there is no Alpine root file system at ../shared/images; this case is left out");
+/// A compressed archive of a small root file system in the directory; `None`, after saying so, where it cannot be made.
+pub(crate) fn small_root(dir: &Path) -> Option<PathBuf> {
+    if slipway_testing::root::busybox().is_none() {
+        skip("busybox is not installed: apt-get install busybox-static");
+        return None;
     }
-    found
+    Some(slipway_testing::root::archive(dir).expect("an archive of a small root"))
 }
 
 /// A tar archive in the making.
