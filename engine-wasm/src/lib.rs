@@ -3,6 +3,7 @@
 pub mod cli;
 pub mod dockerfile;
 mod golang;
+pub mod image;
 pub mod reference;
 pub mod tabwriter;
 pub mod template;
