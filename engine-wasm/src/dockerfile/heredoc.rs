@@ -12,7 +12,7 @@ pub(super) fn in_line(line: &str) -> Result<Vec<Heredoc>, Error> {
 }
 
 /// Reads `3<<-"EOF"`.
-fn parse(word: &str) -> Result<Option<Heredoc>, Error> {
+pub(super) fn parse(word: &str) -> Result<Option<Heredoc>, Error> {
     let digits = word.bytes().take_while(u8::is_ascii_digit).count();
     let Some(rest) = word[digits..].strip_prefix("<<") else {
         return Ok(None);

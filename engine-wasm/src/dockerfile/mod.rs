@@ -1,5 +1,5 @@
 //! Dockerfiles: parsed as BuildKit parses them, with a place in the text for every word and every fault found, not only the first.
-//! Follows `frontend/dockerfile/parser` and `frontend/dockerfile/shell` of `github.com/moby/buildkit`. What the instructions mean, and whether a file builds, is not decided here.
+//! Follows `frontend/dockerfile/parser` and `frontend/dockerfile/shell` of `github.com/moby/buildkit`. [`instructions`] gives the instructions types, [`lint`] checks them.
 //!
 //! ```
 //! let file = engine_wasm::dockerfile::parse("FROM alpine\nRUN echo \"hi\"\n");
@@ -11,8 +11,10 @@ mod directive;
 mod dump;
 mod flags;
 mod heredoc;
+pub mod instructions;
 mod json;
 mod line;
+pub mod lint;
 mod parse;
 mod pattern;
 pub mod shell;
@@ -160,4 +162,21 @@ pub enum ErrorKind {
     /// `ONBUILD ONBUILD ONBUILD …` deeper than this parser follows.
     #[error("ONBUILD is nested too deeply")]
     TooDeep,
+    /// The syntax is right, but the instruction is not.
+    #[error(transparent)]
+    Instruction(Box<instructions::Fault>),
+}
+
+impl Error {
+    /// The text with which a build ends: an instruction's fault is told with its line.
+    pub fn report(&self) -> String {
+        use instructions::Fault;
+        match &self.kind {
+            ErrorKind::Instruction(fault) => match **fault {
+                Fault::NoStage | Fault::NoStages | Fault::Build(_) => self.to_string(),
+                _ => format!("dockerfile parse error on line {}: {self}", self.lines.0),
+            },
+            _ => self.to_string(),
+        }
+    }
 }

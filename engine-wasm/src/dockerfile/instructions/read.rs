@@ -1,0 +1,453 @@
+//! From a node of the syntax tree to a typed instruction (`instructions/parse.go`).
+
+use std::ops::Range;
+
+use super::super::{Node, Word, heredoc};
+use super::fault::Fault;
+use super::flags::{Flags, Kind, Known};
+use super::go::{lower, parse_duration, parse_int32, upper};
+use super::suggest::closest_in_any_case;
+use super::{
+    Add, Arg, ArgPair, Command, CommandLine, Content, Copy, Device, Files, Healthcheck, Mount, NAMES, Onbuild, Pair,
+    Run, Stage, Test,
+};
+
+/// An instruction: the begin of a stage, or something within one.
+pub(super) enum Read {
+    Stage(Box<Stage>),
+    Command(Command),
+}
+
+type Faults = Vec<(Fault, Range<usize>)>;
+
+const NONE: Known = &[];
+const FROM: Known = &[("platform", Kind::Text)];
+const ADD: Known = &[
+    ("checksum", Kind::Text),
+    ("chmod", Kind::Text),
+    ("chown", Kind::Text),
+    ("exclude", Kind::List),
+    ("keep-git-dir", Kind::Switch),
+    ("link", Kind::Switch),
+    ("unpack", Kind::Switch),
+];
+const COPY: Known = &[
+    ("chmod", Kind::Text),
+    ("chown", Kind::Text),
+    ("exclude", Kind::List),
+    ("from", Kind::Text),
+    ("link", Kind::Switch),
+    ("parents", Kind::Switch),
+];
+const RUN: Known = &[("device", Kind::List), ("mount", Kind::List), ("network", Kind::Text), ("security", Kind::Text)];
+const HEALTHCHECK: Known = &[
+    ("interval", Kind::Text),
+    ("retries", Kind::Text),
+    ("start-interval", Kind::Text),
+    ("start-period", Kind::Text),
+    ("timeout", Kind::Text),
+];
+
+/// Types a node. With faults, there is a result only for `FROM`.
+pub(super) fn node(node: &Node, index: usize) -> (Option<Read>, Faults) {
+    let mut reader = Reader { node, index, faults: Vec::new() };
+    let read = if node.name.text.eq_ignore_ascii_case("from") {
+        Some(Read::Stage(Box::new(reader.from())))
+    } else {
+        reader.command().map(Read::Command)
+    };
+    let faults = reader.faults;
+    match read {
+        Some(Read::Command(_)) if !faults.is_empty() => (None, faults),
+        read => (read, faults),
+    }
+}
+
+/// The rest of a comment that begins with a name.
+fn comment(comments: &[String], name: &str) -> String {
+    let after = |line: &String| line.strip_prefix(name)?.strip_prefix(' ').map(str::to_owned);
+    if name.is_empty() { String::new() } else { comments.iter().find_map(after).unwrap_or_default() }
+}
+
+struct Reader<'a> {
+    node: &'a Node,
+    index: usize,
+    faults: Faults,
+}
+
+impl Reader<'_> {
+    fn fault<T>(&mut self, fault: Fault, span: &Range<usize>) -> Option<T> {
+        self.faults.push((fault, span.clone()));
+        None
+    }
+
+    fn flags(&mut self, known: Known) -> Flags {
+        Flags::read(&self.node.flags, known, &mut self.faults)
+    }
+
+    fn at_least_one(&mut self, name: &'static str) -> Option<()> {
+        if self.node.args.is_empty() {
+            return self.fault(Fault::AtLeastOne(name), &self.node.name.span);
+        }
+        Some(())
+    }
+
+    fn exactly_one(&mut self, name: &'static str) -> Option<Word> {
+        match self.node.args.as_slice() {
+            [word] => Some(word.clone()),
+            _ => self.fault(Fault::ExactlyOne(name), &self.node.name.span),
+        }
+    }
+
+    fn command(&mut self) -> Option<Command> {
+        let node = self.node;
+        Some(match lower(&node.name.text).as_str() {
+            "add" => Command::Add(self.add()?),
+            "arg" => Command::Arg(self.arg()?),
+            "cmd" => {
+                self.flags(NONE);
+                Command::Cmd(self.line())
+            }
+            "copy" => Command::Copy(self.copy()?),
+            "entrypoint" => {
+                self.flags(NONE);
+                Command::Entrypoint(self.line())
+            }
+            "env" => {
+                self.flags(NONE);
+                Command::Env(self.pairs("ENV")?)
+            }
+            "expose" => {
+                self.at_least_one("EXPOSE")?;
+                self.flags(NONE);
+                let mut ports = node.args.clone();
+                ports.sort_by(|a, b| a.text.cmp(&b.text));
+                Command::Expose(ports)
+            }
+            "healthcheck" => Command::Healthcheck(self.healthcheck()?),
+            "label" => {
+                self.flags(NONE);
+                Command::Label(self.pairs("LABEL")?)
+            }
+            "maintainer" => {
+                let word = self.exactly_one("MAINTAINER")?;
+                self.flags(NONE);
+                Command::Maintainer(word)
+            }
+            "onbuild" => Command::Onbuild(self.onbuild()?),
+            "run" => Command::Run(self.run()?),
+            "shell" => {
+                self.flags(NONE);
+                if node.args.is_empty() {
+                    return self.fault(Fault::AtLeastOne("SHELL"), &node.name.span);
+                }
+                if !node.json {
+                    return self.fault(Fault::NotJson("SHELL"), &node.args[0].span);
+                }
+                Command::Shell(node.args.clone())
+            }
+            // `STOPSIGNAL` and `ARG` pass over flags without a look, as BuildKit does.
+            "stopsignal" => Command::StopSignal(self.exactly_one("STOPSIGNAL")?),
+            "user" => {
+                let word = self.exactly_one("USER")?;
+                self.flags(NONE);
+                Command::User(word)
+            }
+            "volume" => {
+                self.at_least_one("VOLUME")?;
+                self.flags(NONE);
+                Command::Volume(self.volumes()?)
+            }
+            "workdir" => {
+                let word = self.exactly_one("WORKDIR")?;
+                self.flags(NONE);
+                Command::Workdir(word)
+            }
+            _ => {
+                let name = node.name.text.clone();
+                let suggestion = closest_in_any_case(&name, &NAMES);
+                return self.fault(Fault::UnknownInstruction { name, suggestion }, &node.name.span);
+            }
+        })
+    }
+
+    fn from(&mut self) -> Stage {
+        let node = self.node;
+        let mut stage = Stage {
+            base: node.args.first().cloned().unwrap_or_default(),
+            original: node.original.trim().to_owned(),
+            span: node.span.clone(),
+            lines: node.lines,
+            node: self.index,
+            ..Stage::default()
+        };
+        match node.args.as_slice() {
+            [_] => {}
+            [_, keyword, name] if is_as(&keyword.text) => {
+                stage.keyword = Some(keyword.clone());
+                let lower = lower(&name.text);
+                if is_stage_name(&lower) {
+                    stage.comment = comment(&node.comments, &lower);
+                    stage.name = Some(Word { text: lower, span: name.span.clone() });
+                } else {
+                    self.faults.push((Fault::StageName(name.text.clone()), name.span.clone()));
+                }
+            }
+            [] => self.faults.push((Fault::FromArguments, node.name.span.clone())),
+            [_, more @ ..] => {
+                let span = more[0].span.start..more[more.len() - 1].span.end.max(more[0].span.start);
+                self.faults.push((Fault::FromArguments, span));
+            }
+        }
+        // An empty value is none.
+        stage.platform = self.flags(FROM).text("platform").filter(|platform| !platform.text.is_empty());
+        stage
+    }
+
+    fn add(&mut self) -> Option<Add> {
+        let (files, mut flags) = self.files("ADD", ADD)?;
+        Some(Add {
+            files,
+            keep_git_dir: flags.switch("keep-git-dir"),
+            checksum: flags.text("checksum"),
+            unpack: flags.switch("unpack"),
+        })
+    }
+
+    fn copy(&mut self) -> Option<Copy> {
+        let (files, mut flags) = self.files("COPY", COPY)?;
+        let from = flags.text("from").filter(|from| !from.text.is_empty());
+        Some(Copy { files, from, parents: flags.switch("parents").unwrap_or(false) })
+    }
+
+    fn files(&mut self, name: &'static str, known: Known) -> Option<(Files, Flags)> {
+        let node = self.node;
+        let [sources @ .., dest] = node.args.as_slice() else {
+            return self.fault(Fault::NoDestination(name), &node.name.span);
+        };
+        if sources.is_empty() {
+            return self.fault(Fault::NoDestination(name), &dest.span);
+        }
+        let mut flags = self.flags(known);
+        let announced = |word: &Word| {
+            // Only a word with `<<` can be one.
+            word.text.contains("<<").then(|| heredoc::parse(&word.text).ok().flatten()).flatten()
+        };
+        if announced(dest).is_some() {
+            return self.fault(Fault::HeredocDestination(name), &dest.span);
+        }
+        let mut files = Files {
+            dest: dest.clone(),
+            chown: flags.text("chown"),
+            chmod: flags.text("chmod"),
+            link: flags.switch("link").unwrap_or(false),
+            excludes: flags.list("exclude"),
+            ..Files::default()
+        };
+        for source in sources {
+            match announced(source) {
+                None => files.paths.push(source.clone()),
+                Some(mut heredoc) => {
+                    // The last of that name; none in the JSON form, where nothing is read.
+                    if let Some(read) = node.heredocs.iter().rfind(|read| read.name == heredoc.name) {
+                        heredoc.content.clone_from(&read.content);
+                        heredoc.span = read.span.clone();
+                    }
+                    files.contents.push(Content {
+                        data: heredoc.chomped(),
+                        name: Word { text: heredoc.name, span: source.span.clone() },
+                        expand: heredoc.expand,
+                        span: heredoc.span,
+                    });
+                }
+            }
+        }
+        Some((files, flags))
+    }
+
+    fn arg(&mut self) -> Option<Arg> {
+        self.at_least_one("ARG")?;
+        let node = self.node;
+        let mut pairs = Vec::with_capacity(node.args.len());
+        for word in &node.args {
+            let Some(at) = word.text.find('=') else {
+                let comment = comment(&node.comments, &word.text);
+                pairs.push(ArgPair { name: word.clone(), value: None, comment });
+                continue;
+            };
+            if at == 0 {
+                return self.fault(Fault::BlankName("ARG"), &word.span);
+            }
+            let (name, value) = (&word.text[..at], &word.text[at + 1..]);
+            // A continuation may stand inside the name; then only the whole place is known.
+            let exact = word.span.len() == word.text.len();
+            let name_span = if exact { word.span.start..word.span.start + at } else { word.span.clone() };
+            let value_span = if exact { word.span.start + at + 1..word.span.end } else { word.span.clone() };
+            pairs.push(ArgPair {
+                comment: comment(&node.comments, name),
+                name: Word { text: name.to_owned(), span: name_span },
+                value: Some(Word { text: value.to_owned(), span: value_span }),
+            });
+        }
+        Some(Arg { pairs, span: node.span.clone(), lines: node.lines, node: self.index })
+    }
+
+    fn pairs(&mut self, name: &'static str) -> Option<Vec<Pair>> {
+        self.at_least_one(name)?;
+        let mut pairs = Vec::with_capacity(self.node.args.len() / 3);
+        for triple in self.node.args.chunks_exact(3) {
+            if triple[0].text.is_empty() {
+                return self.fault(
+                    Fault::BlankName(name),
+                    &(triple[0].span.start..triple[1].span.end.max(triple[0].span.start)),
+                );
+            }
+            pairs.push(Pair { name: triple[0].clone(), value: triple[1].clone(), legacy: triple[2].text.is_empty() });
+        }
+        Some(pairs)
+    }
+
+    fn line(&self) -> CommandLine {
+        CommandLine { words: self.node.args.clone(), shell: !self.node.json, heredocs: self.node.heredocs.clone() }
+    }
+
+    fn run(&mut self) -> Option<Run> {
+        let mut flags = self.flags(RUN);
+        if !self.faults.is_empty() {
+            return None;
+        }
+        let mut run = Run { line: self.line(), ..Run::default() };
+        for device in flags.list("device") {
+            match Device::read(&device) {
+                Ok(device) => run.devices.push(device),
+                Err(fault) => self.faults.push(fault),
+            }
+        }
+        for mount in flags.list("mount") {
+            match Mount::read(mount) {
+                Ok(mount) => run.mounts.push(mount),
+                Err(fault) => self.faults.push(fault),
+            }
+        }
+        run.network = flags.text("network");
+        if let Some(mode) = &run.network
+            && !matches!(mode.text.as_str(), "default" | "none" | "host")
+        {
+            self.faults.push((Fault::Network(mode.text.clone()), mode.span.clone()));
+        }
+        run.security = flags.text("security");
+        if let Some(mode) = &run.security
+            && !matches!(mode.text.as_str(), "insecure" | "sandbox")
+        {
+            self.faults.push((Fault::Security(mode.text.clone()), mode.span.clone()));
+        }
+        Some(run)
+    }
+
+    fn onbuild(&mut self) -> Option<Onbuild> {
+        let node = self.node;
+        let Some(child) = &node.child else {
+            return self.fault(Fault::AtLeastOne("ONBUILD"), &node.name.span);
+        };
+        self.flags(NONE);
+        let trigger = upper(child.name.text.trim());
+        match trigger.as_str() {
+            "ONBUILD" => return self.fault(Fault::OnbuildChain, &child.name.span),
+            "MAINTAINER" | "FROM" => return self.fault(Fault::OnbuildTrigger(trigger), &child.name.span),
+            _ => {}
+        }
+        let is_space = |c: char| matches!(c, ' ' | '\t' | '\n' | '\r' | '\u{c}');
+        let original = node.original.trim_start_matches(is_space);
+        let rest = match original.get(..7) {
+            Some(name) if name.eq_ignore_ascii_case("onbuild") => original[7..].trim_start_matches(is_space),
+            _ => &node.original,
+        };
+        let mut expression = rest.to_owned();
+        for heredoc in &node.heredocs {
+            expression.push('\n');
+            expression.push_str(&heredoc.content);
+            expression.push_str(&heredoc.name);
+        }
+        let mut child = (**child).clone();
+        child.heredocs.clone_from(&node.heredocs);
+        child.lines = node.lines;
+        let trigger = match self::node(&child, self.index) {
+            (Some(Read::Command(command)), _) => Some(Box::new(command)),
+            _ => None,
+        };
+        Some(Onbuild { expression, trigger })
+    }
+
+    fn volumes(&mut self) -> Option<Vec<Word>> {
+        let mut volumes = Vec::with_capacity(self.node.args.len());
+        for word in &self.node.args {
+            let text = word.text.trim();
+            if text.is_empty() {
+                return self.fault(Fault::EmptyVolume, &word.span);
+            }
+            volumes.push(Word { text: text.to_owned(), span: word.span.clone() });
+        }
+        Some(volumes)
+    }
+
+    fn healthcheck(&mut self) -> Option<Healthcheck> {
+        let node = self.node;
+        self.at_least_one("HEALTHCHECK")?;
+        let (kind, args) = node.args.split_first()?;
+        let name = upper(&kind.text);
+        if name == "NONE" {
+            if !args.is_empty() {
+                return self.fault(Fault::HealthcheckNone, &args[0].span);
+            }
+            return Some(Healthcheck::default());
+        }
+        let mut flags = self.flags(HEALTHCHECK);
+        if !self.faults.is_empty() {
+            return None;
+        }
+        if name != "CMD" {
+            return self.fault(Fault::HealthcheckType(name), &kind.span);
+        }
+        let test = match args {
+            [] => return self.fault(Fault::HealthcheckCommand, &kind.span),
+            args if node.json => Test::Exec(args.to_vec()),
+            args => Test::Shell(args[0].clone()),
+        };
+        let mut out = Healthcheck { test, ..Healthcheck::default() };
+        for (name, slot) in [
+            ("interval", &mut out.interval),
+            ("timeout", &mut out.timeout),
+            ("start-period", &mut out.start_period),
+            ("start-interval", &mut out.start_interval),
+        ] {
+            let Some(value) = flags.text(name).filter(|value| !value.text.is_empty()) else { continue };
+            match parse_duration(&value.text) {
+                Ok(nanos) if nanos != 0 && nanos < 1_000_000 => {
+                    self.faults.push((Fault::Interval(name), value.span));
+                }
+                Ok(nanos) => *slot = nanos,
+                Err(error) => self.faults.push((Fault::Duration(error), value.span)),
+            }
+        }
+        if let Some(value) = flags.text("retries").filter(|value| !value.text.is_empty()) {
+            match parse_int32(&value.text) {
+                Ok(retries) if retries < 0 => self.faults.push((Fault::Retries(retries.into()), value.span)),
+                Ok(retries) => out.retries = retries,
+                Err(error) => self.faults.push((error.into(), value.span)),
+            }
+        }
+        Some(out)
+    }
+}
+
+/// `strings.EqualFold(text, "as")`, which takes the long s too.
+fn is_as(text: &str) -> bool {
+    let mut chars = text.chars();
+    matches!((chars.next(), chars.next(), chars.next()), (Some('a' | 'A'), Some('s' | 'S' | 'ſ'), None))
+}
+
+fn is_stage_name(name: &str) -> bool {
+    let mut bytes = name.bytes();
+    bytes.next().is_some_and(|b| b.is_ascii_lowercase())
+        && bytes.all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'-' | b'_' | b'.'))
+}
