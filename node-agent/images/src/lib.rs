@@ -18,4 +18,4 @@ pub use image::{ContainerConfig, Healthcheck, History, Image, ImageConfig, RootF
 pub use layer::{Change, ChangeKind, UnpackError, in_user_namespace};
 pub use progress::{Progress, Text};
 pub use reference::Reference;
-pub use store::{CommitOptions, ImageSummary, ImageUser, Layer, Removed, RwLayer, Store};
+pub use store::{BlobSource, CommitOptions, ImageSummary, ImageUser, Layer, Removed, RwLayer, Store};

@@ -9,6 +9,7 @@ mod images;
 mod json_words;
 mod listen;
 mod networks;
+mod registry;
 mod streams;
 mod system;
 mod transfer;
@@ -57,6 +58,7 @@ pub(crate) fn router(engine: Arc<Engine>) -> Router {
         .merge(transfer::routes())
         .merge(exec::routes())
         .merge(images::routes())
+        .merge(registry::routes())
         .merge(networks::routes())
         .merge(volumes::routes())
         .fallback(not_found)

@@ -24,6 +24,7 @@ use crate::image::Image;
 use crate::layer::in_user_namespace;
 
 pub use commit::CommitOptions;
+pub use distribution::BlobSource;
 pub use images::ImageSummary;
 pub use layers::Layer;
 pub use remove::{ImageUser, Removed};
