@@ -111,8 +111,11 @@ impl Download<'_> {
             have += chunk.len() as u64;
             // Longer than promised: the verification says so.
             let too_long = have > self.layer.size;
-            if orders.send(Order::Write(chunk)).await.is_err() || too_long {
+            if orders.send(Order::Write(chunk)).await.is_err() {
                 return Ok(());
+            }
+            if too_long {
+                break;
             }
             if told.is_none_or(|at| at.elapsed() >= REPORT_EVERY) {
                 told = Some(Instant::now());
