@@ -108,6 +108,12 @@ impl Client {
         self.call(Method::GET, path, None).await
     }
 
+    /// GET with further headers, answered with JSON.
+    pub(crate) async fn get_with(&self, path: &str, headers: HeaderMap) -> Result<Value, CallError> {
+        let answer = self.send(Method::GET, path, headers, empty()).await?;
+        json(path, answer).await
+    }
+
     /// POST with an optional JSON body, answered with JSON or nothing.
     pub(crate) async fn post(&self, path: &str, body: Option<&Value>) -> Result<Value, CallError> {
         self.call(Method::POST, path, body).await
@@ -119,19 +125,7 @@ impl Client {
     }
 
     async fn call(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Value, CallError> {
-        let bytes = self
-            .open(method, path, body)
-            .await?
-            .into_body()
-            .collect()
-            .await
-            .map_err(|e| CallError::Transport(e.to_string()))?
-            .to_bytes();
-        if bytes.is_empty() {
-            return Ok(Value::Null);
-        }
-        serde_json::from_slice(&bytes)
-            .map_err(|e| CallError::Transport(format!("invalid JSON from the engine for {path}: {e}")))
+        json(path, self.open(method, path, body).await?).await
     }
 
     /// Sends a request with an optional JSON body and gives the answer, whose body is still to be read.
@@ -252,6 +246,17 @@ impl Client {
             _ => format!("error during connect: {} {dial}: no such host", self.go_request(path)),
         })
     }
+}
+
+/// The JSON of an answer; null where it has none.
+async fn json(path: &str, answer: Response<Incoming>) -> Result<Value, CallError> {
+    let body = answer.into_body().collect().await.map_err(|e| CallError::Transport(e.to_string()))?;
+    let bytes = body.to_bytes();
+    if bytes.is_empty() {
+        return Ok(Value::Null);
+    }
+    serde_json::from_slice(&bytes)
+        .map_err(|e| CallError::Transport(format!("invalid JSON from the engine for {path}: {e}")))
 }
 
 async fn handshake<T>(stream: T) -> Result<SendRequest<Body>, CallError>

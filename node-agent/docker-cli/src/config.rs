@@ -1,4 +1,5 @@
-//! `~/.docker/config.json`: the few settings that change what this client prints or listens for. The file is never written.
+//! `~/.docker/config.json`: the few settings that change what this client prints or listens for. Credentials have a
+//! module of their own.
 
 use serde::Deserialize;
 use std::path::Path;

@@ -8,6 +8,7 @@ mod common;
 mod client;
 mod commands;
 mod config;
+mod credentials;
 mod detach_keys;
 mod error;
 mod hijack;

@@ -2,11 +2,12 @@
 
 use crate::client::query;
 use crate::commands::Context;
+use crate::commands::registry::auth_headers;
 use crate::error::CallError;
 use crate::{output, terminal};
 use engine_wasm::cli::progress::Progress;
 use engine_wasm::reference::{self, AnyReference};
-use http::{HeaderMap, HeaderValue, Method};
+use http::Method;
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use serde_json::Value;
@@ -27,6 +28,17 @@ pub(crate) struct Image {
 }
 
 impl Image {
+    /// `docker.io`, or a registry's host.
+    pub(crate) fn domain(&self) -> &str {
+        self.name.split('/').next().unwrap_or_default()
+    }
+
+    /// `alpine`, without tag and digest.
+    pub(crate) fn familiar_name(&self) -> String {
+        let separator = if self.tag.contains(':') { '@' } else { ':' };
+        self.familiar.trim_end_matches(&format!("{separator}{}", self.tag)).to_owned()
+    }
+
     /// `docker.io/library/alpine:latest`.
     pub(crate) fn full(&self) -> String {
         let separator = if self.tag.contains(':') { '@' } else { ':' };
@@ -63,8 +75,7 @@ pub(crate) async fn pull(
 ) -> Result<(), CallError> {
     let tag = if all_tags { "" } else { &image.tag };
     let path = format!("/images/create{}", query(&[("fromImage", &image.name), ("platform", platform), ("tag", tag)]));
-    let mut headers = HeaderMap::new();
-    headers.insert("x-registry-auth", HeaderValue::from_static("e30="));
+    let headers = auth_headers(context, image.domain());
     let answer = context.client.send(Method::POST, &path, headers, crate::client::empty()).await?;
     show(answer.into_body(), target).await
 }

@@ -63,6 +63,28 @@ impl Drop for RawMode {
     }
 }
 
+/// No echo on the terminal of standard input, for as long as this lives.
+#[derive(Debug)]
+pub(crate) struct Silent(());
+
+impl Silent {
+    /// Turns echo off; `None` where standard input is no terminal.
+    pub(crate) fn enter() -> Option<Self> {
+        let before = tcgetattr(stdin()).ok()?;
+        let mut silent = before.clone();
+        silent.local_modes.remove(rustix::termios::LocalModes::ECHO);
+        *SAVED.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(before);
+        tcsetattr(stdin(), OptionalActions::Now, &silent).ok()?;
+        Some(Self(()))
+    }
+}
+
+impl Drop for Silent {
+    fn drop(&mut self) {
+        restore();
+    }
+}
+
 /// Leaves raw mode, if it is on. Safe to call from anywhere, any number of times.
 pub(crate) fn restore() {
     if let Some(before) = SAVED.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take() {

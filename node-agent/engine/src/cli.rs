@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::Parser;
+use slipway_images::registry::{self, Trust};
 
 use crate::api::{self, Address};
 use crate::engine::{Engine, EngineConfig};
@@ -37,9 +38,28 @@ struct Options {
     /// Address of the default bridge with its subnet.
     #[arg(long, default_value = "172.17.0.1/16")]
     bip: String,
-    /// Where docker.io images come from: http://HOST[:PORT] or unix:///PATH.
+    /// Where docker.io images come from: http://HOST[:PORT], https://HOST[:PORT] or unix:///PATH.
     #[arg(long)]
-    registry_mirror: Option<String>,
+    registry_mirror: Option<slipway_images::registry::Source>,
+    /// A registry that needs no valid certificate, nor TLS at all: HOST, HOST:PORT or a network (repeatable). Those on this
+    /// machine's loopback never do.
+    #[arg(long = "insecure-registry")]
+    insecure_registries: Vec<String>,
+    /// PEM file with certificate authorities to trust besides the system's (repeatable).
+    #[arg(long = "registry-ca")]
+    registry_ca: Vec<PathBuf>,
+    /// Directory with certificates for single registries, HOST:PORT/{*.crt,*.cert,*.key}.
+    #[arg(long, default_value = "/etc/docker/certs.d")]
+    certs_dir: PathBuf,
+    /// Layers that are downloaded at a time.
+    #[arg(long, default_value_t = 3)]
+    max_concurrent_downloads: usize,
+    /// Layers that are uploaded at a time.
+    #[arg(long, default_value_t = 5)]
+    max_concurrent_uploads: usize,
+    /// Tries for a layer whose transfer breaks.
+    #[arg(long, default_value_t = 5)]
+    max_download_attempts: u32,
     /// error, warn, info or debug.
     #[arg(long, default_value = "warn")]
     log_level: String,
@@ -80,13 +100,23 @@ fn run(options: Options) -> Result<()> {
             root: exec_root.join("runtime"),
         },
     };
+    let mut trust = Trust { extra_ca: options.registry_ca, certs_dir: options.certs_dir, ..Trust::default() };
+    trust.insecure.extend(options.insecure_registries);
+    let registries = registry::Options {
+        mirror: options.registry_mirror,
+        trust,
+        downloads: options.max_concurrent_downloads,
+        uploads: options.max_concurrent_uploads,
+        attempts: options.max_download_attempts,
+        ..registry::Options::default()
+    };
     let config = EngineConfig {
         data_root: absolute(&options.data_root)?,
         exec_root,
         runtime,
         bridge: options.bridge,
         bip: options.bip.parse().map_err(|e| Error::bad(format!("--bip: {e}")))?,
-        registry_mirror: options.registry_mirror,
+        registries,
     };
     // One thread for everything that waits; blocking work gets small threads that end when idle.
     let event_loop = tokio::runtime::Builder::new_current_thread()

@@ -27,8 +27,8 @@ pub struct EngineConfig {
     pub bridge: String,
     /// Its address and subnet.
     pub bip: slipway_runtime::net::Cidr,
-    /// Where `docker.io` images come from instead of Docker Hub.
-    pub registry_mirror: Option<String>,
+    /// How registries are reached.
+    pub registries: slipway_images::registry::Options,
 }
 
 /// A running engine.
@@ -38,6 +38,8 @@ pub struct Engine {
     pub config: EngineConfig,
     /// Images and layers.
     pub store: Arc<Store>,
+    /// Where images come from and go to.
+    pub registries: slipway_images::registry::Registries,
     /// Event log.
     pub events: Events,
     /// Bridge, addresses, ports.
@@ -78,7 +80,9 @@ impl Engine {
         };
         // Stable over restarts, as the records of containers name it.
         let network = Network::new(config.bridge.clone(), config.bip, format!("{id}{id}"));
+        let registries = slipway_images::registry::Registries::new(config.registries.clone());
         Ok(Arc::new(Self {
+            registries,
             config,
             store,
             events: Events::default(),

@@ -20,6 +20,8 @@ pub enum Text {
     Status(String),
     /// Plain output.
     Stream(String),
+    /// For programs: what was pushed.
+    Aux(Value),
 }
 
 impl Progress {
@@ -47,6 +49,10 @@ impl Progress {
     pub fn to_json(&self) -> Value {
         let mut message = Map::new();
         match &self.text {
+            Text::Aux(value) => {
+                message.insert("progressDetail".into(), json!({}));
+                message.insert("aux".into(), value.clone());
+            }
             Text::Stream(text) => {
                 message.insert("stream".into(), json!(text));
             }

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use common::{Tar, config, gzip, root_or_skip, store, tree};
-use slipway_images::registry::{PullError, Source, pull};
+use slipway_images::registry::{Options, PullError, Registries, Source, Wanted};
 use slipway_images::{DiffId, Digest, Progress, Reference, Store};
 
 type Routes = HashMap<String, (u16, &'static str, Vec<u8>)>;
@@ -82,7 +82,7 @@ fn repository() -> Repository {
     let blobs: Vec<Vec<u8>> = tars.iter().map(|tar| gzip(tar)).collect();
     let config = config(&diffs, "tool");
     let descriptor =
-        |bytes: &[u8]| serde_json::json!({"mediaType": "x", "digest": Digest::of(bytes), "size": bytes.len()});
+        |bytes: &[u8]| serde_json::json!({"mediaType": "application/vnd.oci.image.layer.v1.tar+gzip", "digest": Digest::of(bytes), "size": bytes.len()});
     let manifest = serde_json::to_vec(&serde_json::json!({
         "schemaVersion": 2, "mediaType": OCI, "config": descriptor(&config),
         "layers": blobs.iter().map(|blob| descriptor(blob)).collect::<Vec<_>>(),
@@ -110,11 +110,16 @@ fn blob_path(blob: &[u8]) -> String {
     format!("/v2/library/tool/blobs/{}", Digest::of(blob))
 }
 
+/// Registries whose `docker.io` is that, and whose seconds are short.
+fn registries(source: &Source) -> Registries {
+    Registries::new(Options { mirror: Some(source.clone()), second: Duration::from_millis(1), ..Options::default() })
+}
+
 fn try_pull(store: &Arc<Store>, source: &Source, name: &str) -> (Result<bool, PullError>, Vec<Progress>) {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let (sender, mut receiver) = tokio::sync::mpsc::unbounded_channel();
-    let name = Reference::parse(name).unwrap();
-    let result = runtime.block_on(pull(Arc::clone(store), source.clone(), &name, sender));
+    let wanted = Wanted::new(Reference::parse(name).unwrap());
+    let result = runtime.block_on(registries(source).pull(Arc::clone(store), &wanted, sender));
     let mut said = Vec::new();
     while let Ok(message) = receiver.try_recv() {
         said.push(message);
@@ -228,14 +233,14 @@ fn a_registry_that_lies_or_fails_leaves_nothing() {
         (change(&blob, 200, "x", &vec![0; good.len()]), "filesystem layer verification failed"),
         (change(&blob, 200, "x", &good[..50]), "filesystem layer verification failed"),
         (change(&blob, 500, "x", b""), "received unexpected HTTP status: 500"),
-        (change(&blob, 307, "x", blob.as_bytes()), "stopped after 5 redirects"),
+        (change(&blob, 307, "x", blob.as_bytes()), "stopped after 10 redirects"),
         (change(&config, 200, "x", b"{}"), "image config verification failed"),
         (change(&config, 200, "x", &vec![b' '; 9 << 20]), "longer than 8388608 bytes"),
         (change(manifest, 200, INDEX, b"{"), "invalid manifest"),
         (change(manifest, 200, INDEX, br#"{"manifests":[]}"#), "no matching manifest for linux/amd64"),
         (
             change(manifest, 200, "application/vnd.docker.distribution.manifest.v1+prettyjws", b"{}"),
-            "unsupported manifest media type",
+            "schema 1 support has been removed. Suggest the author of docker.io/library/tool:latest to upgrade",
         ),
         (
             change(
@@ -284,9 +289,10 @@ fn a_pull_that_is_dropped_takes_its_layers_back() {
     let store = Arc::new(store);
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let (sender, mut receiver) = tokio::sync::mpsc::unbounded_channel();
-    let name = Reference::parse("tool").unwrap();
+    let wanted = Wanted::new(Reference::parse("tool").unwrap());
+    let registries = registries(&source);
     runtime.block_on(async {
-        let pulling = pull(Arc::clone(&store), source, &name, sender);
+        let pulling = registries.pull(Arc::clone(&store), &wanted, sender);
         let fourth_layer = async {
             let mut complete = 0;
             while complete < 4 {

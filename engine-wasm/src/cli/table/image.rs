@@ -97,6 +97,19 @@ pub(super) static COMMANDS: &[Command] = &[
         flags: PULL,
     },
     Command {
+        id: Cmd::Push,
+        group: "image",
+        name: "push",
+        aliases: &[],
+        top: Some("push"),
+        usage: "[OPTIONS] NAME[:TAG]",
+        short: "Upload an image to a registry",
+        long: "Upload an image to a registry",
+        args: Args::Exact(1),
+        interspersed: true,
+        flags: PUSH,
+    },
+    Command {
         id: Cmd::Rmi,
         group: "image",
         name: "rm",
@@ -212,6 +225,18 @@ static PULL: &[Flag] = &[
     flag("all-tags", Some('a'), Kind::Bool, "Download all tagged images in the repository"),
     flag("disable-content-trust", None, Kind::Bool, "Skip image verification").default("true"),
     flag("platform", None, Kind::Text, "Set platform if server is multi-platform capable"),
+    flag("quiet", Some('q'), Kind::Bool, "Suppress verbose output"),
+];
+
+static PUSH: &[Flag] = &[
+    flag("all-tags", Some('a'), Kind::Bool, "Push all tags of an image to the repository"),
+    flag("disable-content-trust", None, Kind::Bool, "Skip image signing").default("true"),
+    flag(
+        "platform",
+        None,
+        Kind::Text,
+        "Push a platform-specific manifest as a single-platform image to the registry.\nImage index won't be pushed, meaning that other manifests, including attestations won't be preserved.\n'os[/arch[/variant]]': Explicit platform (eg. linux/amd64)",
+    ),
     flag("quiet", Some('q'), Kind::Bool, "Suppress verbose output"),
 ];
 

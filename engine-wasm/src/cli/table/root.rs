@@ -19,6 +19,32 @@ pub(super) static COMMANDS: &[Command] = &[
         flags: INSPECT,
     },
     Command {
+        id: Cmd::Login,
+        group: "",
+        name: "login",
+        aliases: &[],
+        top: Some("login"),
+        usage: "[OPTIONS] [SERVER]",
+        short: "Authenticate to a registry",
+        long: "Authenticate to a registry.\nDefaults to Docker Hub if no server is specified.",
+        args: Args::AtMost(1),
+        interspersed: true,
+        flags: LOGIN,
+    },
+    Command {
+        id: Cmd::Logout,
+        group: "",
+        name: "logout",
+        aliases: &[],
+        top: Some("logout"),
+        usage: "[SERVER]",
+        short: "Log out from a registry",
+        long: "Log out from a registry.\nIf no server is specified, the default is defined by the daemon.",
+        args: Args::AtMost(1),
+        interspersed: true,
+        flags: &[],
+    },
+    Command {
         id: Cmd::Search,
         group: "",
         name: "search",
@@ -55,6 +81,12 @@ static INSPECT: &[Flag] = &[
     ),
     flag("size", Some('s'), Kind::Bool, "Display total file sizes if the type is container"),
     flag("type", None, Kind::Text, "Only inspect objects of the given type"),
+];
+
+static LOGIN: &[Flag] = &[
+    flag("password", Some('p'), Kind::Text, "Password or Personal Access Token (PAT)"),
+    flag("password-stdin", None, Kind::Bool, "Take the Password or Personal Access Token (PAT) from stdin"),
+    flag("username", Some('u'), Kind::Text, "Username"),
 ];
 
 static SEARCH: &[Flag] = &[

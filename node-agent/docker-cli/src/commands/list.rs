@@ -73,7 +73,15 @@ pub(crate) async fn command(context: &Context) -> Result<u8, Failure> {
                 "/images/search{}",
                 query(&[("filters", &filter), ("limit", &limit), ("term", context.first())])
             );
-            search::list(format(context, ""), &client.get(&path).await?, trunc)
+            if args.list("filter").iter().any(|f| f.starts_with("is-automated")) {
+                output::error("WARNING: the \"is-automated\" filter is deprecated, and searching for \"is-automated=true\" will not yield any results in future.");
+            }
+            let domain = match context.first().split_once('/') {
+                Some((first, _)) if first.contains(['.', ':']) || first == "localhost" => first,
+                _ => "docker.io",
+            };
+            let headers = super::registry::auth_headers(context, domain);
+            search::list(format(context, ""), &client.get_with(&path, headers).await?, trunc)
         }
         Cmd::Top => {
             let ps = args.args[1..].join(" ");

@@ -10,6 +10,7 @@ mod inspect;
 mod lifecycle;
 mod list;
 mod logs;
+pub(crate) mod registry;
 mod run;
 mod stats;
 mod system;
@@ -18,6 +19,7 @@ mod wait;
 
 use crate::client::Client;
 use crate::config::{self, Config};
+use crate::credentials::Credentials;
 use crate::error::{CallError, Failure};
 use crate::{host, output, terminal};
 use engine_wasm::cli::parse::{Global, Parsed};
@@ -28,6 +30,7 @@ use std::rc::Rc;
 pub(crate) struct Context {
     pub(crate) client: Rc<Client>,
     pub(crate) config: Config,
+    pub(crate) credentials: Credentials,
     pub(crate) args: Parsed,
 }
 
@@ -60,7 +63,7 @@ impl Context {
             }
         }
         let client = Client::new(if host.is_empty() { host::DEFAULT } else { &host }, config.http_headers.clone())?;
-        Ok(Self { client: Rc::new(client), config, args })
+        Ok(Self { client: Rc::new(client), config, credentials: Credentials::new(&config_dir), args })
     }
 
     /// `--detach-keys`, or the configured ones.
@@ -143,6 +146,9 @@ pub(crate) async fn dispatch(context: &Context) -> Result<u8, Failure> {
         | Cmd::Top
         | Cmd::Port => list::command(context).await,
         Cmd::Pull => list::pull_command(context).await,
+        Cmd::Push => registry::push(context).await,
+        Cmd::Login => registry::login(context).await,
+        Cmd::Logout => registry::logout(context),
         Cmd::Tag => image::tag(context).await,
         Cmd::Rmi => image::rmi(context).await,
         Cmd::Commit => image::commit(context).await,

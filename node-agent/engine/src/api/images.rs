@@ -8,12 +8,13 @@ use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use http::{StatusCode, header};
+use http::{HeaderMap, StatusCode};
 use serde_json::{Value, json};
 use slipway_images::{Progress, Reference};
 use tokio::sync::mpsc;
 
 use super::extract::Params;
+use super::registry::{self, failure, line, progress_body};
 use super::transfer::{body_reader, tar_body};
 use crate::engine::Engine;
 use crate::error::{Error, Result, blocking};
@@ -28,7 +29,6 @@ pub(super) fn routes() -> Router<Arc<Engine>> {
         .route("/images/load", post(load))
         .route("/images/get", get(save_many))
         .route("/images/prune", post(prune))
-        .route("/images/search", get(search))
         .route("/images/{*rest}", get(get_below).post(post_below).delete(remove_one))
 }
 
@@ -48,14 +48,19 @@ async fn get_below(State(engine): Engined, Path(rest): Path<String>) -> Result<R
     }
 }
 
-async fn post_below(State(engine): Engined, Path(rest): Path<String>, params: Params) -> Result<Response> {
+async fn post_below(
+    State(engine): Engined,
+    Path(rest): Path<String>,
+    params: Params,
+    headers: HeaderMap,
+) -> Result<Response> {
     match rest.rsplit_once('/') {
         Some((name, "tag")) => {
             let (name, repo, tag) = (name.to_owned(), params.get("repo").to_owned(), params.get("tag").to_owned());
             blocking(move || images::tag(&engine, &name, &repo, &tag)).await?;
             Ok(StatusCode::CREATED.into_response())
         }
-        Some((_, "push")) => Err(Error::unsupported("this engine cannot push images yet")),
+        Some((name, "push")) => registry::push(engine, name, params.get("tag"), &headers).await,
         _ => Err(Error::not_found("page not found")),
     }
 }
@@ -68,10 +73,6 @@ async fn remove_one(State(engine): Engined, Path(name): Path<String>, params: Pa
 async fn prune(State(engine): Engined, params: Params) -> Result<Json<Value>> {
     let filters = params.filters()?;
     blocking(move || remove::prune(&engine, &filters)).await.map(Json)
-}
-
-async fn search() -> Error {
-    Error::unsupported("this engine's registry has no search yet")
 }
 
 async fn save_many(State(engine): Engined, params: Params) -> Result<Response> {
@@ -89,61 +90,17 @@ async fn save(engine: Arc<Engine>, names: Vec<String>) -> Result<Response> {
     Ok(tar_body("application/x-tar", move |out| Ok(engine.store.save(&names, out)?)))
 }
 
-/// A body of progress messages that the receiver's end finishes.
-fn progress_body(receiver: mpsc::UnboundedReceiver<String>) -> Response {
-    let stream = futures_util::stream::unfold(receiver, |mut r| async move {
-        r.recv().await.map(|l| (Ok::<_, std::convert::Infallible>(l), r))
-    });
-    ([(header::CONTENT_TYPE, "application/json")], Body::from_stream(stream)).into_response()
-}
-
-fn line(value: &Value) -> String {
-    format!("{value}\r\n")
-}
-
-fn failure(e: &Error) -> String {
-    line(&json!({ "errorDetail": { "message": e.message }, "error": e.message }))
-}
-
-async fn create(State(engine): Engined, params: Params, body: Body) -> Result<Response> {
+async fn create(State(engine): Engined, params: Params, headers: HeaderMap, body: Body) -> Result<Response> {
     let (repo, tag) = (params.get("repo").to_owned(), params.get("tag").to_owned());
-    match params.get("fromSrc") {
-        "" => {}
-        "-" => return import(engine, repo, tag, &params, body).await,
-        _ => {
-            return Err(Error::unsupported(
-                "images are imported from the client's stream only (fromSrc=-), not from a URL",
-            ));
-        }
+    if !params.get("fromImage").is_empty() {
+        return registry::pull(engine, &params, &headers).await;
     }
-    let from = params.get("fromImage");
-    let text = match tag.as_str() {
-        "" => from.to_owned(),
-        digest if digest.contains(':') => format!("{from}@{digest}"),
-        tag => format!("{from}:{tag}"),
-    };
-    let reference = Reference::parse(&text).map_err(|e| Error::bad(e.to_string()))?;
-    pull::source(&engine, &reference)?;
-    let (lines, receiver) = mpsc::unbounded_channel();
-    let (progress, mut messages) = mpsc::unbounded_channel::<Progress>();
-    let work = tokio::spawn(async move { pull::pull(&engine, &reference.with_default_tag(), progress).await });
-    // A failure before the first message becomes the status of the answer, as in moby.
-    let Some(first) = messages.recv().await else {
-        return match work.await.map_err(Error::internal)? {
-            Ok(_) => Ok(progress_body(receiver)),
-            Err(e) => Err(e),
-        };
-    };
-    tokio::spawn(async move {
-        let _ = lines.send(line(&first.to_json()));
-        while let Some(message) = messages.recv().await {
-            let _ = lines.send(line(&message.to_json()));
-        }
-        if let Err(e) = work.await.map_err(Error::internal).and_then(|r| r) {
-            let _ = lines.send(failure(&e));
-        }
-    });
-    Ok(progress_body(receiver))
+    match params.get("fromSrc") {
+        "-" => import(engine, repo, tag, &params, body).await,
+        _ => Err(Error::unsupported(
+            "images are imported from the client's stream only (fromSrc=-), not from a URL",
+        )),
+    }
 }
 
 async fn import(engine: Arc<Engine>, repo: String, tag: String, params: &Params, body: Body) -> Result<Response> {

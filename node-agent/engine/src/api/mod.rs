@@ -10,6 +10,7 @@ mod images;
 mod json_words;
 mod listen;
 mod networks;
+mod registry;
 mod streams;
 mod system;
 mod transfer;
@@ -60,6 +61,7 @@ pub(crate) fn router(engine: Arc<Engine>) -> Router {
         .merge(exec::routes())
         .merge(build::routes())
         .merge(images::routes())
+        .merge(registry::routes())
         .merge(networks::routes())
         .merge(volumes::routes())
         .fallback(not_found)

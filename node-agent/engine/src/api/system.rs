@@ -88,7 +88,13 @@ async fn info(State(engine): Engined) -> Json<Value> {
     let cpus = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let host = nix::unistd::gethostname().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
     let v2 = crate::containers::create::cgroup_v2();
-    let mirrors: Vec<&String> = engine.config.registry_mirror.iter().collect();
+    let mirrors: Vec<String> = engine.registries.mirror().iter().map(ToString::to_string).collect();
+    let insecure = engine.registries.insecure();
+    let networks: Vec<&String> = insecure.iter().filter(|entry| entry.contains('/')).collect();
+    let mut indexes = json!({ "docker.io": { "Name": "docker.io", "Mirrors": mirrors, "Secure": true, "Official": true } });
+    for host in insecure.iter().filter(|entry| !entry.contains('/')) {
+        indexes[host] = json!({ "Name": host, "Mirrors": [], "Secure": false, "Official": false });
+    }
     Json(json!({
         "ID": engine.id, "Containers": all.len(), "ContainersRunning": running, "ContainersPaused": paused, "ContainersStopped": stopped,
         "Images": engine.store.images().len(), "Driver": "overlay2",
@@ -99,7 +105,7 @@ async fn info(State(engine): Engined) -> Json<Value> {
         "LoggingDriver": "json-file", "CgroupDriver": "cgroupfs", "CgroupVersion": if v2 { "2" } else { "1" }, "NEventsListener": 0,
         "KernelVersion": kernel(), "OperatingSystem": os, "OSVersion": "", "OSType": "linux", "Architecture": std::env::consts::ARCH,
         "IndexServerAddress": "https://index.docker.io/v1/",
-        "RegistryConfig": { "InsecureRegistryCIDRs": ["127.0.0.0/8"], "IndexConfigs": { "docker.io": { "Name": "docker.io", "Mirrors": mirrors, "Secure": true, "Official": true } }, "Mirrors": mirrors },
+        "RegistryConfig": { "InsecureRegistryCIDRs": networks, "IndexConfigs": indexes, "Mirrors": mirrors },
         "NCPU": cpus, "MemTotal": memory, "GenericResources": null, "DockerRootDir": engine.config.data_root, "HttpProxy": "", "HttpsProxy": "",
         "NoProxy": "", "Name": host, "Labels": [], "ExperimentalBuild": false, "ServerVersion": crate::VERSION,
         "Runtimes": { "runc": { "path": engine.config.runtime.program } }, "DefaultRuntime": "runc",

@@ -1,10 +1,9 @@
-//! `POST /images/create`: pull from the mirror, or import a root file system.
+//! `POST /images/create` and `POST /images/{name}/push`: to and from registries; or a root file system is imported.
 
-use std::str::FromStr;
 use std::sync::Arc;
 
 use serde_json::json;
-use slipway_images::registry::{self, Source};
+use slipway_images::registry::{PullError, PushOptions, Wanted};
 use slipway_images::{ImageId, Progress, Reference};
 use tokio::sync::mpsc::UnboundedSender;
 
@@ -13,40 +12,54 @@ use crate::clock;
 use crate::engine::Engine;
 use crate::error::{Error, Result};
 
-/// The registry that a name leads to.
-///
-/// # Errors
-/// When there is none that this engine can reach.
-pub fn source(engine: &Engine, reference: &Reference) -> Result<Source> {
-    if reference.domain() == "docker.io" {
-        let Some(mirror) = &engine.config.registry_mirror else {
-            return Err(Error::internal(format!(
-                "cannot pull {}: this engine has no registry for docker.io; start it with --registry-mirror",
-                reference.familiar_string()
-            )));
-        };
-        return Source::from_str(mirror).map_err(Error::internal);
-    }
-    Source::from_str(&format!("http://{}", reference.domain())).map_err(Error::internal)
-}
-
-/// Pulls an image, telling `progress` what Docker would.
+/// Pulls an image for this machine as nobody in particular, telling `progress` what Docker would.
 ///
 /// # Errors
 /// Docker's sentences of a failed pull.
 pub async fn pull(engine: &Arc<Engine>, reference: &Reference, progress: UnboundedSender<Progress>) -> Result<ImageId> {
-    let source = source(engine, reference)?;
-    let pulled = registry::pull(engine.store.clone(), source, reference, progress).await.map_err(|e| {
-        let text = e.to_string();
-        let status = if text.contains("denied") || text.contains("not found") {
-            http::StatusCode::NOT_FOUND
-        } else {
-            http::StatusCode::INTERNAL_SERVER_ERROR
-        };
-        Error::new(status, text)
-    })?;
-    event(engine, "pull", &pulled.id, &reference.familiar_string());
+    pull_wanted(engine, &Wanted::new(reference.clone()), progress).await
+}
+
+/// Pulls what a client asks for, telling `progress` what Docker would.
+///
+/// # Errors
+/// Docker's sentences of a failed pull.
+pub async fn pull_wanted(
+    engine: &Arc<Engine>,
+    wanted: &Wanted,
+    progress: UnboundedSender<Progress>,
+) -> Result<ImageId> {
+    let pulled = engine.registries.pull(engine.store.clone(), wanted, progress).await.map_err(|e| error_of(&e))?;
+    transfer_event(engine, "pull", &wanted.reference, &pulled.id);
     Ok(pulled.id)
+}
+
+/// A failed pull with Docker's status.
+pub(crate) fn error_of(e: &PullError) -> Error {
+    if e.is_not_found() { Error::not_found(e.to_string()) } else { Error::internal(e) }
+}
+
+/// Pushes an image, or all tags of a repository, telling `progress` what Docker would.
+///
+/// # Errors
+/// Docker's sentences of a failed push.
+pub async fn push(
+    engine: &Arc<Engine>,
+    options: &PushOptions,
+    progress: UnboundedSender<Progress>,
+) -> Result<()> {
+    engine.registries.push(engine.store.clone(), options, progress).await.map_err(Error::internal)?;
+    if let Ok(id) = engine.store.resolve(&options.reference.clone().with_default_tag().familiar_string()) {
+        transfer_event(engine, "push", &options.reference, &id);
+    }
+    Ok(())
+}
+
+/// Events of transfers are about the name, not about the image.
+fn transfer_event(engine: &Engine, action: &str, reference: &Reference, id: &ImageId) {
+    let mut attributes = engine.store.image(id).map(|i| i.config.config.labels.clone()).unwrap_or_default();
+    attributes.insert("name".into(), reference.familiar_name());
+    engine.events.log("image", action, &reference.familiar_string(), attributes);
 }
 
 /// Makes an image of one layer from a tar stream. Blocking.

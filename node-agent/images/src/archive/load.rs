@@ -196,9 +196,9 @@ fn oci_layout(spool: &Spool) -> Result<Vec<Described>> {
         }
         let digest: Digest = serde_json::from_value(entry["digest"].clone())
             .map_err(|error| invalid(format!("invalid index.json: {error}")))?;
-        let mut document = understand(entry["mediaType"].as_str().unwrap_or_default(), &blob(spool, &digest)?);
+        let mut document = understand(entry["mediaType"].as_str().unwrap_or_default(), &blob(spool, &digest)?, None);
         if let Ok(Document::Index(chosen)) = &document {
-            document = understand("", &blob(spool, &chosen.digest)?);
+            document = understand("", &blob(spool, &chosen.digest)?, None);
         }
         let Document::Image(manifest) = document.map_err(invalid)? else {
             return Err(invalid("invalid archive: an index within an index is not supported"));

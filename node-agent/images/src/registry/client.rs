@@ -1,236 +1,192 @@
-//! HTTP to a registry: one connection a request, over TCP or a unix socket, with limits on what is believed.
+//! A client of one registry: authenticates, follows redirects without taking its credentials along, and turns refusals
+//! into errors.
 
-use std::path::PathBuf;
-use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Request, Response, StatusCode, Uri, header};
-use http_body_util::{BodyExt as _, Empty, Limited};
+use http::uri::Uri;
+use http::{HeaderMap, Method, Response, StatusCode, header};
 use hyper::body::Incoming;
-use hyper_util::rt::TokioIo;
-use tokio::net::{TcpStream, UnixStream};
 
-/// No answer, or no more bytes, for this long is a failure.
-const PATIENCE: Duration = Duration::from_secs(60);
-const MAX_REDIRECTS: usize = 5;
+use super::auth::Auth;
+use super::fault::{Fault, Kind, refusal};
+use super::source::Site;
+use super::transport::{Body, Call, Shared, read_limited};
 
-/// Where a registry is reached.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Source {
-    /// Plain HTTP to `host:port`.
-    Tcp(String),
-    /// HTTP over a unix socket.
-    Unix(PathBuf),
-}
+/// Go's limit.
+const MAX_REDIRECTS: usize = 10;
+const MAX_REFUSAL: usize = 64 * 1024;
+/// What is waited between tries of a small request; doubled each time.
+const PAUSE: Duration = Duration::from_millis(250);
+const TRIES: u32 = 4;
 
-/// A text that names no registry.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("invalid registry address {0:?}: expected http://HOST[:PORT] or unix:///PATH")]
-pub struct ParseSourceError(String);
-
-impl FromStr for Source {
-    type Err = ParseSourceError;
-
-    fn from_str(text: &str) -> Result<Self, ParseSourceError> {
-        let error = || ParseSourceError(text.to_owned());
-        if let Some(path) = text.strip_prefix("unix://") {
-            return if path.starts_with('/') { Ok(Self::Unix(path.into())) } else { Err(error()) };
-        }
-        let authority = text.strip_prefix("http://").ok_or_else(error)?.trim_end_matches('/');
-        let parsed: http::uri::Authority = authority.parse().map_err(|_| error())?;
-        Ok(Self::Tcp(match parsed.port() {
-            Some(_) => authority.to_owned(),
-            None => format!("{authority}:80"),
-        }))
-    }
-}
-
-/// A failed request.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub(crate) enum HttpError {
-    #[error("cannot reach the registry at {at}: {source}")]
-    Connect { at: String, source: std::io::Error },
-    #[error("{method} {path}: {source}", method = "Get")]
-    Http { path: String, source: hyper::Error },
-    #[error("Get {path}: no answer from the registry for {} seconds", PATIENCE.as_secs())]
-    Timeout { path: String },
-    #[error("Get {path}: the answer is longer than {limit} bytes")]
-    TooLong { path: String, limit: usize },
-    #[error("Get {path}: {why}")]
-    Bad { path: String, why: String },
-    /// The registry says no, with the error code of the distribution spec when it gave one.
-    #[error("{message}")]
-    Refused { status: StatusCode, code: String, message: String },
-}
-
-/// A registry.
+/// A client of one registry.
 #[derive(Debug, Clone)]
 pub(crate) struct Client {
-    source: Source,
-    host: String,
+    transport: Shared,
+    pub(crate) site: Site,
+    auth: Arc<Auth>,
+    /// The scopes that a token is asked for: `repository:NAME:pull`.
+    scopes: Vec<String>,
 }
 
 impl Client {
-    pub(crate) fn new(source: Source, domain: &str) -> Self {
-        let host = match &source {
-            Source::Tcp(authority) => authority.clone(),
-            Source::Unix(_) => domain.to_owned(),
-        };
-        Self { source, host }
+    pub(crate) fn new(transport: Shared, site: Site, auth: Auth, scopes: Vec<String>) -> Self {
+        Self { transport, site, auth: Arc::new(auth), scopes }
     }
 
-    /// GETs a small document, at most `limit` bytes.
-    pub(crate) async fn document(
-        &self,
-        path: &str,
-        accept: &str,
-        limit: usize,
-    ) -> Result<(http::HeaderMap, Bytes), HttpError> {
-        let response = self.get(path, accept).await?;
+    /// Asks `/v2/` whether anybody is there, and what is wanted for authentication. Every answer is good.
+    pub(crate) async fn ping(&self) -> Result<(), Fault> {
+        let response = self.transport.exchange(&self.site, &Call::get("/v2/")).await?;
         let (parts, body) = response.into_parts();
-        let body = read_limited(path, body, limit).await?;
-        Ok((parts.headers, body))
+        if parts.status == StatusCode::UNAUTHORIZED {
+            self.auth.learn(&parts.headers).await;
+        }
+        // Read, so that the connection can be used again; what it says does not matter.
+        let _ = read_limited(body, MAX_REFUSAL).await;
+        Ok(())
     }
 
-    /// GETs, follows redirects, and turns a refusal into an error.
-    pub(crate) async fn get(&self, path: &str, accept: &str) -> Result<Response<Incoming>, HttpError> {
-        let mut source = self.source.clone();
-        let mut host = self.host.clone();
-        let mut target = path.to_owned();
-        for _ in 0..=MAX_REDIRECTS {
-            let response = request(&source, &host, &target, accept).await?;
-            let status = response.status();
-            if status.is_redirection() {
-                let bad = |why: &str| HttpError::Bad { path: path.to_owned(), why: why.to_owned() };
-                let location = response.headers().get(header::LOCATION).and_then(|value| value.to_str().ok());
-                let uri: Uri = location
-                    .and_then(|text| text.parse().ok())
-                    .ok_or_else(|| bad("a redirect without a usable Location"))?;
-                if let Some(authority) = uri.authority() {
-                    if uri.scheme_str() != Some("http") {
-                        return Err(bad("a redirect to another scheme than http"));
-                    }
-                    host = authority.to_string();
-                    source = Source::Tcp(match authority.port() {
-                        Some(_) => host.clone(),
-                        None => format!("{host}:80"),
-                    });
+    /// The refresh token, given or received.
+    pub(crate) async fn refresh_token(&self) -> String {
+        self.auth.refresh_token().await
+    }
+
+    /// Sends a request; whatever is no success is an error. Where the registry takes the token no more, it is renewed, once.
+    pub(crate) async fn send(&self, call: &Call) -> Result<Response<Incoming>, Fault> {
+        let response = self.any(call).await?;
+        self.check(call, response).await
+    }
+
+    /// As `send`, with further tries for what may pass: a broken connection, a registry that is overloaded.
+    pub(crate) async fn send_again(&self, call: &Call) -> Result<Response<Incoming>, Fault> {
+        let mut tried = 0;
+        loop {
+            match self.send(call).await {
+                Err(fault) if fault.passes() && tried + 1 < TRIES => {
+                    tokio::time::sleep(fault.wait.unwrap_or(PAUSE * 2_u32.pow(tried))).await;
+                    tried += 1;
                 }
-                target = uri.path_and_query().map_or("/".to_owned(), ToString::to_string);
-                continue;
+                other => return other,
             }
-            if status.is_success() {
+        }
+    }
+
+    /// Sends a small request and reads its answer, at most `limit` bytes.
+    pub(crate) async fn document(&self, call: &Call, limit: usize) -> Result<(HeaderMap, Bytes), Fault> {
+        let (parts, body) = self.send_again(call).await?.into_parts();
+        let body = read_limited(body, limit).await;
+        Ok((parts.headers, body.map_err(|fault| fault.during(&call.method, &self.site.url(&call.target)))?))
+    }
+
+    /// Sends a request and gives the answer whatever its status.
+    pub(crate) async fn any(&self, call: &Call) -> Result<Response<Incoming>, Fault> {
+        let mut renewed = false;
+        loop {
+            let authorization = self.authorization(call).await?;
+            let response = self.follow(call, authorization.clone()).await?;
+            if response.status() == StatusCode::UNAUTHORIZED && !renewed && self.auth.learn(response.headers()).await {
+                renewed = true;
+                self.auth.forget().await;
+                let again = self.authorization(call).await?;
+                if again != authorization {
+                    continue;
+                }
+            }
+            return Ok(response);
+        }
+    }
+
+    /// Sends a body as it is made; a refusal is an error. Not repeated, not redirected.
+    pub(crate) async fn upload(&self, call: &Call, body: Body) -> Result<Response<Incoming>, Fault> {
+        let mut call = call.clone();
+        call.headers.extend(self.authorization(&call).await?.map(|value| (header::AUTHORIZATION, value)));
+        let response = self.transport.stream(&self.site, &call, body).await?;
+        if response.status() == StatusCode::UNAUTHORIZED {
+            // The next try gets a new token.
+            self.auth.forget().await;
+        }
+        self.check(&call, response).await
+    }
+
+    /// The path and query of an address that this registry gave, which must be its own.
+    pub(crate) fn own(&self, location: &str) -> Result<String, Fault> {
+        let bad = || Fault::invalid(format!("the registry gave a useless address: {location:?}"));
+        let uri: Uri = location.parse().map_err(|_| bad())?;
+        let target = uri.path_and_query().ok_or_else(bad)?.as_str();
+        match uri.authority() {
+            // Registries behind a proxy often give the wrong scheme or name; the path is what counts.
+            _ if target.starts_with('/') => Ok(target.to_owned()),
+            _ => Err(bad()),
+        }
+    }
+
+    async fn authorization(&self, call: &Call) -> Result<Option<http::HeaderValue>, Fault> {
+        let mut scopes = self.scopes.clone();
+        // A mount needs the right to read the other repository, too.
+        if let Some(from) = call.target.split_once("from=").map(|(_, rest)| rest.split('&').next().unwrap_or_default()) {
+            scopes.push(format!("repository:{}:pull", from.replace("%2F", "/")));
+        }
+        let found = self.auth.header(&self.transport, &self.site, &scopes).await;
+        found.map_err(|fault| fault.during(&call.method, &self.site.url(&call.target)))
+    }
+
+    async fn follow(
+        &self,
+        call: &Call,
+        authorization: Option<http::HeaderValue>,
+    ) -> Result<Response<Incoming>, Fault> {
+        let mut site = self.site.clone();
+        let mut call = call.clone();
+        let fault = |fault: Fault| fault.during(&call.method.clone(), &self.site.url(&call.target.clone()));
+        let (stopped, useless, downgrade) = (
+            fault(Fault::invalid(format!("stopped after {MAX_REDIRECTS} redirects"))),
+            fault(Fault::invalid("a redirect without a usable Location")),
+            fault(Fault::invalid("a redirect from https to http is not followed")),
+        );
+        for _ in 0..=MAX_REDIRECTS {
+            let mut request = call.clone();
+            // Not to anybody but the registry itself.
+            if site == self.site {
+                request.headers.extend(authorization.clone().map(|value| (header::AUTHORIZATION, value)));
+            }
+            let response = self.transport.exchange(&site, &request).await?;
+            let moved = matches!(response.status().as_u16(), 301 | 302 | 303 | 307 | 308);
+            if !moved || !matches!(call.method, Method::GET | Method::HEAD) {
                 return Ok(response);
             }
-            return Err(refusal(path, response).await);
-        }
-        Err(HttpError::Bad { path: path.to_owned(), why: format!("stopped after {MAX_REDIRECTS} redirects") })
-    }
-}
-
-/// Awaits the next piece of a body, but not for ever.
-pub(crate) async fn next_chunk(path: &str, body: &mut Incoming) -> Result<Option<Bytes>, HttpError> {
-    loop {
-        let frame = tokio::time::timeout(PATIENCE, body.frame())
-            .await
-            .map_err(|_| HttpError::Timeout { path: path.to_owned() })?;
-        match frame {
-            None => return Ok(None),
-            Some(Err(source)) => {
-                return Err(HttpError::Http { path: path.to_owned(), source });
-            }
-            Some(Ok(frame)) => {
-                if let Ok(data) = frame.into_data() {
-                    return Ok(Some(data));
+            let location = response.headers().get(header::LOCATION).and_then(|value| value.to_str().ok());
+            let uri: Uri = location.and_then(|text| text.parse().ok()).ok_or_else(|| useless.clone())?;
+            if let Some(authority) = uri.authority() {
+                let next = match uri.scheme_str() {
+                    Some("https") => Site::tls(authority.as_str()),
+                    Some("http") if site.is_tls() => return Err(downgrade),
+                    Some("http") => Site::tcp(authority.as_str()),
+                    _ => return Err(useless),
+                };
+                // The registry under its own name keeps its socket.
+                if next.host != self.site.host || next.is_tls() != self.site.is_tls() {
+                    site = next;
                 }
             }
+            call.target = uri.path_and_query().map_or("/".to_owned(), ToString::to_string);
+            let _ = read_limited(response.into_body(), MAX_REFUSAL).await;
         }
+        Err(stopped)
     }
-}
 
-async fn request(source: &Source, host: &str, path: &str, accept: &str) -> Result<Response<Incoming>, HttpError> {
-    let bad = |why: String| HttpError::Bad { path: path.to_owned(), why };
-    let request = Request::get(path)
-        .header(header::HOST, host)
-        .header(header::USER_AGENT, "slipway")
-        .header(header::ACCEPT, accept)
-        .body(Empty::<Bytes>::new())
-        .map_err(|error| bad(error.to_string()))?;
-    let unreachable = |at: String| move |source| HttpError::Connect { at, source };
-    let sending = async {
-        match source {
-            Source::Tcp(authority) => {
-                let stream = TcpStream::connect(authority).await.map_err(unreachable(format!("http://{authority}")))?;
-                // Only a matter of speed.
-                let _ = stream.set_nodelay(true);
-                send(TokioIo::new(stream), path, request).await
-            }
-            Source::Unix(socket) => {
-                let at = format!("unix://{}", socket.display());
-                let stream = UnixStream::connect(socket).await.map_err(unreachable(at))?;
-                send(TokioIo::new(stream), path, request).await
-            }
+    async fn check(&self, call: &Call, response: Response<Incoming>) -> Result<Response<Incoming>, Fault> {
+        let status = response.status();
+        if status.is_success() {
+            return Ok(response);
         }
-    };
-    tokio::time::timeout(PATIENCE, sending).await.map_err(|_| HttpError::Timeout { path: path.to_owned() })?
-}
-
-async fn send<S>(stream: S, path: &str, request: Request<Empty<Bytes>>) -> Result<Response<Incoming>, HttpError>
-where
-    S: hyper::rt::Read + hyper::rt::Write + Unpin + Send + 'static,
-{
-    let failed = |source| HttpError::Http { path: path.to_owned(), source };
-    let (mut sender, connection) = hyper::client::conn::http1::handshake(stream).await.map_err(failed)?;
-    // The connection ends with the response's body; its error reaches the body, too.
-    tokio::spawn(connection);
-    sender.send_request(request).await.map_err(failed)
-}
-
-async fn read_limited(path: &str, body: Incoming, limit: usize) -> Result<Bytes, HttpError> {
-    let collecting = tokio::time::timeout(PATIENCE, Limited::new(body, limit).collect());
-    let collected = collecting.await.map_err(|_| HttpError::Timeout { path: path.to_owned() })?;
-    match collected {
-        Ok(body) => Ok(body.to_bytes()),
-        Err(error) => match error.downcast::<hyper::Error>() {
-            Ok(source) => Err(HttpError::Http { path: path.to_owned(), source: *source }),
-            Err(_) => Err(HttpError::TooLong { path: path.to_owned(), limit }),
-        },
-    }
-}
-
-async fn refusal(path: &str, response: Response<Incoming>) -> HttpError {
-    let status = response.status();
-    let body = read_limited(path, response.into_body(), 64 * 1024).await.unwrap_or_default();
-    let answer: serde_json::Value = serde_json::from_slice(&body).unwrap_or_default();
-    let field = |name: &str| answer["errors"][0][name].as_str().unwrap_or_default().to_owned();
-    let (mut code, mut message) = (field("code"), field("message"));
-    if code.is_empty() {
-        code = match status {
-            StatusCode::UNAUTHORIZED => "UNAUTHORIZED".to_owned(),
-            StatusCode::FORBIDDEN => "DENIED".to_owned(),
-            StatusCode::TOO_MANY_REQUESTS => "TOOMANYREQUESTS".to_owned(),
-            _ => String::new(),
+        let (parts, body) = response.into_parts();
+        let body = match call.method {
+            Method::HEAD => Bytes::new(),
+            _ => read_limited(body, MAX_REFUSAL).await.unwrap_or_default(),
         };
-    }
-    if message.is_empty() {
-        message = format!("received unexpected HTTP status: {status}");
-    }
-    HttpError::Refused { status, code, message }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn addresses_of_registries() {
-        assert_eq!("http://localhost:5000".parse(), Ok(Source::Tcp("localhost:5000".into())));
-        assert_eq!("http://mirror".parse(), Ok(Source::Tcp("mirror:80".into())));
-        assert_eq!("unix:///run/l.sock".parse(), Ok(Source::Unix("/run/l.sock".into())));
-        for text in ["https://x", "unix://x", "x", "http://"] {
-            assert!(text.parse::<Source>().is_err(), "{text}");
-        }
+        let fault = refusal(status, &parts.headers, &body);
+        Err(if fault.kind == Kind::Invalid { fault.during(&call.method, &self.site.url(&call.target)) } else { fault })
     }
 }

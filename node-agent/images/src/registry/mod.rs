@@ -1,9 +1,32 @@
-//! Pulls images from a registry by the OCI distribution spec, over TCP or over a unix socket, and tells how it goes in
-//! Docker's words.
+//! Talks to registries by the OCI distribution spec, over TLS, plain TCP or a unix socket: pulls, pushes, logs in and
+//! searches, and tells how it goes in Docker's words.
 
+mod auth;
+mod candidates;
+mod challenge;
 mod client;
+mod download;
+mod fault;
+mod inspect;
+mod login;
 pub(crate) mod manifest;
+mod platform;
 mod pull;
+mod push;
+mod registries;
+mod search;
+mod source;
+mod tls;
+mod transport;
+mod unpack;
+mod upload;
 
-pub use client::{ParseSourceError, Source};
-pub use pull::{PullError, Pulled, pull};
+pub use auth::Credentials;
+pub use login::{Login, LoginError};
+pub use platform::{ParsePlatformError, Platform};
+pub use pull::{PullError, Pulled, Wanted};
+pub use push::{PushError, PushOptions};
+pub use registries::{Options, Registries};
+pub use search::{SearchError, SearchResult};
+pub use source::{ParseSourceError, Source};
+pub use transport::Trust;

@@ -1,48 +1,45 @@
-//! The pull itself: manifest, configuration, layers in parallel, unpacked in order while later ones still come in. Dropping
-//! the future stops it; the thread that unpacks then takes its unfinished work back.
+//! A pull: from a name to a manifest, its configuration and layers, and names in the store. Dropping the future stops it;
+//! the thread that unpacks then takes its unfinished work back.
 
-use std::fs::File;
-use std::io::{self, Read, Seek as _, SeekFrom, Write as _};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
 
 use futures_util::future::try_join_all;
-use sha2::{Digest as _, Sha256};
+use http::{Method, header};
 use tokio::sync::mpsc::UnboundedSender;
-use tokio::sync::{Semaphore, oneshot};
+use tokio::sync::oneshot;
 
-use super::client::{Client, HttpError, Source, next_chunk};
-use super::manifest::{Descriptor, Document, INDEX_TYPES, MANIFEST_TYPES, Manifest, understand};
-use crate::digest::{ChainId, DiffId, Digest, ImageId};
+use super::auth::Credentials;
+use super::client::Client;
+use super::download::Download;
+use super::fault::{Fault, Kind};
+use super::manifest::{Descriptor, Document, INDEX_TYPES, MANIFEST_TYPES, Manifest, check_type, understand};
+use super::platform::Platform;
+use super::registries::{Registries, Tell};
+use super::transport::Call;
+use super::unpack::{Cancel, Incoming, Unpack};
+use crate::digest::{ChainId, Digest, ImageId};
 use crate::error::Error;
 use crate::image::ImageConfig;
 use crate::progress::Progress;
 use crate::reference::Reference;
-use crate::store::{Layer, Store};
+use crate::store::Store;
 
-/// Docker's default for `--max-concurrent-downloads`.
-const PARALLEL: usize = 3;
-const MAX_MANIFEST: usize = 4 << 20;
+pub(crate) const MAX_MANIFEST: usize = 4 << 20;
 const MAX_CONFIG: usize = 8 << 20;
-/// Docker's clients see a layer's progress this often at most.
-const REPORT_EVERY: Duration = Duration::from_millis(100);
 
 /// Why an image could not be pulled; where Docker has words of its own, these.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum PullError {
     /// The repository does not exist, or is not for us.
-    #[error(
-        "pull access denied for {0}, repository does not exist or may require 'docker login': denied: requested access to the resource is denied"
-    )]
-    Denied(String),
+    #[error("pull access denied for {0}, repository does not exist or may require 'docker login': {1}")]
+    Denied(String, String),
     /// The repository exists, the tag or digest does not.
-    #[error("manifest for {0} not found: manifest unknown: manifest unknown")]
-    ManifestUnknown(String),
+    #[error("manifest for {0} not found: {1}")]
+    ManifestUnknown(String, String),
     /// The registry does not know the repository.
-    #[error("repository {0} not found: name unknown: repository name not known to registry")]
-    NameUnknown(String),
+    #[error("repository {0} not found: {1}")]
+    NameUnknown(String, String),
     /// The registry refused for another reason, or spoke no HTTP.
     #[error("{0}")]
     Registry(String),
@@ -54,9 +51,32 @@ pub enum PullError {
     Store(#[from] Error),
 }
 
-impl From<HttpError> for PullError {
-    fn from(error: HttpError) -> Self {
-        Self::Registry(error.to_string())
+impl PullError {
+    /// Whether what was asked for does not exist, as far as we may know.
+    #[must_use]
+    pub fn is_not_found(&self) -> bool {
+        matches!(self, Self::Denied(..) | Self::ManifestUnknown(..) | Self::NameUnknown(..))
+    }
+}
+
+/// What to pull.
+#[derive(Debug, Clone)]
+pub struct Wanted {
+    /// The name; `latest` where it has neither tag nor digest.
+    pub reference: Reference,
+    /// All tags of the name's repository.
+    pub all_tags: bool,
+    /// For which platform; this machine's if not given.
+    pub platform: Option<Platform>,
+    /// Who asks.
+    pub credentials: Credentials,
+}
+
+impl Wanted {
+    /// One image for this machine, asked for by nobody in particular.
+    #[must_use]
+    pub fn new(reference: Reference) -> Self {
+        Self { reference, all_tags: false, platform: None, credentials: Credentials::default() }
     }
 }
 
@@ -67,54 +87,47 @@ pub struct Pulled {
     pub id: ImageId,
     /// The digest of the manifest or index that the name stands for.
     pub digest: Digest,
-    /// Whether anything is new: a layer, or where the name leads.
+    /// Whether the name leads elsewhere than before.
     pub newer: bool,
 }
 
-/// Pulls an image and names it. `progress` gets Docker's messages in Docker's order; nobody listening is no error.
-pub async fn pull(
-    store: Arc<Store>,
-    source: Source,
-    reference: &Reference,
-    progress: UnboundedSender<Progress>,
-) -> Result<Pulled, PullError> {
-    let reference = reference.clone().with_default_tag();
-    let wanted = match (reference.digest(), reference.tag()) {
-        (Some(digest), _) => digest.to_string(),
-        (None, tag) => tag.unwrap_or("latest").to_owned(),
-    };
-    let tell = Tell(progress);
-    let client = Client::new(source, reference.domain());
-    let fetch = Fetch { client, reference: &reference };
-    let (digest, manifest) = fetch.manifest(&wanted, &tell).await?;
-    let id = ImageId::from_bytes(*manifest.config.digest.as_bytes());
-    let mut newer = false;
-    if store.image(&id).is_err() {
-        newer = true;
-        let config = fetch.config(&manifest.config).await?;
-        fetch.layers(&store, &manifest, config, &tell).await?;
-    }
-    let names = [reference.clone(), reference.with_digest(digest)];
-    let name_it = {
-        let store = Arc::clone(&store);
-        move || -> Result<bool, Error> {
-            let mut moved = false;
-            for (name, counts) in names.iter().zip([true, false]) {
-                let was = store.resolve(&name.familiar_string()).ok();
-                store.tag(name, &id)?;
-                moved |= counts && was != Some(id);
-            }
-            Ok(moved)
+impl Registries {
+    /// Pulls an image, or all tags of a repository, and names what came. `progress` gets Docker's messages in Docker's
+    /// order; nobody listening is no error. Gives the image, the last one of several.
+    pub async fn pull(
+        &self,
+        store: Arc<Store>,
+        wanted: &Wanted,
+        progress: UnboundedSender<Progress>,
+    ) -> Result<Pulled, PullError> {
+        let tell = Tell(progress);
+        let reference = match wanted.all_tags {
+            true => wanted.reference.clone(),
+            false => wanted.reference.clone().with_default_tag(),
+        };
+        let scope = format!("repository:{}:pull", reference.path());
+        let opened = self.open(reference.domain(), &wanted.credentials, &[scope], false).await;
+        let client = opened.map_err(|fault| PullError::Registry(fault.text))?;
+        let fetch = Fetch { registries: self, client, reference: &reference, wanted, tell: &tell };
+        let names = match wanted.all_tags {
+            true => fetch.tags().await.map_err(|fault| fetch.translate(fault))?,
+            false => vec![reference.clone()],
+        };
+        let (mut last, mut newer) = (None, false);
+        for name in &names {
+            let one = Fetch { reference: name, client: fetch.client.clone(), ..fetch };
+            let pulled = one.one(&store).await?;
+            newer |= pulled.newer;
+            last = Some(pulled);
         }
-    };
-    newer |= blocking(name_it).await??;
-    tell.say(Progress::status(format!("Digest: {digest}")));
-    let familiar = reference.familiar_string();
-    tell.say(Progress::status(match newer {
-        true => format!("Status: Downloaded newer image for {familiar}"),
-        false => format!("Status: Image is up to date for {familiar}"),
-    }));
-    Ok(Pulled { id, digest, newer })
+        let pulled = last.ok_or_else(|| PullError::Registry(format!("no tags in {}", reference.familiar_name())))?;
+        let familiar = reference.familiar_string();
+        tell.say(Progress::status(match newer {
+            true => format!("Status: Downloaded newer image for {familiar}"),
+            false => format!("Status: Image is up to date for {familiar}"),
+        }));
+        Ok(Pulled { newer, ..pulled })
+    }
 }
 
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, PullError> {
@@ -123,109 +136,206 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) 
 }
 
 #[derive(Clone)]
-struct Tell(UnboundedSender<Progress>);
-
-impl Tell {
-    fn say(&self, message: Progress) {
-        // A client that has gone away does not stop a pull; dropping the future does.
-        let _ = self.0.send(message);
-    }
-
-    fn layer(&self, digest: &Digest, text: &str, detail: Option<(u64, u64)>) {
-        self.say(Progress::layer(digest.short(), text, detail));
-    }
-}
-
-struct Fetch<'a> {
-    client: Client,
-    reference: &'a Reference,
+pub(crate) struct Fetch<'a> {
+    pub(crate) registries: &'a Registries,
+    pub(crate) client: Client,
+    pub(crate) reference: &'a Reference,
+    pub(crate) wanted: &'a Wanted,
+    pub(crate) tell: &'a Tell,
 }
 
 impl Fetch<'_> {
-    fn path(&self, kind: &str, which: &str) -> String {
+    pub(crate) fn path(&self, kind: &str, which: &str) -> String {
         format!("/v2/{}/{kind}/{which}", self.reference.path())
     }
 
-    /// The digest that the name stands for, and the manifest for this platform.
-    async fn manifest(&self, wanted: &str, tell: &Tell) -> Result<(Digest, Manifest), PullError> {
-        let (digest, document) = self.document(wanted).await?;
-        tell.say(Progress::headline(wanted, format!("Pulling from {}", self.reference.path())));
+    /// Pulls what the reference names.
+    async fn one(&self, store: &Arc<Store>) -> Result<Pulled, PullError> {
+        let (digest, shown) = match (self.reference.digest(), self.reference.tag()) {
+            (Some(digest), _) => (digest, self.reference.to_string()),
+            (None, tag) => {
+                let tag = tag.unwrap_or("latest");
+                (self.digest_of(tag).await.map_err(|fault| self.translate(fault))?, tag.to_owned())
+            }
+        };
+        let headline =
+            || self.tell.say(Progress::headline(&shown, format!("Pulling from {}", self.reference.path())));
+        let id = match self.held(store, &digest) {
+            Some(id) => {
+                headline();
+                id
+            }
+            None => {
+                let document = self.document(&digest).await?;
+                headline();
+                let manifest = self.manifest(document).await?;
+                let id = ImageId::from_bytes(*manifest.config.digest.as_bytes());
+                if store.image(&id).is_err() {
+                    check_type(&manifest.config.media_type).map_err(PullError::Invalid)?;
+                    for layer in &manifest.layers {
+                        check_type(&layer.media_type).map_err(PullError::Invalid)?;
+                    }
+                    let config = self.config(&manifest.config).await?;
+                    self.layers(store, &manifest, config).await?;
+                }
+                id
+            }
+        };
+        self.tell.say(Progress::status(format!("Digest: {digest}")));
+        let newer = self.name(store, id, digest).await?;
+        Ok(Pulled { id, digest, newer })
+    }
+
+    /// The image that this digest stands for, where an earlier pull has left it and it is for the platform.
+    fn held(&self, store: &Store, digest: &Digest) -> Option<ImageId> {
+        let id = store.resolve(&self.reference.with_digest(*digest).familiar_string()).ok()?;
+        let image = store.image(&id).ok()?;
+        let made_for = Platform {
+            os: image.config.os.clone(),
+            architecture: image.config.architecture.clone(),
+            variant: image.config.variant.clone().unwrap_or_default(),
+        };
+        let wanted = self.wanted.platform.clone().unwrap_or_else(Platform::best_of_host);
+        (wanted.rank(&made_for) == Some(0) || (self.wanted.platform.is_none() && wanted.rank(&made_for).is_some()))
+            .then_some(id)
+    }
+
+    async fn name(&self, store: &Arc<Store>, id: ImageId, digest: Digest) -> Result<bool, PullError> {
+        let names = [self.reference.clone(), self.reference.with_digest(digest)];
+        let store = Arc::clone(store);
+        let name_it = move || -> Result<bool, Error> {
+            let was = store.resolve(&names[0].familiar_string()).ok();
+            for name in &names {
+                store.tag(name, &id)?;
+            }
+            Ok(was != Some(id))
+        };
+        Ok(blocking(name_it).await??)
+    }
+
+    /// All tags of the repository, page by page.
+    async fn tags(&self) -> Result<Vec<Reference>, Fault> {
+        const MAX_PAGE: usize = 4 << 20;
+        const MAX_TAGS: usize = 10_000;
+        let mut names = Vec::new();
+        let mut path = format!("/v2/{}/tags/list", self.reference.path());
+        loop {
+            let (headers, body) = self.client.document(&Call::get(&path), MAX_PAGE).await?;
+            let page: serde_json::Value =
+                serde_json::from_slice(&body).map_err(|error| Fault::invalid(format!("invalid list of tags: {error}")))?;
+            for tag in page["tags"].as_array().into_iter().flatten().filter_map(serde_json::Value::as_str) {
+                names.push(self.reference.with_tag(tag).map_err(|error| Fault::invalid(error.to_string()))?);
+            }
+            let link = headers.get(header::LINK).and_then(|value| value.to_str().ok());
+            let next = link.and_then(|link| link.strip_prefix('<')?.split_once('>')).filter(|(_, rest)| rest.contains("next"));
+            let Some((next, _)) = next else { return Ok(names) };
+            let next = self.client.own(next)?;
+            if next == path || names.len() > MAX_TAGS {
+                return Err(Fault::invalid(format!("the registry's list of tags does not end: {next}")));
+            }
+            path = next;
+        }
+    }
+
+    /// What a tag stands for: by HEAD where the registry can, which costs no pull in the books of a public one.
+    pub(crate) async fn digest_of(&self, tag: &str) -> Result<Digest, Fault> {
+        let path = self.path("manifests", tag);
+        let stated = |headers: &http::HeaderMap| {
+            headers.get("docker-content-digest").and_then(|value| value.to_str().ok()?.parse::<Digest>().ok())
+        };
+        let head = self.accepting(Call::new(Method::HEAD, &path));
+        match self.client.send_again(&head).await {
+            Ok(response) => {
+                if let Some(digest) = stated(response.headers()) {
+                    return Ok(digest);
+                }
+            }
+            // The refusal of a GET has words.
+            Err(fault) if fault.status.is_some() => {}
+            Err(fault) => return Err(fault),
+        }
+        let (headers, body) = self.client.document(&self.accepting(Call::get(&path)), MAX_MANIFEST).await?;
+        Ok(stated(&headers).unwrap_or_else(|| Digest::of(&body)))
+    }
+
+    pub(crate) fn accepting(&self, call: Call) -> Call {
+        let types = [&MANIFEST_TYPES[..], &INDEX_TYPES[..]].concat();
+        call.with(header::ACCEPT, &types.join(", "))
+    }
+
+    /// The manifest or index of a digest, which its content must have.
+    async fn document(&self, digest: &Digest) -> Result<Document, PullError> {
+        let path = self.path("manifests", &digest.to_string());
+        let found = self.client.document(&self.accepting(Call::get(&path)), MAX_MANIFEST).await;
+        let (headers, body) = found.map_err(|fault| self.translate(fault))?;
+        if Digest::of(&body) != *digest {
+            return Err(PullError::Invalid(format!("manifest verification failed for digest {digest}")));
+        }
+        let kind = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        understand(kind, &body, self.wanted.platform.as_ref()).map_err(PullError::Invalid)
+    }
+
+    async fn manifest(&self, document: Document) -> Result<Manifest, PullError> {
+        let document = match document {
+            Document::Index(chosen) => self.document(&chosen.digest).await?,
+            other => other,
+        };
         match document {
-            Document::Image(manifest) => Ok((digest, manifest)),
-            Document::Index(chosen) => match self.document(&chosen.digest.to_string()).await?.1 {
-                Document::Image(manifest) => Ok((digest, manifest)),
-                Document::Index(_) => Err(PullError::Invalid("an index within an index is not supported".into())),
-            },
+            Document::Image(manifest) => Ok(manifest),
+            Document::Index(_) => Err(PullError::Invalid("an index within an index is not supported".into())),
+            Document::Schema1 => Err(PullError::Invalid(format!(
+                "Docker Image Format v1 and Docker Image manifest version 2, schema 1 support has been removed. Suggest the author of {} to upgrade the image to the OCI Format or Docker Image manifest v2, schema 2. More information at https://docs.docker.com/go/deprecated-image-specs/",
+                self.reference
+            ))),
         }
     }
 
-    async fn document(&self, which: &str) -> Result<(Digest, Document), PullError> {
-        let accept = [&MANIFEST_TYPES[..], &INDEX_TYPES[..]].concat().join(", ");
-        let path = self.path("manifests", which);
-        let (headers, body) = match self.client.document(&path, &accept, MAX_MANIFEST).await {
-            Ok(found) => found,
-            Err(error) => return Err(self.translate(error)),
-        };
-        let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
-        let digest = Digest::of(&body);
-        let stated = if which.starts_with("sha256:") { which } else { text("docker-content-digest") };
-        if stated.starts_with("sha256:") && stated != digest.to_string() {
-            return Err(PullError::Invalid(format!(
-                "manifest verification failed for digest {stated}: the registry sent {digest}"
-            )));
-        }
-        let document = understand(text("content-type"), &body).map_err(PullError::Invalid)?;
-        Ok((digest, document))
-    }
-
-    /// Docker's words for a registry's refusal of a manifest.
-    fn translate(&self, error: HttpError) -> PullError {
-        let name = || self.reference.familiar_name();
-        let HttpError::Refused { status, code, message } = error else {
-            return error.into();
-        };
-        match (code.as_str(), status.as_u16()) {
-            ("UNAUTHORIZED" | "DENIED", _) | (_, 401 | 403) => PullError::Denied(name()),
-            // Docker Hub does not tell a missing repository from a private one.
-            ("NAME_UNKNOWN", _) if self.reference.domain() == "docker.io" => PullError::Denied(name()),
-            ("NAME_UNKNOWN", _) => PullError::NameUnknown(name()),
-            ("MANIFEST_UNKNOWN", _) | (_, 404) => PullError::ManifestUnknown(self.reference.familiar_string()),
-            ("TOOMANYREQUESTS", _) => PullError::Registry(format!("toomanyrequests: {message}")),
-            _ => PullError::Registry(message),
+    /// Docker's words for a registry's refusal.
+    pub(crate) fn translate(&self, fault: Fault) -> PullError {
+        let name = self.reference.familiar_name();
+        match fault.code() {
+            "DENIED" => PullError::Denied(name, fault.text),
+            // Docker Hub does not tell a missing repository from a private one; neither does what stands for it.
+            "NAME_UNKNOWN" if self.reference.domain() == "docker.io" => {
+                PullError::Denied(name, "denied: requested access to the resource is denied".into())
+            }
+            "NAME_UNKNOWN" => PullError::NameUnknown(name, fault.text),
+            "MANIFEST_UNKNOWN" => PullError::ManifestUnknown(self.reference.familiar_string(), fault.text),
+            _ => PullError::Registry(fault.text),
         }
     }
 
-    async fn config(&self, descriptor: &Descriptor) -> Result<Vec<u8>, PullError> {
+    pub(crate) async fn config(&self, descriptor: &Descriptor) -> Result<Vec<u8>, PullError> {
         let path = self.path("blobs", &descriptor.digest.to_string());
-        let (_, body) = self.client.document(&path, "*/*", MAX_CONFIG).await?;
+        let wrap = |why: &str| format!("error pulling image configuration: {why}");
+        let found = self.client.document(&Call::get(&path), MAX_CONFIG).await;
+        let (_, body) = found.map_err(|fault| {
+            PullError::Registry(wrap(match fault.kind {
+                Kind::NoCredentials => &fault.bare,
+                _ => &fault.text,
+            }))
+        })?;
         if Digest::of(&body) != descriptor.digest {
-            return Err(PullError::Invalid(format!(
-                "image config verification failed for digest {}",
-                descriptor.digest
-            )));
+            let digest = descriptor.digest;
+            return Err(PullError::Invalid(wrap(&format!("image config verification failed for digest {digest}"))));
         }
         Ok(body.to_vec())
     }
 
-    async fn layers(
-        &self,
-        store: &Arc<Store>,
-        manifest: &Manifest,
-        config: Vec<u8>,
-        tell: &Tell,
-    ) -> Result<(), PullError> {
+    async fn layers(&self, store: &Arc<Store>, manifest: &Manifest, config: Vec<u8>) -> Result<(), PullError> {
         let parsed: ImageConfig = serde_json::from_slice(&config)
             .map_err(|error| PullError::Invalid(format!("invalid image configuration: {error}")))?;
         let diffs = parsed.rootfs.diff_ids;
         if diffs.len() != manifest.layers.len() {
-            return Err(PullError::Invalid("invalid rootfs in image configuration".into()));
+            return Err(PullError::Invalid("layers from manifest don't match image configuration".into()));
         }
         if !parsed.os.is_empty() && parsed.os != "linux" {
             return Err(PullError::Invalid(format!(
-                "image operating system \"{}\" cannot be used on this platform",
+                "image operating system \"{}\" cannot be used on this platform: operating system is not supported",
                 parsed.os
             )));
         }
+        let tell = self.tell;
         let mut held = Vec::new();
         for (id, layer) in ChainId::stack(&diffs).iter().zip(&manifest.layers) {
             match store.layer(id) {
@@ -237,16 +347,12 @@ impl Fetch<'_> {
             }
         }
         let missing = &manifest.layers[held.len()..];
-        let mut incoming = Vec::new();
-        let mut outgoing = Vec::new();
+        let (mut incoming, mut outgoing) = (Vec::new(), Vec::new());
         for (diff, layer) in diffs[held.len()..].iter().zip(missing) {
             tell.layer(&layer.digest, "Pulling fs layer", None);
             let (sender, receiver) = oneshot::channel();
             incoming.push(Incoming { diff: *diff, digest: layer.digest, file: receiver });
             outgoing.push((layer, sender));
-        }
-        for layer in missing.iter().skip(PARALLEL) {
-            tell.layer(&layer.digest, "Waiting", None);
         }
         let cancel = Cancel::default();
         let unpacking = {
@@ -254,142 +360,26 @@ impl Fetch<'_> {
             let repository = self.reference.full_name();
             blocking(move || Unpack { store, tell, flag, repository }.run(held, incoming, &config))
         };
-        let slots = Semaphore::new(PARALLEL);
-        let downloads = try_join_all(outgoing.into_iter().map(|(layer, sender)| {
-            let slots = &slots;
-            async move {
-                let _slot = slots.acquire().await;
-                let file = self.download(store, layer, tell).await?;
-                // The unpacking side has failed when it does not listen any more; its error is reported.
-                let _ = sender.send(file);
-                Ok::<(), PullError>(())
-            }
+        let downloads = try_join_all(outgoing.into_iter().map(|(layer, sender)| async move {
+            let slots = &self.registries.downloads;
+            let _slot = match slots.try_acquire() {
+                Ok(slot) => Some(slot),
+                Err(_) => {
+                    tell.layer(&layer.digest, "Waiting", None);
+                    slots.acquire().await.ok()
+                }
+            };
+            let (path, options) = (self.path("blobs", &layer.digest.to_string()), &self.registries.options);
+            let (attempts, second) = (options.attempts, options.second);
+            let download = Download { client: &self.client, path, layer, tell, attempts, second };
+            // The unpacking side has failed when it does not listen any more; its error is reported.
+            let _ = sender.send(download.run(store).await?);
+            Ok::<(), PullError>(())
         }));
         // Both run: unpacking starts with the first layer that is there. A failed download closes the channels, and
         // with them the unpacking ends; its thread has cleaned up when it returns.
         let (downloaded, unpacked) = tokio::join!(downloads, unpacking);
         downloaded?;
-        unpacked??;
-        Ok(())
-    }
-
-    async fn download(&self, store: &Store, layer: &Descriptor, tell: &Tell) -> Result<File, PullError> {
-        let path = self.path("blobs", &layer.digest.to_string());
-        let response = self.client.get(&path, "*/*").await?;
-        let mut body = response.into_body();
-        // Without a name from the start: a crash leaves nothing.
-        let mut file = store.temporary_file()?;
-        let failed =
-            |source| PullError::Store(Error::Io { action: "write a download under", path: "tmp".into(), source });
-        let mut hash = Sha256::new();
-        let mut received = 0;
-        let mut told: Option<Instant> = None;
-        while let Some(chunk) = next_chunk(&path, &mut body).await? {
-            received += chunk.len() as u64;
-            if received > layer.size {
-                break;
-            }
-            hash.update(&chunk);
-            file.write_all(&chunk).map_err(failed)?;
-            if told.is_none_or(|at| at.elapsed() >= REPORT_EVERY) {
-                told = Some(Instant::now());
-                tell.layer(&layer.digest, "Downloading", Some((received, layer.size)));
-            }
-        }
-        tell.layer(&layer.digest, "Verifying Checksum", None);
-        let found = Digest::from_bytes(hash.finalize().into());
-        if received != layer.size || found != layer.digest {
-            return Err(PullError::Invalid(format!(
-                "filesystem layer verification failed for digest {}",
-                layer.digest
-            )));
-        }
-        tell.layer(&layer.digest, "Download complete", None);
-        file.seek(SeekFrom::Start(0)).map_err(failed)?;
-        Ok(file)
-    }
-}
-
-/// Tells the unpacking thread when the pull's future is dropped.
-#[derive(Default)]
-struct Cancel(Arc<AtomicBool>);
-
-impl Drop for Cancel {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::Release);
-    }
-}
-
-struct Incoming {
-    diff: DiffId,
-    digest: Digest,
-    file: oneshot::Receiver<File>,
-}
-
-/// The blocking side: registers the layers one on the other, then the image. What it does not finish it takes back.
-struct Unpack {
-    store: Arc<Store>,
-    tell: Tell,
-    flag: Arc<AtomicBool>,
-    repository: String,
-}
-
-impl Unpack {
-    fn run(&self, mut held: Vec<Layer>, incoming: Vec<Incoming>, config: &[u8]) -> Result<(), PullError> {
-        let outcome = self.unpack(&mut held, incoming, config);
-        let tops: Vec<ChainId> = held.iter().rev().map(|layer| layer.chain_id).collect();
-        drop(held);
-        if outcome.is_err() {
-            self.store.release_layers(&tops)?;
-        }
-        outcome
-    }
-
-    fn unpack(&self, held: &mut Vec<Layer>, incoming: Vec<Incoming>, config: &[u8]) -> Result<(), PullError> {
-        for layer in incoming {
-            let file = layer.file.blocking_recv().map_err(|_| stopped())?;
-            let total = file.metadata().map_or(0, |metadata| metadata.len());
-            let reader =
-                Watched { file, flag: &self.flag, tell: &self.tell, digest: &layer.digest, at: 0, total, told: None };
-            let parent = held.last().map(|layer| layer.chain_id);
-            held.push(self.store.register_layer(parent.as_ref(), reader, Some(&layer.diff))?);
-            self.store.note_blob(&layer.diff, &layer.digest, &self.repository)?;
-            self.tell.layer(&layer.digest, "Pull complete", None);
-        }
-        if self.flag.load(Ordering::Acquire) {
-            return Err(stopped());
-        }
-        self.store.create_image(config)?;
-        Ok(())
-    }
-}
-
-fn stopped() -> PullError {
-    PullError::Registry("the pull was stopped".into())
-}
-
-/// A downloaded layer being read: reports how far it is, and fails when the pull is dropped.
-struct Watched<'a> {
-    file: File,
-    flag: &'a AtomicBool,
-    tell: &'a Tell,
-    digest: &'a Digest,
-    at: u64,
-    total: u64,
-    told: Option<Instant>,
-}
-
-impl Read for Watched<'_> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if self.flag.load(Ordering::Acquire) {
-            return Err(io::Error::other("the pull was stopped"));
-        }
-        let read = self.file.read(buffer)?;
-        self.at += read as u64;
-        if read > 0 && (self.at == self.total || self.told.is_none_or(|at| at.elapsed() >= REPORT_EVERY)) {
-            self.told = Some(Instant::now());
-            self.tell.layer(self.digest, "Extracting", Some((self.at, self.total)));
-        }
-        Ok(read)
+        unpacked?
     }
 }

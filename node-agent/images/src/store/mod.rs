@@ -26,6 +26,7 @@ use crate::layer::in_user_namespace;
 
 pub use build::BuildStep;
 pub use commit::CommitOptions;
+pub use distribution::BlobSource;
 pub use images::ImageSummary;
 pub use layers::Layer;
 pub use remove::{ImageUser, Removed};
