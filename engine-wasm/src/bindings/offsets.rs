@@ -35,7 +35,12 @@ impl Offsets {
 
     /// The byte at a unit, never inside a character.
     pub(super) fn byte(&self, unit: usize, text: &str) -> usize {
-        let byte = match self.wide.partition_point(|(_, units)| *units <= unit).checked_sub(1).and_then(|i| self.wide.get(i)) {
+        let byte = match self
+            .wide
+            .partition_point(|(_, units)| *units <= unit)
+            .checked_sub(1)
+            .and_then(|i| self.wide.get(i))
+        {
             Some((end, units)) => end + (unit - units),
             None => unit,
         };

@@ -27,7 +27,9 @@ pub(super) const TABLE: &[(&str, Function)] = &[
             .map(Value::from)
             .map_err(|error| Failure::new(error.to_string()))
     }),
-    ("reference.validateDigest", |args| validate_digest(args.text(0, "digest")?).map(|()| Value::Null).map_err(failure)),
+    ("reference.validateDigest", |args| {
+        validate_digest(args.text(0, "digest")?).map(|()| Value::Null).map_err(failure)
+    }),
 ];
 
 fn read(result: Result<Reference, Error>) -> Result<Value, Failure> {

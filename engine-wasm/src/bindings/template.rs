@@ -29,8 +29,7 @@ pub(super) const TABLE: &[(&str, Function)] = &[
 
 fn options(named: &Named<'_>) -> Result<Options, Failure> {
     let default = Options::default();
-    let missing =
-        [("default", MissingKey::Default), ("zero", MissingKey::Zero), ("error", MissingKey::Error)];
+    let missing = [("default", MissingKey::Default), ("zero", MissingKey::Zero), ("error", MissingKey::Error)];
     let numbers = [("integer", Numbers::Integer), ("float", Numbers::Float), ("text", Numbers::Text)];
     let functions =
         [("docker", FunctionSet::Docker), ("go", FunctionSet::Go), ("dockerHeader", FunctionSet::DockerHeader)];
@@ -74,9 +73,5 @@ fn failure(error: Error) -> Failure {
 /// Takes the place out of Go's text: `template: NAME:LINE:COLUMN: …`.
 fn located(message: String) -> Failure {
     let place = template::place(&message);
-    Failure {
-        line: place.map(|(line, _)| line),
-        column: place.and_then(|(_, column)| column),
-        ..Failure::new(message)
-    }
+    Failure { line: place.map(|(line, _)| line), column: place.and_then(|(_, column)| column), ..Failure::new(message) }
 }

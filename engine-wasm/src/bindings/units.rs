@@ -4,9 +4,7 @@ use serde_json::Value;
 
 use super::args::Args;
 use super::{Failure, Function};
-use crate::units::{
-    SizeError, bytes_size, from_human_size, human_duration, human_size_with_precision, ram_in_bytes,
-};
+use crate::units::{SizeError, bytes_size, from_human_size, human_duration, human_size_with_precision, ram_in_bytes};
 
 pub(super) const TABLE: &[(&str, Function)] = &[
     ("units.humanSize", |args| {

@@ -19,5 +19,4 @@ pub use layer::stream::decompress;
 pub use layer::{Change, ChangeKind, UnpackError, in_user_namespace};
 pub use progress::{Progress, Text};
 pub use reference::Reference;
-pub use store::{BuildStep, CommitOptions, ImageSummary, ImageUser, Layer, Removed, RwLayer, Store};
-pub use store::{BlobSource, CommitOptions, ImageSummary, ImageUser, Layer, Removed, RwLayer, Store};
+pub use store::{BlobSource, BuildStep, CommitOptions, ImageSummary, ImageUser, Layer, Removed, RwLayer, Store};

@@ -186,7 +186,10 @@ mod tests {
         let shown = excerpt("Dockerfile", text, (3, 4));
         let expected = "Dockerfile:3\n--------------------\n   2 |     \n   3 | >>> RUN one \\\n   4 | >>>   two\n   5 |     CMD x\n--------------------\n";
         assert_eq!(shown, expected);
-        assert_eq!(excerpt("f", "FROM x", (1, 1)), "f:1\n--------------------\n   1 | >>> FROM x\n--------------------\n");
+        assert_eq!(
+            excerpt("f", "FROM x", (1, 1)),
+            "f:1\n--------------------\n   1 | >>> FROM x\n--------------------\n"
+        );
         assert_eq!(excerpt("f", "FROM x", (9, 9)), "");
     }
 

@@ -221,12 +221,13 @@ impl Transport {
                 let name = ServerName::try_from(host_of(authority).to_owned())
                     .map_err(|_| Fault::new(Kind::Tls, format!("tls: {authority:?} is no host name")))?;
                 let stream = dial(authority).await?;
-                let stream = TlsConnector::from(config).connect(name, stream).await.map_err(|error| {
-                    match tls::explain(&error) {
-                        Some(why) => Fault::new(Kind::Tls, why),
-                        None => Fault::new(Kind::Connection, words(&error)),
-                    }
-                })?;
+                let stream =
+                    TlsConnector::from(config).connect(name, stream).await.map_err(|error| {
+                        match tls::explain(&error) {
+                            Some(why) => Fault::new(Kind::Tls, why),
+                            None => Fault::new(Kind::Connection, words(&error)),
+                        }
+                    })?;
                 shake(stream).await
             }
         }
