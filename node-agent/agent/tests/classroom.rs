@@ -105,3 +105,41 @@ fn holding(dir: &std::path::Path, digest: &str) -> usize {
     }
     found
 }
+
+#[test]
+fn an_image_is_pushed_found_and_pulled_back_after_a_login_with_any_name() {
+    common::isolated(|settings| {
+        let Some(library) = common::library() else { return };
+        let server = Server::start(settings, "", Some(library));
+        let session = Session::open(server.to);
+        session.engine();
+        session.good("docker pull -q ubuntu && docker run --name made ubuntu touch /made && docker commit made moby/app:1");
+        let (code, text) = session.sh("docker push moby/app:1");
+        assert!(code == 1 && text.contains("denied: requested access to the resource is denied"), "{code}: {text}");
+        let (code, text) = session.sh("docker login -u moby -p ''");
+        assert!(code != 0, "{text}");
+        let login = session.good("echo dock | docker login -u moby --password-stdin");
+        assert!(login.contains("Login Succeeded"), "{login}");
+
+        let pushed = session.good("docker push moby/app:1");
+        assert!(pushed.contains("The push refers to repository [docker.io/moby/app]"), "{pushed}");
+        assert!(pushed.contains("Mounted from library/ubuntu") && pushed.contains(": Pushed"), "{pushed}");
+        let digest = pushed.rsplit("digest: ").next().and_then(|rest| rest.split(' ').next()).unwrap_or_default();
+        assert!(digest.starts_with("sha256:"), "{pushed}");
+        let again = session.good("docker push moby/app:1");
+        assert_eq!(again.matches("Layer already exists").count(), 2, "{again}");
+        let (code, text) = session.sh("docker tag moby/app:1 whale/app:1 && docker push whale/app:1");
+        assert!(code == 1 && text.contains("denied: requested access to the resource is denied"), "{code}: {text}");
+
+        let found = session.good("docker search moby --format '{{.Name}}'");
+        assert_eq!(found.trim(), "moby/app");
+        session.good("docker rm made && docker rmi moby/app:1 whale/app:1");
+        let pulled = session.good("docker pull moby/app:1");
+        assert!(pulled.contains(&format!("Digest: {digest}")), "{pulled}");
+        assert_eq!(session.good("docker run --rm moby/app:1 ls /made"), "/made\n");
+        session.good("docker logout");
+        assert_eq!(session.sh("docker push moby/app:1").0, 1);
+        session.delete();
+        server.end();
+    });
+}
