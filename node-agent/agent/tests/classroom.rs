@@ -113,7 +113,9 @@ fn an_image_is_pushed_found_and_pulled_back_after_a_login_with_any_name() {
         let server = Server::start(settings, "", Some(library));
         let session = Session::open(server.to);
         session.engine();
-        session.good("docker pull -q ubuntu && docker run --name made ubuntu touch /made && docker commit made moby/app:1");
+        session.good(
+            "docker pull -q ubuntu && docker run --name made ubuntu touch /made && docker commit made moby/app:1",
+        );
         let (code, text) = session.sh("docker push moby/app:1");
         assert!(code == 1 && text.contains("denied: requested access to the resource is denied"), "{code}: {text}");
         let (code, text) = session.sh("docker login -u moby -p ''");

@@ -194,7 +194,11 @@ async fn only_the_owner_writes_and_an_unknown_visitor_is_asked_to_log_in() {
     let begin = "/v2/moby/app/blobs/uploads/";
     let nobody = registry.ask_as("POST", begin, &[], b"").await;
     assert_eq!((nobody.status, nobody.code()), (401, json!("UNAUTHORIZED")));
-    assert_eq!(nobody.header("www-authenticate"), Some("Basic realm=\"Slipway\""));
+    let challenge = "Bearer realm=\"http://registry/token\",service=\"Slipway\"";
+    assert_eq!(nobody.header("www-authenticate"), Some(challenge), "under the name that was asked for");
+    let token = registry.ask_as("GET", "/token", &[], b"").await.json()["token"].as_str().expect("a token").to_owned();
+    let anonymous = registry.ask_as("POST", begin, &[("Authorization", &format!("Bearer {token}"))], b"").await;
+    assert_eq!((anonymous.status, anonymous.code()), (403, json!("DENIED")));
     assert_eq!(registry.ask_as("GET", "/v2/", &[], b"").await.status, 401);
     assert_eq!(registry.ask("GET", "/v2/", &[], b"").await.status, 200);
     for path in ["/v2/whale/app/blobs/uploads/", "/v2/library/ubuntu/blobs/uploads/", "/v2/app/blobs/uploads/"] {

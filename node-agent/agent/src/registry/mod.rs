@@ -26,7 +26,7 @@ use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
-use access::{account, may_write};
+use access::{Visitor, may_write, unauthorized, visitor};
 use digest::Digest;
 use library::Library;
 use path::{Wanted, wanted};
@@ -74,18 +74,19 @@ async fn respond(registry: &Arc<Registry>, request: Request) -> Result<Response,
         return Err(Refusal::not_found("NAME_INVALID", format!("{path} is no path of a registry")));
     };
     let (method, headers) = (parts.method.clone(), parts.headers.clone());
-    let account = account(&headers)?;
+    let visitor = visitor(&headers)?;
     let reads = method == Method::GET || method == Method::HEAD;
     match wanted {
-        Wanted::Uploads(name) | Wanted::Upload(name, _) => registry.writable(account.as_deref(), name, &method)?,
+        Wanted::Uploads(name) | Wanted::Upload(name, _) => registry.writable(&visitor, name, &method, &headers)?,
         Wanted::Manifest(name, _) | Wanted::Blob(name, _) if !reads => {
-            registry.writable(account.as_deref(), name, &method)?;
+            registry.writable(&visitor, name, &method, &headers)?;
         }
         _ if !reads => return Err(unsupported(&method)),
         _ => {}
     }
     match wanted {
-        Wanted::Root => root(registry, account.as_deref()),
+        Wanted::Root => root(registry, &visitor, &headers),
+        Wanted::Token => Ok(axum::Json(access::token(&visitor)).into_response()),
         Wanted::Catalog => {
             let page = query::<Page>(&mut parts).await?;
             Ok(paged(&path, registry.repositories().await?, &page, |list| json!({ "repositories": list })))
@@ -120,9 +121,9 @@ async fn query<T: serde::de::DeserializeOwned + Send>(parts: &mut axum::http::re
 }
 
 /// The question whether there is a registry at all, by which clients learn that one logs in here.
-fn root(registry: &Registry, account: Option<&str>) -> Result<Response, Refusal> {
-    if registry.store.is_some() && account.is_none() {
-        return Err(Refusal::new(StatusCode::UNAUTHORIZED, "UNAUTHORIZED", "authentication required"));
+fn root(registry: &Registry, visitor: &Visitor, headers: &HeaderMap) -> Result<Response, Refusal> {
+    if registry.store.is_some() && *visitor == Visitor::Unknown {
+        return Err(unauthorized(headers, "authentication required"));
     }
     Ok(axum::Json(json!({})).into_response())
 }
@@ -175,11 +176,11 @@ impl Registry {
         self.store.as_ref().ok_or_else(|| Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "UNSUPPORTED", sentence))
     }
 
-    fn writable(&self, account: Option<&str>, name: &str, method: &Method) -> Result<(), Refusal> {
+    fn writable(&self, visitor: &Visitor, name: &str, method: &Method, headers: &HeaderMap) -> Result<(), Refusal> {
         if self.store.is_none() {
             return Err(unsupported(method));
         }
-        may_write(account, name)
+        may_write(visitor, name, headers)
     }
 
     /// Whether an upload of the blob can be left out, because `from` (or, if none is named, any repository) has it.

@@ -4,6 +4,7 @@
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Wanted<'a> {
     Root,
+    Token,
     Catalog,
     Search,
     Tags(&'a str),
@@ -18,6 +19,9 @@ pub(super) enum Wanted<'a> {
 pub(super) fn wanted(path: &str) -> Option<Wanted<'_>> {
     if path == "/v1/search" {
         return Some(Wanted::Search);
+    }
+    if path == "/token" {
+        return Some(Wanted::Token);
     }
     let rest = path.strip_prefix("/v2")?;
     let rest = match rest.strip_prefix('/') {

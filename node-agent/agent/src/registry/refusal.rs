@@ -1,6 +1,6 @@
 //! What a registry says when it does not do what was asked (distribution-spec, "Error Codes").
 
-use axum::http::header::{LOCATION, RANGE, WWW_AUTHENTICATE};
+use axum::http::header::{LOCATION, RANGE};
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
@@ -76,9 +76,6 @@ impl IntoResponse for Refusal {
             if let Ok(value) = HeaderValue::from_str(&value) {
                 response.headers_mut().insert(name, value);
             }
-        }
-        if self.status == StatusCode::UNAUTHORIZED {
-            response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Basic realm=\"Slipway\""));
         }
         response
     }

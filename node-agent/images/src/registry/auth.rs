@@ -178,6 +178,8 @@ impl Auth {
         let uri: Uri = realm.parse().map_err(|_| invalid())?;
         let authority = uri.authority().filter(|authority| !authority.as_str().contains('@')).ok_or_else(invalid)?;
         let site = match uri.scheme_str() {
+            // A registry on a socket that gives tokens itself.
+            Some("http") if registry.is_socket() && authority.as_str() == registry.host => registry.clone(),
             Some("https") => Site::tls(authority.as_str()),
             Some("http") => Site::tcp(authority.as_str()),
             _ => return Err(invalid()),

@@ -76,6 +76,10 @@ impl Site {
         matches!(self.source, Source::Tls(_))
     }
 
+    pub(crate) fn is_socket(&self) -> bool {
+        matches!(self.source, Source::Unix(_))
+    }
+
     /// The address of something there, as messages show it.
     pub(crate) fn url(&self, target: &str) -> String {
         let scheme = if self.is_tls() { "https" } else { "http" };
