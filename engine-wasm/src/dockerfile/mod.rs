@@ -12,6 +12,7 @@ mod dump;
 pub mod editor;
 mod flags;
 pub mod format;
+pub mod hadolint;
 mod heredoc;
 pub mod instructions;
 mod json;
