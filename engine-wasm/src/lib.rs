@@ -6,6 +6,7 @@ pub mod dockerfile;
 mod golang;
 pub mod graph;
 pub mod ignore;
+pub mod image;
 pub mod reference;
 pub mod tabwriter;
 pub mod template;
