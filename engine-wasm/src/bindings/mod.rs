@@ -3,9 +3,11 @@
 
 mod args;
 mod dockerfile;
+mod editor;
 #[cfg(target_arch = "wasm32")]
 mod exports;
 mod failure;
+mod ignore;
 mod offsets;
 mod reference;
 mod template;
@@ -21,7 +23,7 @@ pub use failure::Failure;
 type Function = fn(&Args) -> Result<Value, Failure>;
 
 /// The modules' functions.
-const TABLES: &[&[(&str, Function)]] = &[dockerfile::TABLE, reference::TABLE, template::TABLE, units::TABLE];
+const TABLES: &[&[(&str, Function)]] = &[dockerfile::TABLE, editor::TABLE, ignore::TABLE, reference::TABLE, template::TABLE, units::TABLE];
 
 /// Calls a function: `dockerfile.parse` with `["FROM scratch\n"]`. Arguments and result are JSON texts, as described in the package's TypeScript types.
 ///

@@ -63,8 +63,8 @@ impl Pattern {
         text[end..].to_vec()
     }
 
-    /// The text with the first match, or every one, replaced.
-    pub(super) fn replace(&self, text: &str, replacement: &str, all: bool) -> String {
+    /// The text with the first match, or every one, replaced; `None` when that comes to more than `most` bytes.
+    pub(super) fn replace(&self, text: &str, replacement: &str, all: bool, most: usize) -> Option<String> {
         let text: Vec<char> = text.chars().collect();
         let ends = self.ends(&text);
         let mut out = String::new();
@@ -84,6 +84,9 @@ impl Pattern {
             } else {
                 out.push_str(replacement);
             }
+            if out.len() > most {
+                return None;
+            }
             copied = end;
             last_end = Some(end);
             at = end.max(at + 1);
@@ -96,7 +99,7 @@ impl Pattern {
             }
         }
         out.extend(&text[copied..]);
-        out
+        (out.len() <= most).then_some(out)
     }
 }
 

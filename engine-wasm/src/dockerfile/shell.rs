@@ -8,6 +8,10 @@ use crate::golang::quote::quote;
 
 /// `${x:-${y:-…}}` may be this deep.
 const MAX_NESTING: usize = 100;
+/// Bytes that a word may come to. Linux gives a program no argument or variable of more than 128 KiB; nested substitutions multiply.
+pub const MAX_EXPANSION: usize = 1 << 20;
+/// Steps that a word's patterns may take in all: characters of a pattern × characters of its text.
+const MAX_STEPS: usize = 1 << 26;
 
 /// Where variables come from.
 pub trait Env {
@@ -76,7 +80,7 @@ impl Lexer {
     /// Reads `text` as one word.
     ///
     /// # Errors
-    /// [`Error`] for an open quote or brace, a bad modifier or pattern, or `${x:?…}` without a value.
+    /// [`Error`] for an open quote or brace, a bad modifier or pattern, `${x:?…}` without a value, or a word that comes to more than [`MAX_EXPANSION`].
     pub fn word(&self, text: &str, env: &dyn Env) -> Result<Expansion, Error> {
         let (result, expansion) = self.word_and_names(text, env);
         result.map(|()| expansion)
@@ -110,6 +114,7 @@ struct Run<'a> {
     /// The word being gathered. BuildKit has one such buffer for nested words too, which start by emptying it; results depend on that.
     buffer: String,
     depth: usize,
+    steps: usize,
     matched: BTreeSet<String>,
     unmatched: BTreeSet<String>,
 }
@@ -146,6 +151,18 @@ impl Words {
 
 type Result<T, E = String> = std::result::Result<T, E>;
 
+fn too_long() -> String {
+    format!("the word comes to more than {MAX_EXPANSION} bytes")
+}
+
+fn append(result: &mut String, piece: &str) -> Result<()> {
+    if result.len() + piece.len() > MAX_EXPANSION {
+        return Err(too_long());
+    }
+    result.push_str(piece);
+    Ok(())
+}
+
 impl<'a> Run<'a> {
     fn new(lexer: &'a Lexer, source: &'a str, env: &'a dyn Env) -> Self {
         Self {
@@ -156,6 +173,7 @@ impl<'a> Run<'a> {
             raw_escapes: lexer.raw_escapes,
             buffer: String::new(),
             depth: 0,
+            steps: 0,
             matched: BTreeSet::new(),
             unmatched: BTreeSet::new(),
         }
@@ -182,6 +200,12 @@ impl<'a> Run<'a> {
         result
     }
 
+    /// Takes a pattern's cost from what is left.
+    fn spend(&mut self, pattern: &str, text: &str) -> Result<()> {
+        self.steps = self.steps.saturating_add((pattern.len() + 1).saturating_mul(text.len() + 1));
+        if self.steps > MAX_STEPS { Err("the patterns take too many steps".to_owned()) } else { Ok(()) }
+    }
+
     fn until_inner(&mut self, stop: Option<char>) -> Result<(String, Vec<String>)> {
         let mut result = String::new();
         let mut words = Words::default();
@@ -198,7 +222,7 @@ impl<'a> Run<'a> {
                     for c in value.chars() {
                         words.add(&mut self.buffer, c);
                     }
-                    result.push_str(&value);
+                    append(&mut result, &value)?;
                     continue;
                 }
                 '<' => self.possible_heredoc(),
@@ -223,7 +247,7 @@ impl<'a> Run<'a> {
             };
             self.buffer.push_str(&piece);
             words.in_word = true;
-            result.push_str(&piece);
+            append(&mut result, &piece)?;
         }
         match stop {
             Some(stop) => Err(format!("unexpected end of statement while looking for matching {stop}")),
@@ -276,7 +300,10 @@ impl<'a> Run<'a> {
                     }
                     return Ok(result);
                 }
-                '$' => result.push_str(&self.dollar()?),
+                '$' => {
+                    let value = self.dollar()?;
+                    append(&mut result, &value)?;
+                }
                 c => {
                     self.chars.next();
                     if c != self.lexer.escape {
@@ -373,6 +400,7 @@ impl<'a> Run<'a> {
                     None => (word.as_str(), false),
                 };
                 let value = value.unwrap_or_default();
+                self.spend(pattern, &value)?;
                 let compile = |pattern: &str| {
                     Pattern::new(pattern, greedy)
                         .map_err(|error| format!("invalid pattern ({pattern}) in substitution: {error}"))
@@ -403,7 +431,9 @@ impl<'a> Run<'a> {
         }
         let compiled = Pattern::new(&pattern, true)
             .map_err(|error| format!("invalid pattern ({pattern}) in substitution: {error}"))?;
-        Ok(compiled.replace(&value.unwrap_or_default(), &replacement, all))
+        let value = value.unwrap_or_default();
+        self.spend(&pattern, &value)?;
+        compiled.replace(&value, &replacement, all, MAX_EXPANSION).ok_or_else(too_long)
     }
 
     fn name(&mut self) -> String {

@@ -153,3 +153,22 @@ fn hostile_input_ends_in_errors() {
     let value: BTreeMap<String, String> = [("x".to_owned(), "a".repeat(5000))].into();
     assert!(Lexer::new('\\').word("${x##*a*a*a*a*a*b}", &value).is_ok());
 }
+
+#[test]
+fn nested_substitutions_cannot_grow_without_bound() {
+    use super::shell::{Lexer, MAX_EXPANSION};
+    let env = std::collections::BTreeMap::from([("x".to_owned(), "a".repeat(200))]);
+    let lexer = Lexer::new('\\');
+    // An empty pattern matches at each place of a value, so that every level multiplies what is in it by 201.
+    let bomb = format!("{}b{}", "${x///".repeat(20), "}".repeat(20));
+    let error = lexer.word(&bomb, &env).expect_err("a word of 201^20 bytes");
+    assert!(error.message.contains(&MAX_EXPANSION.to_string()), "{error}");
+    assert_eq!(lexer.words(&bomb, &env).expect_err("nor as words"), error);
+    // Within the bounds all is as before.
+    assert_eq!(lexer.word("${x//a/bb}", &env).map(|word| word.text), Ok("bb".repeat(200)));
+
+    let env = std::collections::BTreeMap::from([("x".to_owned(), "a".repeat(500_000))]);
+    let slow = format!("${{x/{}b/}}", "a*".repeat(500));
+    let error = lexer.word(&slow, &env).expect_err("5 × 10^8 steps");
+    assert_eq!(error.message, "the patterns take too many steps");
+}

@@ -1,10 +1,16 @@
 //! The properties by subject.
 
+mod editor;
+mod format;
+mod ignore;
 mod parser;
 mod reference;
 mod shell;
 mod template;
 
+pub use editor::editor;
+pub use format::format_ as format;
+pub use ignore::ignore;
 pub use parser::parser;
 pub use reference::reference;
 pub use shell::shell;
