@@ -9,6 +9,7 @@
 
 mod directive;
 mod dump;
+pub mod expand;
 mod flags;
 mod heredoc;
 pub mod instructions;

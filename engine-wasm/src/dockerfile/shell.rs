@@ -78,9 +78,18 @@ impl Lexer {
     /// # Errors
     /// [`Error`] for an open quote or brace, a bad modifier or pattern, or `${x:?…}` without a value.
     pub fn word(&self, text: &str, env: &dyn Env) -> Result<Expansion, Error> {
+        let (result, expansion) = self.word_and_names(text, env);
+        result.map(|()| expansion)
+    }
+
+    /// As [`Self::word`]; the variables met are told also when the word ends in an error, the text being empty then.
+    pub fn word_and_names(&self, text: &str, env: &dyn Env) -> (Result<(), Error>, Expansion) {
         let mut run = Run::new(self, text, env);
-        let (result, _) = run.whole()?;
-        Ok(Expansion { text: result, matched: run.matched, unmatched: run.unmatched })
+        let (result, text) = match run.whole() {
+            Ok((text, _)) => (Ok(()), text),
+            Err(error) => (Err(error), String::new()),
+        };
+        (result, Expansion { text, matched: run.matched, unmatched: run.unmatched })
     }
 
     /// Reads `text` as words: unquoted space ends one, also space that came out of a variable.

@@ -1,5 +1,5 @@
 //! What the instructions of a Dockerfile say: every instruction, flag and option with a type of its own, checked as BuildKit checks them.
-//! Follows `frontend/dockerfile/instructions` of `github.com/moby/buildkit`. Variables are not expanded here; that is `expand`'s part.
+//! Follows `frontend/dockerfile/instructions` of `github.com/moby/buildkit`. Variables are not expanded here; that is [`super::expand`]'s part.
 //!
 //! ```
 //! use engine_wasm::dockerfile::{self, instructions::{self, Command}};
@@ -23,6 +23,9 @@ mod tests;
 use std::ops::Range;
 
 pub use fault::Fault;
+pub(crate) use go::{lower, upper};
+pub(crate) use suggest::{closest, with_suggestion};
+
 pub use mount::{Device, Mount, MountKind, MountOptions, Sharing};
 
 use super::{Dockerfile, Error, Heredoc, Node, Word};
