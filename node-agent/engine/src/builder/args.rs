@@ -48,11 +48,6 @@ impl BuildArgs {
         self.allowed.insert(name.to_owned(), value);
     }
 
-    /// A new stage: only what was before the first `FROM` is kept.
-    pub(crate) fn reset(&self) -> Self {
-        Self { allowed: BTreeMap::new(), ..self.clone() }
-    }
-
     fn value(&self, name: &str, defaults: &BTreeMap<String, Option<String>>) -> Option<String> {
         if let Some(Some(value)) = self.given.get(name) {
             return Some(value.clone());
@@ -138,7 +133,6 @@ mod tests {
         assert!(args.visible(&[]).iter().all(|entry| !entry.starts_with("version")));
         args.add("version", None);
         assert!(args.visible(&[]).contains(&"version=3".to_owned()));
-        assert!(!args.reset().visible(&[]).contains(&"version=3".to_owned()));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! A build's context on disk: unpacked from the client's upload into a directory of its own that goes when the build ends, and
 //! the Dockerfile in it. Nothing in an archive leads out of the directory.
 
+use std::cell::Cell;
 use std::io::{self, Read, Write as _};
 use std::path::{Component, Path, PathBuf};
 
@@ -57,13 +58,14 @@ pub(crate) struct Context {
 /// For an archive that is none, and names that lead out.
 pub(crate) fn unpack(archive: impl Read, root: &Path) -> Result<()> {
     let input = slipway_images::decompress(archive).map_err(|e| Error::bad(e.to_string()))?;
-    let mut archive = tar::Archive::new(input);
+    let real = Cell::new(0);
+    let mut last = 0;
+    let mut archive = tar::Archive::new(Padded { input, real: &real, padding: None });
     archive.set_preserve_permissions(true);
     archive.set_preserve_mtime(true);
     archive.set_preserve_ownerships(false);
     archive.set_overwrite(true);
     let wrong = |e: &io::Error| Error::internal(format!("Error processing tar file(exit status 1): {}", root_cause(e)));
-    let mut directories = Vec::new();
     for (count, entry) in archive.entries().map_err(|e| wrong(&e))?.enumerate() {
         let mut entry = entry.map_err(|e| wrong(&e))?;
         if count >= MAX_ENTRIES {
@@ -74,10 +76,7 @@ pub(crate) fn unpack(archive: impl Read, root: &Path) -> Result<()> {
             return Err(Error::bad(format!("forbidden path outside the build context: {}", path.display())));
         }
         let kind = entry.header().entry_type();
-        if kind.is_dir() {
-            // Its mode may forbid what comes into it: set at the end.
-            directories.push((path.clone(), entry.header().mode().unwrap_or(0o755)));
-        }
+        last = entry.raw_file_position() + entry.size();
         if kind.is_file() || kind.is_dir() || kind.is_symlink() || kind.is_hard_link() || kind.is_contiguous() {
             let inside = entry.unpack_in(root).map_err(|e| wrong(&e))?;
             if !inside {
@@ -85,7 +84,38 @@ pub(crate) fn unpack(archive: impl Read, root: &Path) -> Result<()> {
             }
         }
     }
+    if real.get() < last {
+        return Err(Error::internal("Error processing tar file(exit status 1): unexpected EOF"));
+    }
     Ok(())
+}
+
+/// A stream with what an archive must end with: docker's client leaves the padding and the end away when it adds a Dockerfile.
+struct Padded<'a, R> {
+    input: R,
+    /// Bytes that were really there.
+    real: &'a Cell<u64>,
+    /// What is still to be given after the end.
+    padding: Option<u64>,
+}
+
+impl<R: Read> Read for Padded<'_, R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let Some(left) = self.padding else {
+            let count = self.input.read(buffer)?;
+            self.real.set(self.real.get() + count as u64);
+            if count == 0 && !buffer.is_empty() {
+                let real = self.real.get();
+                self.padding = Some(real.next_multiple_of(512) - real + 1024);
+                return self.read(buffer);
+            }
+            return Ok(count);
+        };
+        let count = usize::try_from(left).unwrap_or(usize::MAX).min(buffer.len());
+        buffer[..count].fill(0);
+        self.padding = Some(left - count as u64);
+        Ok(count)
+    }
 }
 
 /// The innermost error: the library's own sentences name directories of this machine.
@@ -225,7 +255,9 @@ mod tests {
     fn archives_that_are_none_are_errors() {
         let dir = scratch("broken");
         let whole = archive(&[("Dockerfile", "FROM a")]);
-        assert!(unpack(&whole[..700], dir.path()).is_err());
+        assert!(unpack(&whole[..515], dir.path()).is_err(), "the content is cut off");
+        assert!(unpack(&whole[..300], dir.path()).is_err(), "the header is cut off");
+        unpack(&whole[..518], dir.path()).expect("padding and end may be missing, as docker's client sends it");
         assert!(unpack(&b"this is no archive at all, but it is long enough for a block"[..], dir.path()).is_err());
         let xz = [0xfd, b'7', b'z', b'X', b'Z', 0, 0, 0];
         assert!(unpack(&xz[..], dir.path()).unwrap_err().message.contains("xz"));

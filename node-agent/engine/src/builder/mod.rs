@@ -283,6 +283,15 @@ impl Build {
         lock(&self.used).extend(names.iter().cloned());
     }
 
+    /// What the parser has found that will be an error one day.
+    async fn warn(&self, output: &Output) -> Result<()> {
+        if self.file.warnings.is_empty() {
+            return Ok(());
+        }
+        let warnings = self.file.warnings.iter().map(|warning| format!("[WARNING]: {}\n", warning.message));
+        output.red(&warnings.collect::<String>()).await
+    }
+
     /// Shows the lines that failed, as BuildKit does.
     pub(crate) async fn show(&self, output: &Output, lines: (usize, usize)) {
         if !self.cancel.is_cancelled() {

@@ -37,6 +37,7 @@ impl Build {
         let definition = &self.program.stages[index];
         let number = self.plan.first_step(index);
         if Some(&index) == self.plan.needed.first() {
+            self.warn(&output).await?;
             for (at, arg) in self.program.meta_args.iter().enumerate() {
                 let text = self.file.nodes.get(arg.node).map_or("", |node| node.original.trim());
                 output.text(format!("Step {}/{} : {text}\n", at + 1, self.plan.total)).await?;

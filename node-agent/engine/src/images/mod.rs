@@ -74,7 +74,8 @@ pub fn list(engine: &Engine, all: bool, filters: &Filters) -> Result<Vec<Value>>
         let created = clock::parse(&image.created);
         let named = !summary.tags.is_empty() || !summary.digests.is_empty();
         // Unnamed images that others are built on are intermediate, shown with --all only.
-        if !named && !all && !engine.store.children(&image.id).is_empty() {
+        // Among the dangling ones they never are.
+        if !named && (!all || dangling == Some(true)) && !engine.store.children(&image.id).is_empty() {
             continue;
         }
         let pattern_fits = |p: &String| summary.tags.iter().any(|t| reference_matches(t, p));

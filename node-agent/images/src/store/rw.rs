@@ -228,8 +228,18 @@ impl Store {
         }
         let lower = read_optional(&dir.join("lower"))?.unwrap_or_default();
         let lower = lower.split(':').filter(|part| !part.is_empty()).map(|part| self.paths.overlay().join(part));
+        let lower: Vec<PathBuf> = lower.collect();
+        if lower.is_empty() {
+            // Nothing to stack: the directory itself is what is seen.
+            let upper = dir.join("diff");
+            if let Err(error) = rustix::mount::mount_bind(&upper, &merged) {
+                let _ = fs::remove_dir(&merged);
+                return Err(error).at("bind", &merged);
+            }
+            return Ok(merged);
+        }
         let stack =
-            Stack { lower: lower.collect(), upper: dir.join("diff"), work: dir.join("work"), userns: self.userns };
+            Stack { lower, upper: dir.join("diff"), work: dir.join("work"), userns: self.userns };
         if let Err(error) = mount_stack(&stack, &merged) {
             // The mount's error is the one to report.
             let _ = fs::remove_dir(&merged);
