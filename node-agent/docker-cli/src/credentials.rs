@@ -114,8 +114,10 @@ impl Credentials {
                 }
             }
             Some(helper) => {
-                let listed: BTreeMap<String, String> =
-                    run(&helper, "list", "unused").ok().and_then(|out| serde_json::from_str(&out).ok()).unwrap_or_default();
+                let listed: BTreeMap<String, String> = run(&helper, "list", "unused")
+                    .ok()
+                    .and_then(|out| serde_json::from_str(&out).ok())
+                    .unwrap_or_default();
                 for server in listed.into_keys() {
                     if let Ok(found) = ask_for(&helper, &server) {
                         all.insert(server, found);
@@ -224,7 +226,8 @@ impl Credentials {
 
 fn read(server: &str, entry: &Value) -> AuthConfig {
     let mut auth: AuthConfig = serde_json::from_value(entry.clone()).unwrap_or_default();
-    let decoded = STANDARD.decode(entry["auth"].as_str().unwrap_or_default()).ok().and_then(|text| String::from_utf8(text).ok());
+    let decoded =
+        STANDARD.decode(entry["auth"].as_str().unwrap_or_default()).ok().and_then(|text| String::from_utf8(text).ok());
     if let Some((user, password)) = decoded.as_deref().and_then(|text| text.split_once(':')) {
         auth.username = user.to_owned();
         auth.password = password.trim_matches('\0').to_owned();
@@ -274,12 +277,10 @@ fn ask_for(helper: &str, server: &str) -> Result<AuthConfig, String> {
 /// Runs `docker-credential-HELPER ACTION` with `input`; its output, or what went wrong with it and its output.
 fn run(helper: &str, action: &str, input: &str) -> Result<String, (String, String)> {
     let program = format!("docker-credential-{helper}");
-    let mut child = Command::new(&program)
-        .arg(action)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .map_err(|e| match e.kind() {
+    let mut child =
+        Command::new(&program).arg(action).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().map_err(|e| match e
+            .kind()
+        {
             std::io::ErrorKind::NotFound => {
                 (format!("exec: {program:?}: executable file not found in $PATH"), String::new())
             }
@@ -305,7 +306,12 @@ mod tests {
 
     fn janet(server: &str) -> AuthConfig {
         let own = |text: &str| text.to_owned();
-        AuthConfig { username: own("janet"), password: own("s:1"), server_address: own(server), ..AuthConfig::default() }
+        AuthConfig {
+            username: own("janet"),
+            password: own("s:1"),
+            server_address: own(server),
+            ..AuthConfig::default()
+        }
     }
 
     #[test]
@@ -320,7 +326,9 @@ mod tests {
         let mode = std::fs::metadata(credentials.file()).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
         std::fs::write(credentials.file(), text.replacen('{', "{\"psFormat\":\"x\",", 1)).unwrap();
-        credentials.store(&AuthConfig { identity_token: "t".into(), server_address: HUB.into(), ..Default::default() }).unwrap();
+        credentials
+            .store(&AuthConfig { identity_token: "t".into(), server_address: HUB.into(), ..Default::default() })
+            .unwrap();
         assert_eq!(credentials.get("localhost:5000"), Ok(janet("localhost:5000")));
         assert_eq!(credentials.get(HUB).unwrap().identity_token, "t");
         assert_eq!(credentials.all().len(), 2);
@@ -332,7 +340,8 @@ mod tests {
     #[test]
     fn old_keys_with_a_scheme_are_found_by_their_host() {
         let dir = tempfile::tempdir().unwrap();
-        std::fs::write(dir.path().join("config.json"), r#"{"auths":{"https://r:5000/v1/":{"auth":"amFuZXQ6czox"}}}"#).unwrap();
+        std::fs::write(dir.path().join("config.json"), r#"{"auths":{"https://r:5000/v1/":{"auth":"amFuZXQ6czox"}}}"#)
+            .unwrap();
         let found = Credentials::new(&dir.path().display().to_string()).get("r:5000").unwrap();
         assert_eq!((found.username.as_str(), found.password.as_str()), ("janet", "s:1"));
     }

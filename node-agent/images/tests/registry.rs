@@ -81,8 +81,7 @@ fn repository() -> Repository {
     let diffs: Vec<DiffId> = tars.iter().map(|tar| DiffId::of(tar)).collect();
     let blobs: Vec<Vec<u8>> = tars.iter().map(|tar| gzip(tar)).collect();
     let config = config(&diffs, "tool");
-    let descriptor =
-        |bytes: &[u8]| serde_json::json!({"mediaType": "application/vnd.oci.image.layer.v1.tar+gzip", "digest": Digest::of(bytes), "size": bytes.len()});
+    let descriptor = |bytes: &[u8]| serde_json::json!({"mediaType": "application/vnd.oci.image.layer.v1.tar+gzip", "digest": Digest::of(bytes), "size": bytes.len()});
     let manifest = serde_json::to_vec(&serde_json::json!({
         "schemaVersion": 2, "mediaType": OCI, "config": descriptor(&config),
         "layers": blobs.iter().map(|blob| descriptor(blob)).collect::<Vec<_>>(),

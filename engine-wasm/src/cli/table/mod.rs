@@ -31,7 +31,8 @@ pub static GROUPS: &[Group] = &[
 ];
 
 /// The commands that help lists first, in its order.
-pub static COMMON: &[&str] = &["run", "exec", "ps", "pull", "push", "images", "login", "logout", "search", "version", "info"];
+pub static COMMON: &[&str] =
+    &["run", "exec", "ps", "pull", "push", "images", "login", "logout", "search", "version", "info"];
 
 /// All commands, group by group.
 pub fn commands() -> impl Iterator<Item = &'static Command> {

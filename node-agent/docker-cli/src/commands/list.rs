@@ -74,7 +74,9 @@ pub(crate) async fn command(context: &Context) -> Result<u8, Failure> {
                 query(&[("filters", &filter), ("limit", &limit), ("term", context.first())])
             );
             if args.list("filter").iter().any(|f| f.starts_with("is-automated")) {
-                output::error("WARNING: the \"is-automated\" filter is deprecated, and searching for \"is-automated=true\" will not yield any results in future.");
+                output::error(
+                    "WARNING: the \"is-automated\" filter is deprecated, and searching for \"is-automated=true\" will not yield any results in future.",
+                );
             }
             let domain = match context.first().split_once('/') {
                 Some((first, _)) if first.contains(['.', ':']) || first == "localhost" => first,

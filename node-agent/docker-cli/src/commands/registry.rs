@@ -47,8 +47,11 @@ pub(crate) async fn push(context: &Context) -> Result<u8, Failure> {
         return Err(Failure::new("cannot push a digest reference"));
     }
     let platform = if platform.is_empty() { String::new() } else { super::inspect::platform(platform) };
-    let path =
-        format!("/images/{}/push{}", encode_path(&image.familiar_name()), query(&[("platform", &platform), ("tag", tag)]));
+    let path = format!(
+        "/images/{}/push{}",
+        encode_path(&image.familiar_name()),
+        query(&[("platform", &platform), ("tag", tag)])
+    );
     let headers = auth_headers(context, image.domain());
     let answer = context.client.send(Method::POST, &path, headers, crate::client::empty()).await?;
     let target = if quiet { pull::Target::Nowhere } else { pull::Target::Stdout };
@@ -198,7 +201,10 @@ fn ask(user: &str, password: &str, known: &AuthConfig) -> Result<AuthConfig, Fai
     if user.is_empty() {
         if hub {
             output::line(REGISTER);
-            if !matches!(std::env::var("DOCKER_CLI_HINTS").as_deref(), Ok("0" | "f" | "F" | "false" | "FALSE" | "False")) {
+            if !matches!(
+                std::env::var("DOCKER_CLI_HINTS").as_deref(),
+                Ok("0" | "f" | "F" | "false" | "FALSE" | "False")
+            ) {
                 output::print(&format!("{TOKENS}\n\n"));
             }
         }
@@ -220,7 +226,9 @@ fn ask(user: &str, password: &str, known: &AuthConfig) -> Result<AuthConfig, Fai
             note(
                 terminal,
                 true,
-                &format!("A Personal Access Token (PAT) can be used instead.\nTo create a PAT, visit \x1b[4m{link}\x1b[0m\n\n"),
+                &format!(
+                    "A Personal Access Token (PAT) can be used instead.\nTo create a PAT, visit \x1b[4m{link}\x1b[0m\n\n"
+                ),
             );
         }
         password = prompt("Password: ")?;

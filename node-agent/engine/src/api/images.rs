@@ -97,9 +97,7 @@ async fn create(State(engine): Engined, params: Params, headers: HeaderMap, body
     }
     match params.get("fromSrc") {
         "-" => import(engine, repo, tag, &params, body).await,
-        _ => Err(Error::unsupported(
-            "images are imported from the client's stream only (fromSrc=-), not from a URL",
-        )),
+        _ => Err(Error::unsupported("images are imported from the client's stream only (fromSrc=-), not from a URL")),
     }
 }
 

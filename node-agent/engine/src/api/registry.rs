@@ -175,4 +175,3 @@ pub(super) fn line(value: &Value) -> String {
 pub(super) fn failure(e: &Error) -> String {
     line(&json!({ "errorDetail": { "message": e.message }, "error": e.message }))
 }
-

@@ -102,7 +102,8 @@ async fn info(State(engine): Engined) -> Json<Value> {
     let mirrors: Vec<String> = engine.registries.mirror().iter().map(ToString::to_string).collect();
     let insecure = engine.registries.insecure();
     let networks: Vec<&String> = insecure.iter().filter(|entry| entry.contains('/')).collect();
-    let mut indexes = json!({ "docker.io": { "Name": "docker.io", "Mirrors": mirrors, "Secure": true, "Official": true } });
+    let mut indexes =
+        json!({ "docker.io": { "Name": "docker.io", "Mirrors": mirrors, "Secure": true, "Official": true } });
     for host in insecure.iter().filter(|entry| !entry.contains('/')) {
         indexes[host] = json!({ "Name": host, "Mirrors": [], "Secure": false, "Official": false });
     }

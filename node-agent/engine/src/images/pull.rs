@@ -43,11 +43,7 @@ pub(crate) fn error_of(e: &PullError) -> Error {
 ///
 /// # Errors
 /// Docker's sentences of a failed push.
-pub async fn push(
-    engine: &Arc<Engine>,
-    options: &PushOptions,
-    progress: UnboundedSender<Progress>,
-) -> Result<()> {
+pub async fn push(engine: &Arc<Engine>, options: &PushOptions, progress: UnboundedSender<Progress>) -> Result<()> {
     engine.registries.push(engine.store.clone(), options, progress).await.map_err(Error::internal)?;
     if let Ok(id) = engine.store.resolve(&options.reference.clone().with_default_tag().familiar_string()) {
         transfer_event(engine, "push", &options.reference, &id);

@@ -51,7 +51,8 @@ impl Credentials {
     /// it for a pull.
     #[must_use]
     pub fn from_header(value: &str) -> Self {
-        let decoded = URL_SAFE.decode(value).or_else(|_| URL_SAFE_NO_PAD.decode(value)).or_else(|_| STANDARD.decode(value));
+        let decoded =
+            URL_SAFE.decode(value).or_else(|_| URL_SAFE_NO_PAD.decode(value)).or_else(|_| STANDARD.decode(value));
         decoded.ok().and_then(|json| serde_json::from_slice(&json).ok()).unwrap_or_default()
     }
 
@@ -143,7 +144,10 @@ impl Auth {
             let answer = self.fetch(transport, registry, &bearer, scopes, &state.refresh).await?;
             let token = if answer.token.is_empty() { answer.access_token } else { answer.token };
             if token.is_empty() {
-                return Err(Fault::new(Kind::NoCredentials, "authorization server did not include a token in the response"));
+                return Err(Fault::new(
+                    Kind::NoCredentials,
+                    "authorization server did not include a token in the response",
+                ));
             }
             if !answer.refresh_token.is_empty() {
                 state.refresh = answer.refresh_token;
@@ -266,6 +270,9 @@ mod tests {
 
     #[test]
     fn forms_are_escaped() {
-        assert_eq!(form(&[("scope", "repository:a/b:pull,push"), ("q", "a b&c")]), "scope=repository%3Aa%2Fb%3Apull%2Cpush&q=a+b%26c");
+        assert_eq!(
+            form(&[("scope", "repository:a/b:pull,push"), ("q", "a b&c")]),
+            "scope=repository%3Aa%2Fb%3Apull%2Cpush&q=a+b%26c"
+        );
     }
 }

@@ -125,18 +125,15 @@ impl Client {
     async fn authorization(&self, call: &Call) -> Result<Option<http::HeaderValue>, Fault> {
         let mut scopes = self.scopes.clone();
         // A mount needs the right to read the other repository, too.
-        if let Some(from) = call.target.split_once("from=").map(|(_, rest)| rest.split('&').next().unwrap_or_default()) {
+        if let Some(from) = call.target.split_once("from=").map(|(_, rest)| rest.split('&').next().unwrap_or_default())
+        {
             scopes.push(format!("repository:{}:pull", from.replace("%2F", "/")));
         }
         let found = self.auth.header(&self.transport, &self.site, &scopes).await;
         found.map_err(|fault| fault.during(&call.method, &self.site.url(&call.target)))
     }
 
-    async fn follow(
-        &self,
-        call: &Call,
-        authorization: Option<http::HeaderValue>,
-    ) -> Result<Response<Incoming>, Fault> {
+    async fn follow(&self, call: &Call, authorization: Option<http::HeaderValue>) -> Result<Response<Incoming>, Fault> {
         let mut site = self.site.clone();
         let mut call = call.clone();
         let fault = |fault: Fault| fault.during(&call.method.clone(), &self.site.url(&call.target.clone()));

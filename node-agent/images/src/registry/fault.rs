@@ -180,8 +180,14 @@ mod tests {
             told(404, "404 page not found"),
             "error parsing HTTP 404 response body: invalid character '4' looking for beginning of value: \"404 page not found\""
         );
-        assert_eq!(told(401, r#"{"details":"incorrect username or password"}"#), "unauthorized: incorrect username or password");
-        assert_eq!(told(429, r#"{"errors":[{"code":"TOOMANYREQUESTS","message":"slow down"}]}"#), "toomanyrequests: slow down");
+        assert_eq!(
+            told(401, r#"{"details":"incorrect username or password"}"#),
+            "unauthorized: incorrect username or password"
+        );
+        assert_eq!(
+            told(429, r#"{"errors":[{"code":"TOOMANYREQUESTS","message":"slow down"}]}"#),
+            "toomanyrequests: slow down"
+        );
     }
 
     #[test]

@@ -34,10 +34,12 @@ impl Registries {
             return Err(PullError::Invalid(format!("manifest verification failed for digest {which}")));
         }
         let kind = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-        let value: Value = serde_json::from_slice(&body)
-            .map_err(|error| PullError::Invalid(format!("invalid manifest: {error}")))?;
+        let value: Value =
+            serde_json::from_slice(&body).map_err(|error| PullError::Invalid(format!("invalid manifest: {error}")))?;
         let platforms = match value["manifests"].as_array() {
-            Some(entries) => entries.iter().filter(|e| e["platform"].is_object()).map(|e| e["platform"].clone()).collect(),
+            Some(entries) => {
+                entries.iter().filter(|e| e["platform"].is_object()).map(|e| e["platform"].clone()).collect()
+            }
             None => match understand(kind, &body, None).map_err(PullError::Invalid)? {
                 Document::Image(manifest) => vec![platform_of(&fetch, &manifest.config).await?],
                 _ => Vec::new(),

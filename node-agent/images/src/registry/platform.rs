@@ -127,16 +127,15 @@ impl FromStr for Platform {
             [os] if known(os) => Self { os: own(os), ..host },
             [architecture] => {
                 let found = Self { architecture: own(architecture), variant: String::new(), ..host }.normal();
-                let known = ["386", "amd64", "arm", "arm64", "loong64", "mips64le", "ppc64le", "riscv64", "s390x", "wasm"];
+                let known =
+                    ["386", "amd64", "arm", "arm64", "loong64", "mips64le", "ppc64le", "riscv64", "s390x", "wasm"];
                 if !known.contains(&found.architecture.as_str()) {
                     return Err(error("unknown operating system or architecture"));
                 }
                 found
             }
             [os, architecture] => Self { os: own(os), architecture: own(architecture), variant: String::new() },
-            [os, architecture, variant] => {
-                Self { os: own(os), architecture: own(architecture), variant: own(variant) }
-            }
+            [os, architecture, variant] => Self { os: own(os), architecture: own(architecture), variant: own(variant) },
             _ => return Err(error("cannot parse platform specifier")),
         };
         Ok(platform.normal())

@@ -158,8 +158,7 @@ impl Fetch<'_> {
                 (self.digest_of(tag).await.map_err(|fault| self.translate(fault))?, tag.to_owned())
             }
         };
-        let headline =
-            || self.tell.say(Progress::headline(&shown, format!("Pulling from {}", self.reference.path())));
+        let headline = || self.tell.say(Progress::headline(&shown, format!("Pulling from {}", self.reference.path())));
         let id = match self.held(store, &digest) {
             Some(id) => {
                 headline();
@@ -221,13 +220,14 @@ impl Fetch<'_> {
         let mut path = format!("/v2/{}/tags/list", self.reference.path());
         loop {
             let (headers, body) = self.client.document(&Call::get(&path), MAX_PAGE).await?;
-            let page: serde_json::Value =
-                serde_json::from_slice(&body).map_err(|error| Fault::invalid(format!("invalid list of tags: {error}")))?;
+            let page: serde_json::Value = serde_json::from_slice(&body)
+                .map_err(|error| Fault::invalid(format!("invalid list of tags: {error}")))?;
             for tag in page["tags"].as_array().into_iter().flatten().filter_map(serde_json::Value::as_str) {
                 names.push(self.reference.with_tag(tag).map_err(|error| Fault::invalid(error.to_string()))?);
             }
             let link = headers.get(header::LINK).and_then(|value| value.to_str().ok());
-            let next = link.and_then(|link| link.strip_prefix('<')?.split_once('>')).filter(|(_, rest)| rest.contains("next"));
+            let next =
+                link.and_then(|link| link.strip_prefix('<')?.split_once('>')).filter(|(_, rest)| rest.contains("next"));
             let Some((next, _)) = next else { return Ok(names) };
             let next = self.client.own(next)?;
             if next == path || names.len() > MAX_TAGS {

@@ -83,7 +83,8 @@ impl Registries {
         let target = Target { client: &client, path: reference.path() };
         let mut there = HashMap::new();
         for (name, id) in wanted {
-            let pusher = Pusher { registries: self, store: &store, target, repository: reference.full_name(), tell: &tell };
+            let pusher =
+                Pusher { registries: self, store: &store, target, repository: reference.full_name(), tell: &tell };
             pusher.one(&name, &id, &mut there).await?;
         }
         Ok(())
@@ -100,12 +101,7 @@ struct Pusher<'a> {
 }
 
 impl Pusher<'_> {
-    async fn one(
-        &self,
-        name: &Reference,
-        id: &ImageId,
-        there: &mut HashMap<DiffId, Pushed>,
-    ) -> Result<(), PushError> {
+    async fn one(&self, name: &Reference, id: &ImageId, there: &mut HashMap<DiffId, Pushed>) -> Result<(), PushError> {
         let image = self.store.image(id)?;
         // Held, so that nobody removes them meanwhile.
         let mut layers = Vec::new();

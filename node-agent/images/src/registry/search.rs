@@ -68,10 +68,8 @@ impl Registries {
         let transport = Transport::new(self.options.trust.clone());
         let site = self.v1_site(&transport, domain).await?;
         let query = form(&[("q", name), ("n", &limit.to_string())]);
-        let mut call = Call::get(format!("/v1/search?{query}")).with(
-            header::HeaderName::from_static("x-docker-token"),
-            "true",
-        );
+        let mut call =
+            Call::get(format!("/v1/search?{query}")).with(header::HeaderName::from_static("x-docker-token"), "true");
         let safe = site.is_tls() || matches!(site.source, Source::Unix(_));
         if safe && !credentials.username.is_empty() && !credentials.password.is_empty() {
             let text = STANDARD.encode(format!("{}:{}", credentials.username, credentials.password));

@@ -141,11 +141,11 @@ pub(crate) struct Source {
 
 fn make(store: &Store, layer: &Source, tell: &Tell, sender: mpsc::Sender<io::Result<Bytes>>) -> io::Result<Pushed> {
     let sink = Sink { sender, piece: Vec::with_capacity(PIECE), hash: Sha256::new(), size: 0 };
-    let mut counted =
-        Counted { inner: GzEncoder::new(sink, Compression::default()), layer, tell, done: 0, told: None };
+    let mut counted = Counted { inner: GzEncoder::new(sink, Compression::default()), layer, tell, done: 0, told: None };
     let written = store.write_layer_tar(&layer.chain, &mut counted);
     let (layer, done) = (counted.layer, counted.done);
-    match written.map_err(into_io).and_then(|()| counted.inner.finish()).and_then(|mut sink| sink.end().map(|()| sink)) {
+    match written.map_err(into_io).and_then(|()| counted.inner.finish()).and_then(|mut sink| sink.end().map(|()| sink))
+    {
         Ok(sink) => {
             tell.say(Progress::layer(&layer.id, "Pushing", Some((done, layer.size.max(done)))));
             Ok(Pushed { digest: Digest::from_bytes(sink.hash.finalize().into()), size: sink.size })

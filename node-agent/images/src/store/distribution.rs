@@ -58,7 +58,9 @@ impl Store {
         let _one_at_a_time = self.state();
         let mut entries = read(&by_diff);
         let digest = blob.digest.to_string();
-        entries.retain(|entry| entry["SourceRepository"] != blob.repository.as_str() || entry["Digest"] != digest.as_str());
+        entries.retain(|entry| {
+            entry["SourceRepository"] != blob.repository.as_str() || entry["Digest"] != digest.as_str()
+        });
         let _ = write_atomic(&by_diff, &serde_json::to_vec(&entries).expect("JSON values are valid JSON"));
     }
 
