@@ -173,7 +173,8 @@ impl Transport {
         let during = |fault: Fault| fault.during(&call.method, &site.url(&call.target));
         let request = call.request(site, body)?;
         let mut sender = match tokio::time::timeout(CONNECT, self.connect(site)).await {
-            Ok(sender) => sender.map_err(during)?,
+            // What is wrong with our own files is not the request's fault.
+            Ok(sender) => sender.map_err(|fault| if fault.kind == Kind::Invalid { fault } else { during(fault) })?,
             Err(_) => return Err(during(Fault::new(Kind::Connection, "dial: i/o timeout"))),
         };
         match tokio::time::timeout(limit, sender.send_request(request)).await {
@@ -217,7 +218,7 @@ impl Transport {
                     tls::configure(&trust.extra_ca, &trust.certs_dir, &host, insecure)
                 });
                 let config = config.await.map_err(|error| error.to_string()).and_then(|config| config);
-                let config = config.map_err(|why| Fault::new(Kind::Tls, why))?;
+                let config = config.map_err(Fault::invalid)?;
                 let name = ServerName::try_from(host_of(authority).to_owned())
                     .map_err(|_| Fault::new(Kind::Tls, format!("tls: {authority:?} is no host name")))?;
                 let stream = dial(authority).await?;

@@ -1,6 +1,9 @@
 //! What the tests share: skipping loudly, temporary stores, tar archives made by hand.
 #![allow(dead_code, reason = "each test binary uses its part")]
 
+pub(crate) mod image;
+pub(crate) mod server;
+
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
