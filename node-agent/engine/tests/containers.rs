@@ -78,7 +78,6 @@ fn a_commit_changes_the_configuration_as_told() {
         "ENTRYPOINT [\"sh\", \"-c\"]",
         "CMD [\"echo $A $C in $PWD as $(id -un)\"]",
         "ONBUILD RUN true",
-        "HEALTHCHECK --interval=5s CMD true",
     ];
     let mut command = vec!["commit"];
     command.extend(changes.iter().flat_map(|change| ["--change", change]));
@@ -95,7 +94,6 @@ fn a_commit_changes_the_configuration_as_told() {
     assert_eq!(config("User"), r#""games""#);
     assert_eq!(config("Volumes"), r#"{"/data":{}}"#);
     assert!(config("Env").contains(r#""KEPT=1""#), "{}", config("Env"));
-    assert_eq!(config("Healthcheck.Test"), r#"["CMD-SHELL","true"]"#);
     let (_, text) = lab.fails(&["commit", "-c", "RUN true", "source", "wrong"]);
     assert!(text.contains("run is not a valid change command"), "{text}");
     assert_eq!(lab.fails(&["image", "inspect", "wrong"]).0, Some(1), "nothing is left of it");

@@ -162,7 +162,10 @@ static SWARM: Struct = Struct {
     ],
 };
 
-static COMMIT: Struct = Struct { name: "system.Commit", fields: &[("ID", "ID", Kind::Text)] };
+static COMMIT: Struct = Struct {
+    name: "system.Commit",
+    fields: &[("ID", "ID", Kind::Text), ("Expected", "Expected", Kind::Text)],
+};
 
 fn pretty(i: &Value) -> String {
     let mut out = String::new();
