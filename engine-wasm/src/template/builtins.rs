@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use super::Options;
 use super::call::CallError;
 use super::escape;
-use super::value::{Data, Value};
+use super::value::{Data, Value, sorted};
 use crate::golang::printf::{Arg, sprint, sprintf, sprintln};
 
 type Result<T> = std::result::Result<T, CallError>;
@@ -174,7 +174,7 @@ fn length(item: &Value<'_>) -> Result<i64> {
         Data::NumberText(text) => text.len(),
         Data::List(list) => list.len(),
         Data::Strings(list) => list.len(),
-        Data::Map(map) => map.len(),
+        Data::Map(map) => sorted(map).len(),
         _ => return Err(format!("len of type {}", item.inner_type()).into()),
     };
     Ok(i64::try_from(length).unwrap_or(i64::MAX))

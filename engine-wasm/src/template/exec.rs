@@ -1,10 +1,12 @@
 //! Running a parsed template over data: control flow, variables, fields (`text/template/exec.go`).
 //! Calls of functions are in [`super::call`]. Depth, steps and output are bounded by [`Options`].
 
+use serde_json::Value as Json;
+
 use super::node::{Branch, Command, Expr, Invocation, Node, Operand, Pipe};
 use super::parse::Trees;
 use super::value::{Data, Value, sorted};
-use super::{MissingKey, Options};
+use super::{MissingKey, Options, PLAIN_MAP, STRUCT_FIELDS, STRUCT_TYPE};
 use crate::golang::printf::sprint;
 use crate::golang::quote::quote;
 
@@ -457,6 +459,20 @@ impl<'a> Exec<'a> {
                 return self.fail(format_args!("can't evaluate field {name} in type {}", receiver.type_name()));
             }
         };
+        if let (Some(kind), Some(fields)) = (map.get(STRUCT_TYPE), map.get(STRUCT_FIELDS)) {
+            return match fields.get(name) {
+                Some(_) if has_args => {
+                    self.fail(format_args!("{name} has arguments but cannot be invoked as function"))
+                }
+                // What stands in a structure stands in no interface, unless it is nil.
+                Some(Json::Null) => Ok(Value::NIL),
+                Some(json) => Ok(Value::element(json, self.options).unwrapped()),
+                None => {
+                    let kind = kind.as_str().unwrap_or_default();
+                    self.fail(format_args!("can't evaluate field {name} in type {kind}"))
+                }
+            };
+        }
         let root_type = self.options.root_type.as_deref().filter(|_| !receiver.in_interface);
         if has_args {
             return match root_type {
@@ -469,6 +485,7 @@ impl<'a> Exec<'a> {
             (None, _) if root_type.is_some() => {
                 self.fail(format_args!("can't evaluate field {name} in type {}", root_type.unwrap_or_default()))
             }
+            (None, MissingKey::Error) if map.contains_key(PLAIN_MAP) => Ok(Value::INVALID),
             (None, MissingKey::Error) => self.fail(format_args!("map has no entry for key {}", quote(name))),
             (None, MissingKey::Zero) => Ok(Value::NIL),
             (None, MissingKey::Default) => Ok(Value::INVALID),

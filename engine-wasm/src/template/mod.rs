@@ -89,6 +89,14 @@ pub enum FunctionSet {
     DockerHeader,
 }
 
+/// Beside this key an object of the data names a Go structure's type: a field that [`STRUCT_FIELDS`] does not have is then an error, as
+/// Go's check of structures has it. Neither entry is printed, written as JSON or ranged over. No JSON of the engine's has such keys.
+pub(crate) const STRUCT_TYPE: &str = "\0type";
+/// Beside this key an object of the data holds its fields under their names in Go.
+pub(crate) const STRUCT_FIELDS: &str = "\0fields";
+/// Beside this key an object of the data says that it is a map even where missing keys are errors.
+pub(crate) const PLAIN_MAP: &str = "\0map";
+
 /// How a template is run. `Options::default()` is what docker's list commands use.
 #[derive(Debug, Clone)]
 pub struct Options {

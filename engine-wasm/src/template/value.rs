@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use serde_json::Value as Json;
 
-use super::{Nulls, Numbers, Options};
+use super::{Nulls, Numbers, Options, PLAIN_MAP, STRUCT_FIELDS, STRUCT_TYPE};
 use crate::golang::printf::{Arg, MAP_TYPE, SLICE_TYPE};
 
 type Object = serde_json::Map<String, Json>;
@@ -125,7 +125,7 @@ impl<'a> Value<'a> {
             Data::NumberText(s) => !s.is_empty(),
             Data::List(list) => !list.is_empty(),
             Data::Strings(list) => !list.is_empty(),
-            Data::Map(map) => !map.is_empty(),
+            Data::Map(map) => map.contains_key(STRUCT_TYPE) || map.keys().any(|key| !hidden(key)),
         }
     }
 
@@ -180,12 +180,35 @@ fn map_arg<'a>(map: &'a Object, options: &Options, depth: usize) -> Arg<'a> {
     if depth > MAX_DEPTH {
         return Arg::Nil;
     }
+    if let Some(Json::Object(fields)) = map.get(STRUCT_FIELDS) {
+        return struct_arg(fields, options, depth);
+    }
     Arg::Map(sorted(map).into_iter().map(|(key, json)| (key, json_arg(json, options, depth))).collect())
+}
+
+/// A structure as `%v` prints it: its fields in braces.
+fn struct_arg<'a>(fields: &Object, options: &Options, depth: usize) -> Arg<'a> {
+    let mut text = Vec::from(b"{");
+    for (i, json) in fields.values().enumerate() {
+        if i > 0 {
+            text.push(b' ');
+        }
+        // Longer than the output may be, it would not be printed either.
+        text.extend(crate::golang::printf::sprintf(b"%v", &[json_arg(json, options, depth)], options.max_output).unwrap_or_default());
+    }
+    text.push(b'}');
+    Arg::Str(Cow::Owned(text), "struct")
+}
+
+/// Whether an entry is no part of the data, but says what the data is.
+pub(super) fn hidden(key: &str) -> bool {
+    matches!(key, STRUCT_TYPE | STRUCT_FIELDS | PLAIN_MAP)
 }
 
 /// Entries in the order in which Go prints and ranges over a map.
 pub(super) fn sorted(map: &Object) -> Vec<(&str, &Json)> {
-    let mut entries: Vec<_> = map.iter().map(|(key, json)| (key.as_str(), json)).collect();
+    let mut entries: Vec<_> =
+        map.iter().filter(|(key, _)| !hidden(key)).map(|(key, json)| (key.as_str(), json)).collect();
     entries.sort_unstable_by_key(|(key, _)| *key);
     entries
 }

@@ -63,6 +63,15 @@ fn the_detach_keys_leave_the_container_running() {
     let mut exec = Terminal::start(&lab.command(&["exec", "-ti", "kept", "sh"]), 24, 80);
     exec.expect("/ # ");
     exec.wait_raw();
+    exec.keys(b"stty size\r");
+    exec.expect("24 80");
+    // The command learns of the new size by a signal, the shell inside by another.
+    exec.resize(33, 101);
+    wait_for("the new size to arrive", || {
+        exec.keys(b"stty size\r");
+        exec.expect("/ # ");
+        exec.seen("33 101").then_some(())
+    });
     exec.keys(b"exit 3\r");
     assert_eq!(exec.wait().code(), Some(3));
     assert!(exec.is_restored());

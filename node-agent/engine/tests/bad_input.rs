@@ -54,6 +54,10 @@ fn arguments(line: &str) -> Vec<String> {
 #[test]
 fn bad_input_is_answered_as_recorded() {
     let Some(lab) = Lab::new("bad-input") else { return };
+    let version = lab.ok(&["version", "--format", "{{.Client.Version}}"]);
+    if !version.starts_with("28.") {
+        return lab::skip(&format!("the answers were recorded with docker 28.2, and this docker is {version}"));
+    }
     let cases: Vec<&str> = include_str!("bad_input.txt").split("\n$ ").skip(1).collect();
     assert!(cases.len() > 100);
     let mut wrong = Vec::new();

@@ -110,8 +110,9 @@ pub fn fill(root: &Path) -> io::Result<()> {
     }
     symlink("/run", root.join("var/run"))?;
     let copy = root.join("bin/busybox");
-    fs::copy(busybox, &copy)?;
-    let applets = Command::new(&copy).arg("--list-full").output()?;
+    fs::copy(&busybox, &copy)?;
+    // Not the copy: another thread that starts a program meanwhile holds it open for writing.
+    let applets = Command::new(&busybox).arg("--list-full").output()?;
     for applet in String::from_utf8_lossy(&applets.stdout).lines().filter(|path| !path.ends_with("/busybox")) {
         let place = root.join(applet);
         fs::create_dir_all(place.parent().unwrap_or(root))?;

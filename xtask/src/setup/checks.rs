@@ -20,6 +20,8 @@ pub struct Host {
     pub mounts: bool,
     /// A user namespace can be made.
     pub user_namespaces: bool,
+    /// How many user namespaces the kernel allows, when it says so.
+    pub user_namespaces_allowed: Option<u64>,
     /// The overlay filesystem is there.
     pub overlay: bool,
     /// Loop devices are there.
@@ -54,6 +56,9 @@ impl Host {
             kernel: stdout(Command::new("uname").arg("-r")).and_then(|release| parse_kernel(&release)),
             mounts: !root || succeeds(Command::new("unshare").args(["--mount", "true"])),
             user_namespaces: succeeds(Command::new("unshare").args(["--user", "true"])),
+            user_namespaces_allowed: std::fs::read_to_string("/proc/sys/user/max_user_namespaces")
+                .ok()
+                .and_then(|number| number.trim().parse().ok()),
             overlay: std::fs::read_to_string("/proc/filesystems")
                 .is_ok_and(|list| list.lines().any(|line| line.trim_start_matches("nodev").trim() == "overlay")),
             loop_devices: Path::new("/dev/loop-control").exists(),
@@ -94,11 +99,16 @@ pub fn problems(host: &Host) -> Vec<Problem> {
             "Use a virtual machine or a real one, or start the container with --privileged.",
         );
     }
-    if !host.user_namespaces {
-        report(
-            "user namespaces are switched off".into(),
-            "Switch them on: sysctl -w user.max_user_namespaces=65536 (and, where it exists, kernel.unprivileged_userns_clone=1).",
-        );
+    match host.user_namespaces_allowed {
+        _ if host.user_namespaces => {}
+        Some(0) => report(
+            "user namespaces are switched off (user.max_user_namespaces is 0)".into(),
+            "Switch them on: sysctl -w user.max_user_namespaces=65536. To keep it so, put that line into a file in /etc/sysctl.d.",
+        ),
+        _ => report(
+            "no user namespace can be made here, although the kernel has them".into(),
+            "Leave the chroot, start the container with --privileged, or, where it exists, set kernel.unprivileged_userns_clone=1 by sysctl -w.",
+        ),
     }
     if !host.overlay {
         report("the kernel has no overlay filesystem".into(), "Load it: modprobe overlay. Debian's kernels have it.");
@@ -130,6 +140,7 @@ mod tests {
             kernel: Some((6, 1)),
             mounts: true,
             user_namespaces: true,
+            user_namespaces_allowed: Some(1000),
             overlay: true,
             loop_devices: true,
             missing_tools: Vec::new(),
@@ -148,6 +159,7 @@ mod tests {
             kernel: Some((5, 10)),
             mounts: false,
             user_namespaces: false,
+            user_namespaces_allowed: Some(0),
             overlay: false,
             loop_devices: false,
             missing_tools: vec!["nft"],
@@ -157,6 +169,16 @@ mod tests {
         for problem in found {
             assert!(!problem.remedy.is_empty(), "{problem}");
         }
+    }
+
+    #[test]
+    fn user_namespaces_that_are_switched_off_are_told_from_those_that_may_not_be_made() {
+        let said = |allowed| {
+            let host = Host { user_namespaces: false, user_namespaces_allowed: allowed, ..able() };
+            problems(&host).iter().map(ToString::to_string).collect::<String>()
+        };
+        assert!(said(Some(0)).contains("switched off") && said(Some(0)).contains("user.max_user_namespaces=65536"));
+        assert!(said(Some(9)).contains("although the kernel has them") && said(None).contains("chroot"));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! `docker events`.
 
 use super::engine::Template;
+use super::typed::{Kind, Struct};
 use super::{go_json, text};
 use serde_json::Value;
 
@@ -26,7 +27,8 @@ impl Format {
             "json" => Ok(Self::Json),
             other if other.replace(' ', "") == "{{json.}}" => Ok(Self::Json),
             other => Template::parse("", &text::unescape(other))
-                .map(Self::Template)
+                // Tried on an event without anything before the first comes, as docker does.
+                .and_then(|template| template.render(&MESSAGE.see(&Value::Null)).map(|_| Self::Template(template)))
                 .map_err(|e| format!("Error parsing format: {e}")),
         }
     }
@@ -46,19 +48,29 @@ impl Format {
                 Ok(go_json(&event, false) + "\n")
             }
             Self::Template(template) => {
-                let mut event = event.clone();
-                let (time, nanos) = (event["time"].clone(), event["timeNano"].clone());
-                for (key, value) in [("Time", time), ("TimeNano", nanos)] {
-                    event[key] = value;
-                }
-                for (old, new) in [("scope", "Scope"), ("status", "Status"), ("id", "ID"), ("from", "From")] {
-                    event[new] = event.get(old).cloned().unwrap_or_else(|| "".into());
-                }
-                template.render(&event).map(|t| t + "\n").map_err(|e| e.to_string())
+                template.render(&MESSAGE.see(event)).map(|t| t + "\n").map_err(|e| e.to_string())
             }
         }
     }
 }
+
+static MESSAGE: Struct = Struct {
+    name: "*events.Message",
+    fields: &[
+        ("Status", "status", Kind::Text),
+        ("ID", "id", Kind::Text),
+        ("From", "from", Kind::Text),
+        ("Type", "Type", Kind::Text),
+        ("Action", "Action", Kind::Text),
+        ("Actor", "Actor", Kind::Of(&ACTOR)),
+        ("Scope", "scope", Kind::Text),
+        ("Time", "time", Kind::Number),
+        ("TimeNano", "timeNano", Kind::Number),
+    ],
+};
+
+static ACTOR: Struct =
+    Struct { name: "events.Actor", fields: &[("ID", "ID", Kind::Text), ("Attributes", "Attributes", Kind::Map)] };
 
 fn pretty(event: &Value) -> String {
     let text_of = |value: &Value| value.as_str().unwrap_or_default().to_owned();

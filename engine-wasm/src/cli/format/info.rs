@@ -1,6 +1,8 @@
 //! `docker info`.
 
+use super::Wrong;
 use super::engine::Template;
+use super::typed::{Kind, Struct};
 use super::{go_json, text};
 use crate::units;
 use serde_json::{Value, json};
@@ -10,7 +12,7 @@ use std::fmt::Write;
 ///
 /// # Errors
 /// Go's text for a bad template.
-pub fn show(format: &str, client_version: &str, debug: bool, info: Option<&Value>) -> Result<String, String> {
+pub fn show(format: &str, client_version: &str, debug: bool, info: Option<&Value>) -> Result<String, Wrong> {
     if format.is_empty() {
         let mut out =
             format!("Client:\n Version:    {client_version}\n Context:    default\n Debug Mode: {debug}\n\nServer:\n");
@@ -26,9 +28,144 @@ pub fn show(format: &str, client_version: &str, debug: bool, info: Option<&Value
     if format == "json" || format.replace(' ', "") == "{{json.}}" {
         return Ok(go_json(&value, false) + "\n");
     }
-    let template = Template::parse("", &text::unescape(format)).map_err(|e| format!("template parsing error: {e}"))?;
-    template.render(&value).map(|t| t + "\n").map_err(|e| format!("template parsing error: {e}"))
+    let template = Template::parse("", &text::unescape(format))
+        .map_err(|e| Wrong::Template(format!("template parsing error: {e}")))?;
+    template.render(&INFO.see(&value)).map(|t| t + "\n").map_err(|e| Wrong::Field(e.to_string()))
 }
+
+/// What docker 28.2 decodes the answer of `GET /info` into, with what the client adds.
+static INFO: Struct = Struct {
+    name: "system.dockerInfo",
+    fields: &[
+        ("ID", "ID", Kind::Text),
+        ("Containers", "Containers", Kind::Number),
+        ("ContainersRunning", "ContainersRunning", Kind::Number),
+        ("ContainersPaused", "ContainersPaused", Kind::Number),
+        ("ContainersStopped", "ContainersStopped", Kind::Number),
+        ("Images", "Images", Kind::Number),
+        ("Driver", "Driver", Kind::Text),
+        ("DriverStatus", "DriverStatus", Kind::List),
+        ("SystemStatus", "SystemStatus", Kind::List),
+        ("Plugins", "Plugins", Kind::Of(&PLUGINS)),
+        ("MemoryLimit", "MemoryLimit", Kind::Bool),
+        ("SwapLimit", "SwapLimit", Kind::Bool),
+        ("KernelMemory", "KernelMemory", Kind::Bool),
+        ("KernelMemoryTCP", "KernelMemoryTCP", Kind::Bool),
+        ("CPUCfsPeriod", "CpuCfsPeriod", Kind::Bool),
+        ("CPUCfsQuota", "CpuCfsQuota", Kind::Bool),
+        ("CPUShares", "CPUShares", Kind::Bool),
+        ("CPUSet", "CPUSet", Kind::Bool),
+        ("PidsLimit", "PidsLimit", Kind::Bool),
+        ("IPv4Forwarding", "IPv4Forwarding", Kind::Bool),
+        ("Debug", "Debug", Kind::Bool),
+        ("NFd", "NFd", Kind::Number),
+        ("OomKillDisable", "OomKillDisable", Kind::Bool),
+        ("NGoroutines", "NGoroutines", Kind::Number),
+        ("SystemTime", "SystemTime", Kind::Text),
+        ("LoggingDriver", "LoggingDriver", Kind::Text),
+        ("CgroupDriver", "CgroupDriver", Kind::Text),
+        ("CgroupVersion", "CgroupVersion", Kind::Text),
+        ("NEventsListener", "NEventsListener", Kind::Number),
+        ("KernelVersion", "KernelVersion", Kind::Text),
+        ("OperatingSystem", "OperatingSystem", Kind::Text),
+        ("OSVersion", "OSVersion", Kind::Text),
+        ("OSType", "OSType", Kind::Text),
+        ("Architecture", "Architecture", Kind::Text),
+        ("IndexServerAddress", "IndexServerAddress", Kind::Text),
+        ("RegistryConfig", "RegistryConfig", Kind::To(&REGISTRIES)),
+        ("NCPU", "NCPU", Kind::Number),
+        ("MemTotal", "MemTotal", Kind::Number),
+        ("GenericResources", "GenericResources", Kind::List),
+        ("DockerRootDir", "DockerRootDir", Kind::Text),
+        ("HTTPProxy", "HttpProxy", Kind::Text),
+        ("HTTPSProxy", "HttpsProxy", Kind::Text),
+        ("NoProxy", "NoProxy", Kind::Text),
+        ("Name", "Name", Kind::Text),
+        ("Labels", "Labels", Kind::List),
+        ("ExperimentalBuild", "ExperimentalBuild", Kind::Bool),
+        ("ServerVersion", "ServerVersion", Kind::Text),
+        ("Runtimes", "Runtimes", Kind::Map),
+        ("DefaultRuntime", "DefaultRuntime", Kind::Text),
+        ("Swarm", "Swarm", Kind::Of(&SWARM)),
+        ("LiveRestoreEnabled", "LiveRestoreEnabled", Kind::Bool),
+        ("Isolation", "Isolation", Kind::Text),
+        ("InitBinary", "InitBinary", Kind::Text),
+        ("ContainerdCommit", "ContainerdCommit", Kind::Of(&COMMIT)),
+        ("RuncCommit", "RuncCommit", Kind::Of(&COMMIT)),
+        ("InitCommit", "InitCommit", Kind::Of(&COMMIT)),
+        ("SecurityOptions", "SecurityOptions", Kind::List),
+        ("ProductLicense", "ProductLicense", Kind::Text),
+        ("DefaultAddressPools", "DefaultAddressPools", Kind::List),
+        ("FirewallBackend", "FirewallBackend", Kind::Pointer),
+        ("CDISpecDirs", "CDISpecDirs", Kind::List),
+        ("DiscoveredDevices", "DiscoveredDevices", Kind::List),
+        ("Containerd", "Containerd", Kind::Pointer),
+        ("Warnings", "Warnings", Kind::List),
+        ("ServerErrors", "ServerErrors", Kind::List),
+        ("UserName", "", Kind::Text),
+        ("ClientInfo", "ClientInfo", Kind::To(&CLIENT)),
+        ("ClientErrors", "ClientErrors", Kind::List),
+    ],
+};
+
+static CLIENT: Struct = Struct {
+    name: "*system.clientInfo",
+    fields: &[
+        ("Debug", "Debug", Kind::Bool),
+        ("Platform", "Platform", Kind::Pointer),
+        ("Version", "Version", Kind::Text),
+        ("GitCommit", "GitCommit", Kind::Text),
+        ("GoVersion", "GoVersion", Kind::Text),
+        ("Os", "Os", Kind::Text),
+        ("Arch", "Arch", Kind::Text),
+        ("BuildTime", "BuildTime", Kind::Text),
+        ("Context", "Context", Kind::Text),
+        ("Plugins", "Plugins", Kind::List),
+        ("Warnings", "Warnings", Kind::List),
+    ],
+};
+
+static PLUGINS: Struct = Struct {
+    name: "system.PluginsInfo",
+    fields: &[
+        ("Volume", "Volume", Kind::List),
+        ("Network", "Network", Kind::List),
+        ("Authorization", "Authorization", Kind::List),
+        ("Log", "Log", Kind::List),
+    ],
+};
+
+static REGISTRIES: Struct = Struct {
+    name: "*registry.ServiceConfig",
+    fields: &[
+        ("AllowNondistributableArtifactsCIDRs", "AllowNondistributableArtifactsCIDRs", Kind::List),
+        ("AllowNondistributableArtifactsHostnames", "AllowNondistributableArtifactsHostnames", Kind::List),
+        ("InsecureRegistryCIDRs", "InsecureRegistryCIDRs", Kind::List),
+        ("IndexConfigs", "IndexConfigs", Kind::Map),
+        ("Mirrors", "Mirrors", Kind::List),
+    ],
+};
+
+static SWARM: Struct = Struct {
+    name: "swarm.Info",
+    fields: &[
+        ("NodeID", "NodeID", Kind::Text),
+        ("NodeAddr", "NodeAddr", Kind::Text),
+        ("LocalNodeState", "LocalNodeState", Kind::Text),
+        ("ControlAvailable", "ControlAvailable", Kind::Bool),
+        ("Error", "Error", Kind::Text),
+        ("RemoteManagers", "RemoteManagers", Kind::List),
+        ("Nodes", "Nodes", Kind::Number),
+        ("Managers", "Managers", Kind::Number),
+        ("Cluster", "Cluster", Kind::Pointer),
+        ("Warnings", "Warnings", Kind::List),
+    ],
+};
+
+static COMMIT: Struct = Struct {
+    name: "system.Commit",
+    fields: &[("ID", "ID", Kind::Text), ("Expected", "Expected", Kind::Text)],
+};
 
 fn pretty(i: &Value) -> String {
     let mut out = String::new();

@@ -1,7 +1,9 @@
 //! `docker inspect` and its kin: indented JSON, JSON on one line, or a template for each object.
 
 use super::engine::Template;
+use super::typed::{Kind, Struct};
 use super::{go_json, text};
+use crate::template::PLAIN_MAP;
 use serde::Serialize;
 use serde_json::Value;
 use serde_json::ser::{PrettyFormatter, Serializer};
@@ -29,6 +31,14 @@ impl Format {
             other => Template::parse("", &text::unescape(other))
                 .map(Self::Template)
                 .map_err(|e| format!("template parsing error: {e}")),
+        }
+    }
+
+    /// [`Self::show`] for `docker volume inspect`.
+    pub fn show_volumes(&self, volumes: &[Value]) -> (String, Vec<String>) {
+        match self {
+            Self::Template(_) => self.show(&volumes.iter().map(|volume| VOLUME.see(volume)).collect::<Vec<_>>()),
+            Self::Indented | Self::Json => self.show(volumes),
         }
     }
 
@@ -60,9 +70,68 @@ impl Format {
     }
 }
 
+/// What docker decodes a volume into. Unlike other objects, a volume is shown by that structure alone.
+static VOLUME: Struct = Struct {
+    name: "volume.Volume",
+    fields: &[
+        ("ClusterVolume", "ClusterVolume", Kind::Pointer),
+        ("CreatedAt", "CreatedAt", Kind::Text),
+        ("Driver", "Driver", Kind::Text),
+        ("Labels", "Labels", Kind::Map),
+        ("Mountpoint", "Mountpoint", Kind::Text),
+        ("Name", "Name", Kind::Text),
+        ("Options", "Options", Kind::Map),
+        ("Scope", "Scope", Kind::Text),
+        ("Status", "Status", Kind::Map),
+        ("UsageData", "UsageData", Kind::Pointer),
+    ],
+};
+
+/// Fields of inspected objects that are maps in Go: a key that they do not have is no error.
+const MAPS: [&str; 14] = [
+    "Annotations",
+    "Containers",
+    "Data",
+    "ExposedPorts",
+    "Labels",
+    "Networks",
+    "Options",
+    "PortBindings",
+    "Ports",
+    "Status",
+    "StorageOpt",
+    "Sysctls",
+    "Tmpfs",
+    "Volumes",
+];
+
+fn mark_maps(value: &mut Value) {
+    match value {
+        Value::Object(map) => {
+            for (name, value) in map.iter_mut() {
+                if MAPS.contains(&name.as_str()) {
+                    if value.is_null() {
+                        *value = serde_json::json!({ PLAIN_MAP: true });
+                    } else if let Value::Object(map) = value {
+                        map.insert(PLAIN_MAP.into(), true.into());
+                    }
+                }
+                mark_maps(value);
+            }
+        }
+        Value::Array(list) => list.iter_mut().for_each(mark_maps),
+        _ => {}
+    }
+}
+
 /// Renders by the names in the JSON; where those do not fit, by the names that the fields have in Go (`.ID` for `Id`).
 fn render(template: &Template, object: &Value) -> Result<String, crate::template::Error> {
     template.render_strict(object).or_else(|error| {
+        // Only where it failed: a map that was left out is null to those who print it.
+        let mut marked = object.clone();
+        mark_maps(&mut marked);
+        template.render_strict(&marked).map_err(|_| error)
+    }).or_else(|error| {
         let mut aliased = object.clone();
         if let Some(map) = aliased.as_object_mut() {
             for (json, go) in [("Id", "ID"), ("Os", "OS"), ("HostsPath", "HostsPath")] {

@@ -12,6 +12,7 @@ pub mod network;
 pub mod search;
 pub mod stats;
 mod text;
+mod typed;
 pub mod version;
 pub mod volume;
 
@@ -21,6 +22,17 @@ use serde_json::{Map, Value};
 
 pub(in crate::cli) use text::epoch;
 pub use text::{ellipsis, go_json, short_id};
+
+/// Why a format could not be shown.
+#[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
+pub enum Wrong {
+    /// It is no template.
+    #[error("{0}")]
+    Template(String),
+    /// It asks for what is not there.
+    #[error("{0}")]
+    Field(String),
+}
 
 /// The placeholders of one kind of object: their headings, and the name that Go's errors give the kind.
 #[derive(Clone, Copy, Debug)]

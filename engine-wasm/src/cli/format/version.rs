@@ -1,7 +1,8 @@
 //! `docker version`.
 
 use super::engine::Template;
-use super::{go_json, text};
+use super::typed::{Kind, Struct};
+use super::{Wrong, go_json, text};
 use serde_json::{Value, json};
 
 /// What the client says of itself.
@@ -21,17 +22,6 @@ pub struct Client<'a> {
     pub built: &'a str,
     /// `amd64`.
     pub arch: &'a str,
-}
-
-/// Why a format could not be shown.
-#[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
-pub enum Wrong {
-    /// It is no template.
-    #[error("{0}")]
-    Template(String),
-    /// It asks for what is not there.
-    #[error("{0}")]
-    Field(String),
 }
 
 /// The text of `docker version`; `server` is the answer of `GET /version`, where there was one.
@@ -63,31 +53,56 @@ pub fn show(format: &str, client: &Client<'_>, server: Option<&Value>) -> Result
     if format == "json" || format.replace(' ', "") == "{{json.}}" {
         return Ok(go_json(&value, false) + "\n");
     }
-    let mut value = value;
-    for part in ["Client", "Server"] {
-        if let Some(api) = value[part].get("ApiVersion").cloned() {
-            value[part]["APIVersion"] = api;
-        }
-    }
     let template = Template::parse("version", &text::unescape(format))
         .map_err(|e| Wrong::Template(format!("template parsing error: {e}")))?;
-    template.render_strict(&value).map(|t| t + "\n").map_err(|e| Wrong::Field(field_error(&e.to_string())))
+    template.render(&VERSIONS.see(&value)).map(|t| t + "\n").map_err(|e| Wrong::Field(e.to_string()))
 }
 
-/// Go's words for a field that the structure does not have, where the template engine speaks of a map's key.
-fn field_error(message: &str) -> String {
-    let Some((before, key)) = message.split_once("map has no entry for key ") else {
-        return message.to_owned();
-    };
-    let owner = if before.contains("<.Client") {
-        "system.clientVersion"
-    } else if before.contains("<.Server") {
-        "*types.Version"
-    } else {
-        "system.versionInfo"
-    };
-    format!("{before}can't evaluate field {} in type {owner}", key.trim_matches('"'))
-}
+static VERSIONS: Struct = Struct {
+    name: "system.versionInfo",
+    fields: &[("Client", "Client", Kind::Of(&CLIENT)), ("Server", "Server", Kind::To(&SERVER))],
+};
+
+static CLIENT: Struct = Struct {
+    name: "system.clientVersion",
+    fields: &[
+        ("Platform", "Platform", Kind::Pointer),
+        ("Version", "Version", Kind::Text),
+        ("APIVersion", "ApiVersion", Kind::Text),
+        ("DefaultAPIVersion", "DefaultAPIVersion", Kind::Text),
+        ("GitCommit", "GitCommit", Kind::Text),
+        ("GoVersion", "GoVersion", Kind::Text),
+        ("Os", "Os", Kind::Text),
+        ("Arch", "Arch", Kind::Text),
+        ("BuildTime", "BuildTime", Kind::Text),
+        ("Context", "Context", Kind::Text),
+    ],
+};
+
+static SERVER: Struct = Struct {
+    name: "*types.Version",
+    fields: &[
+        ("Platform", "Platform", Kind::Of(&PLATFORM)),
+        ("Components", "Components", Kind::Many(&COMPONENT)),
+        ("Version", "Version", Kind::Text),
+        ("APIVersion", "ApiVersion", Kind::Text),
+        ("MinAPIVersion", "MinAPIVersion", Kind::Text),
+        ("GitCommit", "GitCommit", Kind::Text),
+        ("GoVersion", "GoVersion", Kind::Text),
+        ("Os", "Os", Kind::Text),
+        ("Arch", "Arch", Kind::Text),
+        ("KernelVersion", "KernelVersion", Kind::Text),
+        ("Experimental", "Experimental", Kind::Bool),
+        ("BuildTime", "BuildTime", Kind::Text),
+    ],
+};
+
+static PLATFORM: Struct = Struct { name: "struct { Name string }", fields: &[("Name", "Name", Kind::Text)] };
+
+static COMPONENT: Struct = Struct {
+    name: "types.ComponentVersion",
+    fields: &[("Name", "Name", Kind::Text), ("Version", "Version", Kind::Text), ("Details", "Details", Kind::Map)],
+};
 
 fn pretty_client(client: &Client<'_>) -> String {
     let downgraded = if client.api == client.newest_api {

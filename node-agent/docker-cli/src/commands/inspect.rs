@@ -92,7 +92,8 @@ pub(crate) async fn command(context: &Context) -> Result<u8, Failure> {
             Err(e) => errors.push(e.to_string()),
         }
     }
-    let (text, mut unfit) = format.show(&objects);
+    let volumes = args.id() == Cmd::VolumeInspect;
+    let (text, mut unfit) = if volumes { format.show_volumes(&objects) } else { format.show(&objects) };
     output::print(&text);
     errors.append(&mut unfit);
     if errors.is_empty() { Ok(0) } else { Err(Failure::new(errors.join("\n"))) }

@@ -6,7 +6,7 @@ use super::list::now;
 use crate::error::{CallError, Failure};
 use crate::{VERSION, output};
 use engine_wasm::cli::format::version::Client;
-use engine_wasm::cli::format::{disk, info, version};
+use engine_wasm::cli::format::{Wrong, disk, info, version};
 use engine_wasm::cli::spec::Cmd;
 use engine_wasm::cli::when::filters;
 
@@ -25,25 +25,27 @@ pub(crate) async fn version(context: &Context) -> Result<u8, Failure> {
         arch: if cfg!(target_arch = "aarch64") { "arm64" } else { "amd64" },
     };
     let text =
-        version::show(context.args.text_or_empty("format"), &client, server.as_ref().ok()).map_err(
-            |wrong| match wrong {
-                version::Wrong::Template(message) => Failure { message, code: 64 },
-                version::Wrong::Field(message) => {
-                    // docker has written the line's end by then.
-                    output::line("");
-                    Failure::new(message)
-                }
-            },
-        )?;
+        version::show(context.args.text_or_empty("format"), &client, server.as_ref().ok()).map_err(unshown)?;
     output::print(&text);
     server.map(|_| 0).map_err(Failure::from)
+}
+
+fn unshown(wrong: Wrong) -> Failure {
+    match wrong {
+        Wrong::Template(message) => Failure { message, code: 64 },
+        Wrong::Field(message) => {
+            // docker has written the line's end by then.
+            output::line("");
+            Failure::new(message)
+        }
+    }
 }
 
 /// `docker info`.
 pub(crate) async fn info(context: &Context) -> Result<u8, Failure> {
     let answer = context.client.get("/info").await;
     let text = info::show(context.args.text_or_empty("format"), VERSION, false, answer.as_ref().ok())
-        .map_err(|message| Failure { message, code: 64 })?;
+        .map_err(unshown)?;
     output::print(&text);
     match answer {
         Ok(answer) => {

@@ -16,7 +16,7 @@ pub struct Lab {
     options: Vec<String>,
 }
 
-fn skip(why: &str) {
+pub fn skip(why: &str) {
     assert!(std::env::var("SLIPWAY_REQUIRE_ROOT_TESTS").as_deref() != Ok("1"), "cannot run: {why}");
     eprintln!("SKIP: {why}");
 }
@@ -28,6 +28,20 @@ impl Lab {
 
     /// With further options for the engine.
     pub fn with(name: &str, options: &[&str]) -> Option<Self> {
+        Self::prepared(name, options, |_| {})
+    }
+
+    /// With a data root on a filesystem of its own that holds so many MiB.
+    pub fn on_a_small_disk(name: &str, mebibytes: u32, options: &[&str]) -> Option<Self> {
+        Self::prepared(name, options, |lab| {
+            let data = lab.dir.join("data").display().to_string();
+            std::fs::create_dir_all(&data).expect("a mount point");
+            lab.inside(&["mount", "-t", "tmpfs", "-o", &format!("size={mebibytes}m"), "small", &data]);
+        })
+    }
+
+    /// With what must be there before the engine starts.
+    fn prepared(name: &str, options: &[&str], prepare: impl FnOnce(&Self)) -> Option<Self> {
         if !nix::unistd::geteuid().is_root() {
             skip("root is needed");
             return None;
@@ -51,6 +65,8 @@ impl Lab {
             .expect("unshare");
         let mut lab =
             Self { dir, agent, holder, engine: None, options: options.iter().map(|o| (*o).to_owned()).collect() };
+        lab.wait_for_namespaces();
+        prepare(&lab);
         lab.start();
         let root = slipway_testing::root::archive(&lab.dir).expect("a small root file system");
         let tar = std::fs::File::open(root).expect("the root file system");
@@ -59,15 +75,28 @@ impl Lab {
         Some(lab)
     }
 
+    fn wait_for_namespaces(&self) {
+        let deadline = Instant::now() + Duration::from_secs(20);
+        // The namespaces exist once the holder has become `sleep`.
+        let comm = format!("/proc/{}/comm", self.holder.id());
+        while std::fs::read_to_string(&comm).is_ok_and(|name| name.trim() != "sleep") {
+            assert!(Instant::now() < deadline, "unshare did not get going");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    /// Output of a program that runs where the engine runs and must succeed.
+    pub fn inside(&self, command: &[&str]) -> String {
+        let pid = self.holder.id().to_string();
+        let output = Command::new("nsenter").args(["-t", &pid, "-n", "-m"]).args(command).output().expect("nsenter");
+        assert!(output.status.success(), "{command:?}: {output:?}");
+        String::from_utf8(output.stdout).expect("UTF-8")
+    }
+
     pub fn start(&mut self) {
         let path = |name: &str| self.dir.join(name).display().to_string();
         let pid = self.holder.id().to_string();
         let deadline = Instant::now() + Duration::from_secs(20);
-        // The namespaces exist once the holder has become `sleep`.
-        while std::fs::read_to_string(format!("/proc/{pid}/comm")).is_ok_and(|c| c.trim() != "sleep") {
-            assert!(Instant::now() < deadline, "unshare did not get going");
-            std::thread::sleep(Duration::from_millis(5));
-        }
         let engine = Command::new("nsenter")
             .args(["-t", &pid, "-n", "-m"])
             .arg(&self.agent)

@@ -1,0 +1,113 @@
+//! What the first lessons need of containers beyond its path, by the machine's real `docker` command line: attaching to what outlived
+//! its engine, published ports, volumes that are filled from the image, changes at a commit, the system call filter in place.
+
+mod lab;
+
+use std::io::{BufRead, BufReader, Write};
+use std::process::Stdio;
+
+use lab::Lab;
+
+#[test]
+fn a_container_that_outlived_its_engine_can_be_attached_to() {
+    let Some(mut lab) = Lab::new("attach") else { return };
+    lab.ok(&["run", "-di", "--name", "echo", "alpine", "sh", "-c", "while read line; do echo got $line; done; exit 6"]);
+    lab.kill_engine();
+    lab.start();
+    let mut attach = lab.command(&["attach", "echo"]);
+    let mut attach = attach.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("docker");
+    let mut stdin = attach.stdin.take().expect("stdin");
+    let mut lines = BufReader::new(attach.stdout.take().expect("stdout")).lines();
+    for word in ["one", "two"] {
+        writeln!(stdin, "{word}").expect("the container reads");
+        assert_eq!(lines.next().expect("a line").expect("text"), format!("got {word}"));
+    }
+    lab.ok(&["kill", "echo"]);
+    assert!(lines.next().is_none(), "attach ends with the container");
+    assert_eq!(attach.wait().expect("docker").code(), Some(137));
+    assert_eq!(lab.ok(&["logs", "echo"]), "got one\ngot two");
+}
+
+#[test]
+fn all_exposed_ports_are_published_on_free_ones() {
+    let Some(lab) = Lab::new("publish") else { return };
+    lab.ok(&["create", "--name", "source", "alpine", "true"]);
+    lab.ok(&["commit", "--change", "EXPOSE 80 81/udp", "source", "exposing"]);
+    lab.ok(&["run", "-d", "-P", "--name", "web", "exposing", "sh", "-c", "while :; do echo served | nc -l -p 80; done"]);
+    let ports = lab.ok(&["port", "web"]);
+    assert!(ports.contains("80/tcp -> 0.0.0.0:") && ports.contains("81/udp -> 0.0.0.0:"), "{ports}");
+    let port = lab.ok(&["port", "web", "80"]);
+    let port = port.lines().next().and_then(|line| line.rsplit(':').next()).expect("a port").to_owned();
+    let fetch = format!(
+        "for n in $(seq 100); do busybox nc -w 5 127.0.0.1 {port} </dev/null | grep served && exit; sleep 0.1; done; exit 1"
+    );
+    assert_eq!(lab.inside(&["sh", "-c", &fetch]), "served\n");
+}
+
+#[test]
+fn a_new_volume_gets_what_the_image_has_there_and_an_old_one_keeps_what_it_has() {
+    let Some(lab) = Lab::new("copy-up") else { return };
+    let list = ["stat", "-c", "%n %a %u:%g", "/etc/passwd", "/etc/apk/keys/one.pub", "/etc/apk"];
+    let run = |options: &[&str], command: &[&str]| {
+        lab.ok(&[&["run", "--rm"], options, &["alpine"], command].concat())
+    };
+    assert_eq!(run(&["-v", "etc:/etc"], &list), run(&[], &list));
+    run(&["-v", "etc:/etc"], &["sh", "-c", "echo changed > /etc/motd; rm /etc/issue"]);
+    assert_eq!(run(&["-v", "etc:/etc"], &["sh", "-c", "cat /etc/motd; ls /etc/issue 2>&1 | wc -l"]), "changed\n1");
+    assert_eq!(run(&["--mount", "type=volume,dst=/etc/apk"], &["cat", "/etc/apk/keys/one.pub"]), "first key");
+    assert_eq!(run(&["-v", "bare:/etc/apk:nocopy"], &["ls", "/etc/apk"]), "");
+    // A volume of the image's own is filled the same way.
+    lab.ok(&["create", "--name", "source", "alpine", "true"]);
+    lab.ok(&["commit", "-c", "VOLUME /etc/apk", "source", "with-volume"]);
+    assert_eq!(lab.ok(&["run", "--rm", "with-volume", "cat", "/etc/apk/arch"]), "x86_64");
+    assert_eq!(lab.ok(&["volume", "ls", "-q"]), "bare\netc", "unnamed volumes go with their container");
+}
+
+#[test]
+fn a_commit_changes_the_configuration_as_told() {
+    let Some(lab) = Lab::new("change") else { return };
+    lab.ok(&["create", "--name", "source", "-e", "KEPT=1", "alpine", "true"]);
+    let changes = [
+        "ENV A=b C=\"d e\"",
+        "WORKDIR /srv",
+        "USER games",
+        "EXPOSE 8080/tcp",
+        "LABEL one=1 two=\"2 3\"",
+        "VOLUME [\"/data\"]",
+        "STOPSIGNAL SIGINT",
+        "ENTRYPOINT [\"sh\", \"-c\"]",
+        "CMD [\"echo $A $C in $PWD as $(id -un)\"]",
+        "ONBUILD RUN true",
+    ];
+    let mut command = vec!["commit"];
+    command.extend(changes.iter().flat_map(|change| ["--change", change]));
+    command.extend(["source", "changed"]);
+    lab.ok(&command);
+    assert_eq!(lab.ok(&["run", "--rm", "changed"]), "b d e in /srv as games");
+    let config = |part: &str| lab.ok(&["image", "inspect", "-f", &format!("{{{{json .Config.{part}}}}}"), "changed"]);
+    assert_eq!(config("Cmd"), r#"["echo $A $C in $PWD as $(id -un)"]"#);
+    assert_eq!(config("Entrypoint"), r#"["sh","-c"]"#);
+    assert_eq!(config("ExposedPorts"), r#"{"8080/tcp":{}}"#);
+    assert_eq!(config("Labels"), r#"{"one":"1","two":"2 3"}"#);
+    assert_eq!(config("OnBuild"), r#"["RUN true"]"#);
+    assert_eq!(config("StopSignal"), r#""SIGINT""#);
+    assert_eq!(config("User"), r#""games""#);
+    assert_eq!(config("Volumes"), r#"{"/data":{}}"#);
+    assert!(config("Env").contains(r#""KEPT=1""#), "{}", config("Env"));
+    let (_, text) = lab.fails(&["commit", "-c", "RUN true", "source", "wrong"]);
+    assert!(text.contains("run is not a valid change command"), "{text}");
+    assert_eq!(lab.fails(&["image", "inspect", "wrong"]).0, Some(1), "nothing is left of it");
+}
+
+#[test]
+fn clone3_is_not_there_for_a_confined_container_and_is_for_an_unconfined_one() {
+    let Some(lab) = Lab::new("clone3") else { return };
+    // The machine's perl, which every Debian has, makes the call with nothing in its arguments: the kernel itself says EINVAL (22).
+    let call = ["/usr/bin/perl", "-e", "syscall(435, 0, 0); print $!+0"];
+    let answer = |options: &[&str]| {
+        let places = ["-v", "/usr:/usr:ro", "-v", "/lib:/lib:ro", "-v", "/lib64:/lib64:ro"];
+        lab.ok(&[&["run", "--rm"], &places[..], options, &["alpine"], &call].concat())
+    };
+    assert_eq!(answer(&["--security-opt", "seccomp=unconfined"]), "22");
+    assert_eq!(answer(&[]), "38", "ENOSYS, so that a C library falls back to clone");
+}
