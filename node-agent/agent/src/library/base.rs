@@ -168,7 +168,7 @@ impl Hooks {
 }
 
 /// Compresses a tar archive; returns the blob's digest, the archive's and the blob's size.
-fn compress(mut archive: impl Read, blob: &Path) -> Result<(String, String, u64), Error> {
+pub(super) fn compress(mut archive: impl Read, blob: &Path) -> Result<(String, String, u64), Error> {
     let file = File::create(blob).map_err(Error::io("making", blob))?;
     let work = || -> io::Result<_> {
         let mut plain = Sha256::new();

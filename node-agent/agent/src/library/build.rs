@@ -166,7 +166,7 @@ fn config(recipe: &Recipe, layer: &Layer) -> Value {
 }
 
 /// Go's name of this machine's architecture, as images use it.
-fn architecture() -> &'static str {
+pub(super) fn architecture() -> &'static str {
     match std::env::consts::ARCH {
         "x86_64" => "amd64",
         "aarch64" => "arm64",

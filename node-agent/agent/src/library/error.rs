@@ -53,6 +53,14 @@ pub enum Error {
         /// How it ended.
         status: String,
     },
+    /// An archive that images were to be added from.
+    #[error("{}: {what}", path.display())]
+    Archive {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        what: String,
+    },
     /// A file that should hold certificates holds none.
     #[error("{} holds no PEM certificate (no line -----BEGIN CERTIFICATE-----)", path.display())]
     NoCertificate {

@@ -119,10 +119,14 @@ impl Layout {
 
     /// Adds a small blob; returns its descriptor.
     pub(super) fn add_json(&self, media_type: &str, value: &Value) -> Result<Value, Error> {
-        let bytes = value.to_string().into_bytes();
-        let digest = format!("sha256:{}", hex::encode(Sha256::digest(&bytes)));
+        self.add_bytes(media_type, value.to_string().as_bytes())
+    }
+
+    /// As [`Layout::add_json`] for bytes that must stay as they are.
+    pub(super) fn add_bytes(&self, media_type: &str, bytes: &[u8]) -> Result<Value, Error> {
+        let digest = format!("sha256:{}", hex::encode(Sha256::digest(bytes)));
         let place = self.blobs().join(&digest["sha256:".len()..]);
-        self.replace(&place, &bytes)?;
+        self.replace(&place, bytes)?;
         Ok(json!({ "mediaType": media_type, "digest": digest, "size": bytes.len() }))
     }
 

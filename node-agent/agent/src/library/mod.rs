@@ -1,6 +1,8 @@
-//! The image library: an OCI layout directory of starter images. `build` makes it from Debian's packages, `list` shows it.
+//! The image library: an OCI layout directory of starter images. `build` makes it from Debian's packages, `add` takes images in,
+//! `list` shows them.
 //! It never writes anywhere but into the layout it was given. The registry serves it to the nodes.
 
+mod add;
 mod base;
 mod build;
 mod error;
@@ -46,6 +48,20 @@ enum Command {
         #[arg(long)]
         refresh: bool,
     },
+    /// Put the images of an archive into the library: of `docker save`, or an OCI layout as a tar.
+    Add {
+        /// The archive.
+        file: PathBuf,
+        /// The OCI layout to put them in.
+        #[arg(long, value_name = "DIR", default_value = DEFAULT_DIR)]
+        output: PathBuf,
+        /// Call the image so, not as the archive does.
+        #[arg(long, value_name = "NAME[:TAG]")]
+        name: Option<String>,
+        /// Which of several, such as linux/arm64; by default this machine's.
+        #[arg(long)]
+        platform: Option<String>,
+    },
     /// Show what the library holds.
     List {
         /// The OCI layout.
@@ -80,6 +96,9 @@ pub fn main(args: Vec<OsString>) -> ExitCode {
                     return ExitCode::FAILURE;
                 }
             }
+        }
+        Command::Add { file, output, name, platform } => {
+            add::run(&output, &file, &add::Options { name, platform }).map(|names| println!("{}", names.join("\n")))
         }
         Command::List { output, json } => list(&output, json),
     };
