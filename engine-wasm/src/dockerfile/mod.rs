@@ -9,8 +9,11 @@
 
 mod directive;
 mod dump;
+pub mod editor;
 pub mod expand;
 mod flags;
+pub mod format;
+pub mod hadolint;
 mod heredoc;
 pub mod instructions;
 mod json;

@@ -1,0 +1,111 @@
+//! Giving a stage or a variable another name, everywhere at once and without changing what anything else means.
+
+use std::ops::Range;
+
+use super::model::Model;
+use super::navigate::{Named, named, places};
+use super::values::is_predefined;
+use super::variables::is_valid_name;
+use crate::dockerfile::lint::TextEdit;
+
+/// Why something is not renamed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum RenameError {
+    /// The place is not on a stage's or variable's name.
+    #[error("there is no name to change here")]
+    NoName,
+    /// The builder itself gives this variable its meaning.
+    #[error("{0} is set by the builder and keeps its name")]
+    Predefined(String),
+    /// A variable that this file does not define.
+    #[error("{0} is not defined in this file")]
+    Undefined(String),
+    /// A stage that has no name, only a number.
+    #[error("stage {0} has no name")]
+    Unnamed(usize),
+    /// Not a stage's name: a letter, then letters, digits, `-`, `_` and `.`, and no reserved word.
+    #[error("{0:?} is no name for a stage")]
+    StageName(String),
+    /// Not a variable's name: letters, digits and `_`, with no digit first.
+    #[error("{0:?} is no name for a variable")]
+    VariableName(String),
+    /// Something else has this name already, or means another thing by it, such as an image.
+    #[error("{0:?} is taken")]
+    Taken(String),
+}
+
+/// The name at a place, if it can be renamed.
+///
+/// # Errors
+/// [`RenameError::NoName`], [`RenameError::Predefined`], [`RenameError::Undefined`], [`RenameError::Unnamed`].
+pub fn rename_range(text: &str, offset: usize) -> Result<Range<usize>, RenameError> {
+    let model = Model::new(text);
+    target(&model, offset).map(|(_, span)| span)
+}
+
+/// The edits, in order, that give the name at a place another one.
+///
+/// # Errors
+/// As [`rename_range`], and when the new name is none or taken.
+pub fn rename(text: &str, offset: usize, new: &str) -> Result<Vec<TextEdit>, RenameError> {
+    let model = Model::new(text);
+    let (target, _) = target(&model, offset)?;
+    match &target {
+        Named::Stage(stage) => stage_name(&model, *stage, new)?,
+        Named::Variable(name, stages) => variable_name(&model, name, stages, new)?,
+    }
+    let numbers = |span: &Range<usize>| {
+        // `--from=0` goes on meaning the same stage.
+        matches!(target, Named::Stage(_)) && model.text[span.clone()].bytes().all(|b| b.is_ascii_digit())
+    };
+    let edits = places(&model, &target).into_iter().filter(|span| !numbers(span));
+    Ok(edits.map(|span| TextEdit { span, text: new.to_owned() }).collect())
+}
+
+fn target(model: &Model<'_>, offset: usize) -> Result<(Named, Range<usize>), RenameError> {
+    let (found, span) = named(model, offset).ok_or(RenameError::NoName)?;
+    match &found {
+        Named::Stage(stage) if model.stages[*stage].name.is_none() => return Err(RenameError::Unnamed(*stage)),
+        Named::Stage(_) => {}
+        Named::Variable(name, _) if is_predefined(name) => return Err(RenameError::Predefined(name.clone())),
+        Named::Variable(name, stages) => {
+            if !model.variables.iter().any(|v| v.name.text == *name && stages.contains(&v.stage)) {
+                return Err(RenameError::Undefined(name.clone()));
+            }
+        }
+    }
+    Ok((found, span))
+}
+
+/// Whether a stage can have this name (`frontend/dockerfile/instructions/parse.go`, `parseBuildStageName`).
+pub(super) fn is_stage_name(name: &str) -> bool {
+    let rest = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    let reserved = ["scratch", "context"].iter().any(|word| name.eq_ignore_ascii_case(word));
+    name.starts_with(|c: char| c.is_ascii_alphabetic()) && name.chars().all(rest) && !reserved
+}
+
+fn stage_name(model: &Model<'_>, stage: usize, new: &str) -> Result<(), RenameError> {
+    if !is_stage_name(new) {
+        return Err(RenameError::StageName(new.to_owned()));
+    }
+    let other = model.stages.iter().enumerate().any(|(index, other)| {
+        index != stage && other.name.as_ref().is_some_and(|name| name.text.eq_ignore_ascii_case(new))
+    });
+    // An image of that name would become this stage.
+    let captured =
+        model.stage_uses.iter().any(|used| used.stage != Some(stage) && used.word.text.eq_ignore_ascii_case(new));
+    if other || captured { Err(RenameError::Taken(new.to_owned())) } else { Ok(()) }
+}
+
+fn variable_name(model: &Model<'_>, old: &str, stages: &[Option<usize>], new: &str) -> Result<(), RenameError> {
+    if !is_valid_name(new) {
+        return Err(RenameError::VariableName(new.to_owned()));
+    }
+    let defined = model.variables.iter().any(|v| v.name.text == new && stages.contains(&v.stage));
+    let captured = model.uses.iter().any(|used| model.text[used.name.clone()] == *new && stages.contains(&used.stage));
+    if new != old && (defined || captured || is_predefined(new)) {
+        return Err(RenameError::Taken(new.to_owned()));
+    }
+    Ok(())
+}
