@@ -3,6 +3,9 @@
 pub mod cli;
 pub mod dockerfile;
 mod golang;
+pub mod graph;
+pub mod ignore;
+pub mod image;
 pub mod reference;
 pub mod tabwriter;
 pub mod template;

@@ -1,0 +1,205 @@
+//! Places for nodes and lines, after Sugiyama: ranks, an order within each rank that crosses few lines, then coordinates. Integers throughout, so that every machine draws the same picture.
+
+mod order;
+mod place;
+mod rank;
+
+use std::collections::BTreeMap;
+
+use super::{Edge, Error, Graph, Node};
+
+/// Pixels between ranks, and where lines have labels.
+const RANK_GAP: (i64, i64) = (40, 58);
+/// Pixels a character takes in the first and the second line of a box.
+pub(crate) const LABEL_COLUMN: i64 = 7;
+pub(crate) const DETAIL_COLUMN: i64 = 6;
+/// Pixels between neighbours.
+pub(crate) const NODE_GAP: i64 = 18;
+/// Pixels around the picture.
+pub(crate) const MARGIN: i64 = 16;
+/// Pixels a line takes where it passes a rank.
+const LANE: i64 = 14;
+/// Ranks that all lines together may pass.
+const MAX_LANES: usize = 400_000;
+
+/// Where a node is, in pixels from the upper left.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Place {
+    /// Left edge.
+    pub x: i64,
+    /// Upper edge.
+    pub y: i64,
+    /// Width.
+    pub width: i64,
+    /// Height.
+    pub height: i64,
+}
+
+impl Place {
+    /// The middle, from the left.
+    pub fn centre(&self) -> i64 {
+        self.x + self.width / 2
+    }
+}
+
+/// A line: pairs of points with a straight line between the points of a pair, and a curve from each pair to the next.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Path {
+    /// `(x, y)`, from the edge's `from` to its `to`.
+    pub points: Vec<(i64, i64)>,
+}
+
+/// A picture's geometry.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Layout {
+    /// One a node.
+    pub places: Vec<Place>,
+    /// One an edge.
+    pub paths: Vec<Path>,
+    /// The picture's width.
+    pub width: i64,
+    /// The picture's height.
+    pub height: i64,
+    /// Middles by id: what the next layout holds on to.
+    centres: BTreeMap<String, i64>,
+}
+
+/// A node, or the place where a line passes a rank.
+#[derive(Debug, Clone, Default)]
+struct Cell {
+    /// The node, unless it is a line's.
+    node: Option<usize>,
+    rank: usize,
+    width: i64,
+    above: Vec<usize>,
+    below: Vec<usize>,
+}
+
+impl Layout {
+    /// Lays a graph out. With the layout of the graph as it was before, what stays keeps its order as far as that crosses no more lines.
+    ///
+    /// # Errors
+    /// [`Error`] where there is too much to draw.
+    pub fn new(graph: &Graph, before: Option<&Self>) -> Result<Self, Error> {
+        graph.check()?;
+        let sizes: Vec<(i64, i64)> = graph.nodes.iter().map(size).collect();
+        let ranks = rank::ranks(graph);
+        let lanes: usize = graph.edges.iter().map(|e| span(&ranks, e)).sum();
+        if lanes > MAX_LANES {
+            return Err(Error::TooLong(lanes));
+        }
+        let (cells, chains) = cells(graph, &ranks, &sizes);
+        let rows = order::rows(graph, &cells, before.map(|layout| &layout.centres));
+        let centres = place::centres(&cells, &rows);
+        Ok(Self::assemble(graph, &sizes, &cells, &chains, &rows, &centres))
+    }
+
+    fn assemble(
+        graph: &Graph,
+        sizes: &[(i64, i64)],
+        cells: &[Cell],
+        chains: &[Vec<usize>],
+        rows: &[Vec<usize>],
+        centres: &[i64],
+    ) -> Self {
+        let centre = |cell: usize| centres.get(cell).copied().unwrap_or_default();
+        let mut bands = Vec::new();
+        let gap = if graph.edges.iter().all(|e| e.label.is_empty()) { RANK_GAP.0 } else { RANK_GAP.1 };
+        let mut y = MARGIN;
+        for row in rows {
+            let nodes = row.iter().filter_map(|c| cells.get(*c)?.node);
+            let height = nodes.filter_map(|n| Some(sizes.get(n)?.1)).max().unwrap_or(0);
+            bands.push((y, y + height));
+            y += height + gap;
+        }
+        let mut layout = Self { places: vec![Place::default(); graph.nodes.len()], ..Self::default() };
+        for (i, cell) in cells.iter().enumerate() {
+            let Some(node) = cell.node else { continue };
+            let (width, height) = sizes.get(node).copied().unwrap_or_default();
+            let (top, bottom) = bands.get(cell.rank).copied().unwrap_or_default();
+            let place = Place { x: centre(i) - width / 2, y: top + (bottom - top - height) / 2, width, height };
+            layout.width = layout.width.max(place.x + width + MARGIN);
+            layout.height = layout.height.max(place.y + height + MARGIN);
+            if let Some(slot) = layout.places.get_mut(node) {
+                *slot = place;
+            }
+            if let Some(node) = graph.nodes.get(node) {
+                layout.centres.insert(node.id.clone(), centre(i));
+            }
+        }
+        for (edge, chain) in graph.edges.iter().zip(chains) {
+            let mut points = Vec::new();
+            for (i, cell) in chain.iter().enumerate() {
+                let Some(c) = cells.get(*cell) else { continue };
+                let x = centre(*cell);
+                let (top, bottom) = bands.get(c.rank).copied().unwrap_or_default();
+                let place = c.node.and_then(|n| layout.places.get(n));
+                let (upper, lower) = place.map_or((top, bottom), |p| (p.y, p.y + p.height));
+                if i == 0 {
+                    points.extend([(x, lower), (x, bottom)]);
+                } else if i + 1 == chain.len() {
+                    points.extend([(x, top), (x, upper)]);
+                } else {
+                    points.extend([(x, top), (x, bottom)]);
+                }
+                layout.width = layout.width.max(x + MARGIN);
+            }
+            if chain.first().and_then(|c| cells.get(*c)?.node) != Some(edge.from) {
+                points.reverse();
+            }
+            layout.paths.push(Path { points });
+        }
+        layout.width = layout.width.max(2 * MARGIN);
+        layout.height = layout.height.max(2 * MARGIN);
+        layout
+    }
+}
+
+/// Ranks between an edge's ends.
+fn span(ranks: &[usize], edge: &Edge) -> usize {
+    let rank = |n: usize| ranks.get(n).copied().unwrap_or_default();
+    rank(edge.from).abs_diff(rank(edge.to)).saturating_sub(1)
+}
+
+/// Cells for nodes (first, with the same indices) and for the ranks that lines pass; and each edge's cells from its upper to its lower end.
+fn cells(graph: &Graph, ranks: &[usize], sizes: &[(i64, i64)]) -> (Vec<Cell>, Vec<Vec<usize>>) {
+    let mut cells: Vec<Cell> = ranks
+        .iter()
+        .zip(sizes)
+        .enumerate()
+        .map(|(node, (rank, (width, _)))| Cell { node: Some(node), rank: *rank, width: *width, ..Cell::default() })
+        .collect();
+    let mut chains = Vec::new();
+    for edge in &graph.edges {
+        let rank = |n: usize| ranks.get(n).copied().unwrap_or_default();
+        let (upper, lower) = if rank(edge.from) <= rank(edge.to) { (edge.from, edge.to) } else { (edge.to, edge.from) };
+        let mut chain = vec![upper];
+        for rank in rank(upper) + 1..rank(lower) {
+            chain.push(cells.len());
+            cells.push(Cell { rank, width: LANE, ..Cell::default() });
+        }
+        chain.push(lower);
+        for pair in chain.windows(2) {
+            let &[a, b] = pair else { continue };
+            if let Some(cell) = cells.get_mut(a) {
+                cell.below.push(b);
+            }
+            if let Some(cell) = cells.get_mut(b) {
+                cell.above.push(a);
+            }
+        }
+        chains.push(chain);
+    }
+    (cells, chains)
+}
+
+/// A box's size: wide enough for its text up to a limit.
+fn size(node: &Node) -> (i64, i64) {
+    let text = width(&node.label, LABEL_COLUMN).max(width(&node.detail, DETAIL_COLUMN));
+    (text.clamp(72, super::svg::MAX_TEXT) + 30, if node.detail.is_empty() { 30 } else { 46 })
+}
+
+/// About the pixels that a text takes.
+pub(crate) fn width(text: &str, per_column: i64) -> i64 {
+    text.chars().map(|c| if u32::from(c) >= 0x1100 { 2 * per_column } else { per_column }).sum()
+}
