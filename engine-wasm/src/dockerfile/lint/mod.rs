@@ -11,7 +11,6 @@
 
 mod begin;
 mod config;
-mod fixes;
 mod order;
 mod ports;
 mod print;
@@ -26,6 +25,7 @@ use std::ops::Range;
 pub use config::Config;
 
 use super::expand::{self, Platform};
+use super::hadolint::fix;
 use super::instructions::{Program, program};
 use super::{Dockerfile, Error, parse};
 
@@ -186,5 +186,9 @@ pub fn check_parsed(text: &str, file: &Dockerfile, program: &Program, options: &
     let mut check = run::Check::new(text, file, program, build, options);
     // `None` says that an error ended it.
     let _ = check.run();
-    check.report
+    let mut report = check.report;
+    for warning in &mut report.warnings {
+        warning.fixes = fix::fixes_in(text, file, warning);
+    }
+    report
 }

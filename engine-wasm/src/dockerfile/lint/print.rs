@@ -69,11 +69,11 @@ impl Report {
             })
             .collect();
         let warnings = if warnings.is_empty() { Value::Null } else { Value::Array(warnings) };
-        let data = base64::engine::general_purpose::STANDARD.encode(text);
-        let mut out = json!({
-            "warnings": warnings,
-            "sources": [{"filename": name, "language": "Dockerfile", "data": data}],
-        });
+        let mut source = json!({"filename": name, "language": "Dockerfile"});
+        if !text.is_empty() {
+            source["data"] = json!(base64::engine::general_purpose::STANDARD.encode(text));
+        }
+        let mut out = json!({"warnings": warnings, "sources": [source]});
         if let Some(problem) = self.errors.first() {
             let place = problem.lines.map_or_else(|| json!({}), |lines| json!({"ranges": ranges(lines)}));
             out["buildError"] = json!({"message": problem.message, "location": place});
