@@ -1,0 +1,3 @@
+//! Programs that need neither engine nor kernel: engine-wasm on the command line. They read files or standard input and print.
+
+pub mod dockerfile;
