@@ -23,7 +23,7 @@ impl Check<'_> {
                     let place = Place { span: node.span.clone(), lines: node.lines };
                     self.warn(&config, &rules::MAINTAINER_DEPRECATED, place, message);
                 }
-                "from" => self.from_casing(&config, node),
+                "from" => self.casing_of_from(&config, node),
                 _ => {}
             }
             let mut faulty = false;
@@ -52,7 +52,7 @@ impl Check<'_> {
         Some(())
     }
 
-    fn from_casing(&mut self, config: &Config, node: &Node) {
+    fn casing_of_from(&mut self, config: &Config, node: &Node) {
         if let [_, _, name] = node.args.as_slice() {
             let wanted = lower(&name.text);
             if wanted != name.text {

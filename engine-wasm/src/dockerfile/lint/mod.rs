@@ -135,13 +135,15 @@ pub struct Problem {
     pub message: String,
     /// First and last line, from 1; none when the error has no place.
     pub lines: Option<(usize, usize)>,
+    /// The lines in between that are meant, when not all are: in order, each range with its first and last line. Otherwise empty.
+    pub parts: Vec<(usize, usize)>,
     /// Bytes of the text; empty when the error has no place.
     pub span: Range<usize>,
 }
 
 impl From<&Error> for Problem {
     fn from(error: &Error) -> Self {
-        Self { message: error.report(), lines: Some(error.lines), span: error.span.clone() }
+        Self { message: error.report(), lines: Some(error.lines), parts: Vec::new(), span: error.span.clone() }
     }
 }
 

@@ -329,7 +329,13 @@ impl<'a> Check<'a> {
                 Some(found) => found.name().to_owned(),
                 None => String::new(),
             };
-            self.fail(format!("circular dependency detected on stage: {name}"), around(&places))?;
+            let end = self.fail(format!("circular dependency detected on stage: {name}"), around(&places));
+            if let Some(problem) = self.report.errors.last_mut() {
+                problem.parts = places.iter().map(|place| place.lines).collect();
+                problem.parts.sort_unstable();
+                problem.parts.dedup();
+            }
+            end?;
         }
         Some(())
     }

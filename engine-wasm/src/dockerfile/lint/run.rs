@@ -44,7 +44,7 @@ impl<'a> Check<'a> {
     /// Notes an error; `None` when it is the end.
     pub(super) fn fail(&mut self, message: String, place: Option<Place>) -> Option<()> {
         let (lines, span) = place.map_or((None, 0..0), |place| (Some(place.lines), place.span));
-        self.report.errors.push(Problem { message, lines, span });
+        self.report.errors.push(Problem { message, lines, parts: Vec::new(), span });
         self.options.go_on.then_some(())
     }
 
