@@ -17,8 +17,7 @@ const PROGRAMS: &[(&str, &str, Program)] = &[
     ("library", "the starter images for nodes", crate::library::main),
     ("lab", "checks labs", crate::labs::check_main),
     ("template", "formats JSON as docker's --format does", crate::tools::template::main),
-    ("engine", "the Docker engine", slipway_engine::cli::main),
-    ("shim", "the keeper of one container", slipway_engine::shim::main),
+    ("dockerfile", "checks, formats and draws Dockerfiles", crate::tools::dockerfile::main),
     ("init", "process 1 of a node", crate::init::main),
     ("relay", "joins standard streams to a socket in a node", crate::relay::main),
 ];
@@ -56,7 +55,7 @@ pub fn main(args: Vec<OsString>) -> ExitCode {
 fn help() -> String {
     let mut text = String::from("Usage: node-agent PROGRAM [ARGUMENTS]\n\nPrograms:\n");
     for (name, line, _) in PROGRAMS {
-        text.push_str(&format!("  {name:<10}{line}\n"));
+        text.push_str(&format!("  {name:<12}{line}\n"));
     }
     text.push_str("\n`node-agent PROGRAM --help` says more.\n");
     text

@@ -13,7 +13,7 @@ use crate::dockerfile::{Dockerfile, Node, parse};
 pub const FIXABLE: [&str; 10] = [
     "ConsistentInstructionCasing",
     "ExposeInvalidFormat",
-    "ExposeProtocolCasing",
+    "ExposeProtoCasing",
     "FromAsCasing",
     "JSONArgsRecommended",
     "LegacyKeyValueFormat",
@@ -38,7 +38,7 @@ pub fn fixes_in(text: &str, file: &Dockerfile, diagnostic: &Diagnostic) -> Vec<F
             let inner = innermost(node);
             match rule {
                 "ConsistentInstructionCasing" => casing(text, node, &diagnostic.message),
-                "ExposeInvalidFormat" | "ExposeProtocolCasing" => ports(text, inner, rule),
+                "ExposeInvalidFormat" | "ExposeProtoCasing" => ports(text, inner, rule),
                 "FromAsCasing" => keyword(text, node),
                 "JSONArgsRecommended" => json(text, inner),
                 "LegacyKeyValueFormat" => key_value(text, inner),
@@ -112,17 +112,14 @@ fn ports(text: &str, node: &Node, rule: &str) -> Option<Fix> {
         .filter(|word| is_plain(text, word) && !word.text.contains('$'))
         .filter_map(|word| {
             let to = match rule {
-                "ExposeProtocolCasing" => word.text.to_ascii_lowercase(),
+                "ExposeProtoCasing" => word.text.to_ascii_lowercase(),
                 _ => word.text.rsplit(':').next().unwrap_or_default().to_owned(),
             };
             (to != word.text && !to.is_empty()).then(|| TextEdit { span: word.span.clone(), text: to })
         })
         .collect();
-    let title = if rule == "ExposeProtocolCasing" {
-        "Write the protocol in lower case"
-    } else {
-        "Keep only the container's port"
-    };
+    let title =
+        if rule == "ExposeProtoCasing" { "Write the protocol in lower case" } else { "Keep only the container's port" };
     (!edits.is_empty()).then(|| Fix { title: title.to_owned(), edits })
 }
 

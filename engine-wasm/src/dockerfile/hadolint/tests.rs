@@ -290,7 +290,7 @@ fn build_checks_are_mended_too() {
         ("JSONArgsRecommended", 2, "", "FROM a\nENTRYPOINT top -b", "FROM a\nENTRYPOINT [\"top\", \"-b\"]"),
         ("NoEmptyContinuation", 2, "", "FROM a\nRUN x \\\n\n \n  y", "FROM a\nRUN x \\\n  y"),
         ("RedundantTargetPlatform", 1, "", "FROM --platform=$TARGETPLATFORM a", "FROM a"),
-        ("ExposeProtocolCasing", 2, "", "FROM a\nEXPOSE 80/TCP 81", "FROM a\nEXPOSE 80/tcp 81"),
+        ("ExposeProtoCasing", 2, "", "FROM a\nEXPOSE 80/TCP 81", "FROM a\nEXPOSE 80/tcp 81"),
         ("ExposeInvalidFormat", 2, "", "FROM a\nEXPOSE 127.0.0.1:80:81", "FROM a\nEXPOSE 81"),
         ("WorkdirRelativePath", 2, "", "FROM a\nWORKDIR x", "FROM a\nWORKDIR x"),
     ] {

@@ -44,7 +44,7 @@ impl Flags {
 
     pub(super) fn text(&mut self, name: &str) -> Option<Word> {
         let at = self.given.iter().position(|(given, _)| *given == name)?;
-        Some(self.given.swap_remove(at).1)
+        Some(self.given.remove(at).1)
     }
 
     pub(super) fn list(&mut self, name: &str) -> Vec<Word> {

@@ -93,14 +93,14 @@ fn stages_and_arguments_before_them() {
 
 #[test]
 fn copy_has_paths_and_contents() {
-    let Command::Copy(copy) =
-        only("COPY --from=b --chmod=755 --exclude=*.md --exclude=x --parents --link=FALSE a <<-'E' /d/\n\tx $y\nE")
-    else {
+    let Command::Copy(copy) = only(
+        "COPY --from=b --exclude=*.md --chmod=755 --exclude=x --exclude=y --parents --link=FALSE a <<-'E' /d/\n\tx $y\nE",
+    ) else {
         panic!("COPY")
     };
     assert_eq!(copy.from.unwrap().text, "b");
     assert_eq!(copy.files.chmod.unwrap().text, "755");
-    assert_eq!(copy.files.excludes.iter().map(|w| &*w.text).collect::<Vec<_>>(), ["*.md", "x"]);
+    assert_eq!(copy.files.excludes.iter().map(|w| &*w.text).collect::<Vec<_>>(), ["*.md", "x", "y"]);
     assert!(copy.parents && !copy.files.link);
     let content = &copy.files.contents[0];
     assert_eq!((&*content.name.text, &*content.data, content.expand), ("E", "x $y\n", false));

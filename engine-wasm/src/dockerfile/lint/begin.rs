@@ -2,9 +2,9 @@
 
 use super::super::Node;
 use super::super::instructions::{lower, upper};
+use super::Config;
 use super::rules;
 use super::run::{Check, Place};
-use super::{Config, fixes};
 
 impl Check<'_> {
     /// Walks the nodes; an instruction's faults end it, unless errors are passed over.
@@ -21,9 +21,9 @@ impl Check<'_> {
                 "maintainer" => {
                     let message = "Maintainer instruction is deprecated in favor of using label".to_owned();
                     let place = Place { span: node.span.clone(), lines: node.lines };
-                    self.warn_with(&config, &rules::MAINTAINER_DEPRECATED, place, message, || fixes::maintainer(node));
+                    self.warn(&config, &rules::MAINTAINER_DEPRECATED, place, message);
                 }
-                "from" => self.from_casing(&config, node),
+                "from" => self.casing_of_from(&config, node),
                 _ => {}
             }
             let mut faulty = false;
@@ -52,15 +52,13 @@ impl Check<'_> {
         Some(())
     }
 
-    fn from_casing(&mut self, config: &Config, node: &Node) {
+    fn casing_of_from(&mut self, config: &Config, node: &Node) {
         if let [_, _, name] = node.args.as_slice() {
             let wanted = lower(&name.text);
             if wanted != name.text {
                 let message = format!("Stage name '{}' should be lowercase", name.text);
                 let place = super::run::at(name, node.lines);
-                self.warn_with(config, &rules::STAGE_NAME_CASING, place, message, || {
-                    vec![fixes::replace(format!("Write {wanted}"), name, wanted)]
-                });
+                self.warn(config, &rules::STAGE_NAME_CASING, place, message);
             }
         }
         let [_, keyword, _, ..] = node.args.as_slice() else { return };
@@ -76,9 +74,7 @@ impl Check<'_> {
         if wanted != keyword.text {
             let message = format!("'{}' and '{from}' keywords' casing do not match", keyword.text);
             let place = super::run::at(keyword, node.lines);
-            self.warn_with(config, &rules::FROM_AS_CASING, place, message, || {
-                vec![fixes::replace(format!("Write {wanted}"), keyword, wanted)]
-            });
+            self.warn(config, &rules::FROM_AS_CASING, place, message);
         }
     }
 

@@ -11,7 +11,6 @@
 
 mod begin;
 mod config;
-mod fixes;
 mod order;
 mod ports;
 mod print;
@@ -26,6 +25,7 @@ use std::ops::Range;
 pub use config::Config;
 
 use super::expand::{self, Platform};
+use super::hadolint::fix;
 use super::instructions::{Program, program};
 use super::{Dockerfile, Error, parse};
 
@@ -135,13 +135,15 @@ pub struct Problem {
     pub message: String,
     /// First and last line, from 1; none when the error has no place.
     pub lines: Option<(usize, usize)>,
+    /// The lines in between that are meant, when not all are: in order, each range with its first and last line. Otherwise empty.
+    pub parts: Vec<(usize, usize)>,
     /// Bytes of the text; empty when the error has no place.
     pub span: Range<usize>,
 }
 
 impl From<&Error> for Problem {
     fn from(error: &Error) -> Self {
-        Self { message: error.report(), lines: Some(error.lines), span: error.span.clone() }
+        Self { message: error.report(), lines: Some(error.lines), parts: Vec::new(), span: error.span.clone() }
     }
 }
 
@@ -186,5 +188,9 @@ pub fn check_parsed(text: &str, file: &Dockerfile, program: &Program, options: &
     let mut check = run::Check::new(text, file, program, build, options);
     // `None` says that an error ended it.
     let _ = check.run();
-    check.report
+    let mut report = check.report;
+    for warning in &mut report.warnings {
+        warning.fixes = fix::fixes_in(text, file, warning);
+    }
+    report
 }

@@ -7,7 +7,7 @@ use super::super::instructions::{self, Command, Stage, closest, lower};
 use super::super::shell::{Lexer, NoEnv};
 use super::rules;
 use super::run::{Check, Place, at};
-use super::{Config, ImageFacts, fixes};
+use super::{Config, ImageFacts};
 use crate::golang::quote::quote;
 use crate::reference;
 
@@ -261,10 +261,7 @@ impl<'a> Check<'a> {
                     "Setting platform to predefined {} in FROM is redundant as this is the default behavior",
                     written.text
                 );
-                let (text, node) = (self.text, &self.file.nodes[stage.node]);
-                self.warn_with(&config, &rules::REDUNDANT_TARGET_PLATFORM, word.clone(), message, || {
-                    fixes::without_flag(text, node, "--platform=")
-                });
+                self.warn(&config, &rules::REDUNDANT_TARGET_PLATFORM, word.clone(), message);
             }
             if found.set.is_empty()
                 && found.unset.is_empty()
@@ -332,7 +329,13 @@ impl<'a> Check<'a> {
                 Some(found) => found.name().to_owned(),
                 None => String::new(),
             };
-            self.fail(format!("circular dependency detected on stage: {name}"), around(&places))?;
+            let end = self.fail(format!("circular dependency detected on stage: {name}"), around(&places));
+            if let Some(problem) = self.report.errors.last_mut() {
+                problem.parts = places.iter().map(|place| place.lines).collect();
+                problem.parts.sort_unstable();
+                problem.parts.dedup();
+            }
+            end?;
         }
         Some(())
     }

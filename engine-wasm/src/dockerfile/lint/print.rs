@@ -23,7 +23,7 @@ impl Report {
                 out.push_str(&format!(" - {}", warning.url));
             }
             out.push_str(&format!("\n{}\n", warning.message));
-            excerpt(&mut out, &lines, name, warning.lines);
+            excerpt(&mut out, &lines, name, &[warning.lines]);
         }
         if !self.warnings.is_empty() && !self.errors.is_empty() {
             out.push('\n');
@@ -35,11 +35,9 @@ impl Report {
     pub fn errors_text(&self, text: &str, name: &str) -> String {
         let lines: Vec<&str> = text.split('\n').collect();
         let mut out = String::new();
-        for Problem { message, lines: place, .. } in &self.errors {
-            out.push_str(&format!("{message}\n"));
-            if let Some(place) = place {
-                excerpt(&mut out, &lines, name, *place);
-            }
+        for problem in &self.errors {
+            out.push_str(&format!("{}\n", problem.message));
+            excerpt(&mut out, &lines, name, &problem.ranges());
         }
         out
     }
@@ -47,10 +45,9 @@ impl Report {
     /// The JSON of the `lint` subrequest. Of several errors it holds the first.
     pub fn to_json(&self, text: &str, name: &str) -> Value {
         use base64::Engine as _;
-        let ranges = |lines: (usize, usize)| -> Vec<Value> {
-            (lines.0..=lines.1.max(lines.0))
-                .map(|line| json!({"start": {"line": line}, "end": {"line": line}}))
-                .collect()
+        let ranges = |ranges: &[(usize, usize)]| -> Vec<Value> {
+            let lines = ranges.iter().flat_map(|(first, last)| *first..=*last.max(first));
+            lines.map(|line| json!({"start": {"line": line}, "end": {"line": line}})).collect()
         };
         let warnings: Vec<Value> = self
             .warnings
@@ -64,27 +61,36 @@ impl Report {
                     value["url"] = json!(warning.url);
                 }
                 value["detail"] = json!(warning.message);
-                value["location"] = json!({"ranges": ranges(warning.lines)});
+                value["location"] = json!({"ranges": ranges(&[warning.lines])});
                 value
             })
             .collect();
         let warnings = if warnings.is_empty() { Value::Null } else { Value::Array(warnings) };
-        let data = base64::engine::general_purpose::STANDARD.encode(text);
-        let mut out = json!({
-            "warnings": warnings,
-            "sources": [{"filename": name, "language": "Dockerfile", "data": data}],
-        });
+        let mut source = json!({"filename": name, "language": "Dockerfile"});
+        if !text.is_empty() {
+            source["data"] = json!(base64::engine::general_purpose::STANDARD.encode(text));
+        }
+        let mut out = json!({"warnings": warnings, "sources": [source]});
         if let Some(problem) = self.errors.first() {
-            let place = problem.lines.map_or_else(|| json!({}), |lines| json!({"ranges": ranges(lines)}));
+            let place = ranges(&problem.ranges());
+            let place = if place.is_empty() { json!({}) } else { json!({"ranges": place}) };
             out["buildError"] = json!({"message": problem.message, "location": place});
         }
         out
     }
 }
 
+impl Problem {
+    /// The lines that are meant.
+    fn ranges(&self) -> Vec<(usize, usize)> {
+        if self.parts.is_empty() { self.lines.into_iter().collect() } else { self.parts.clone() }
+    }
+}
+
 /// The lines, with a few around them.
-fn excerpt(out: &mut String, lines: &[&str], name: &str, (first, last): (usize, usize)) {
-    let last_marked = last.max(first);
+fn excerpt(out: &mut String, lines: &[&str], name: &str, ranges: &[(usize, usize)]) {
+    let Some(first) = ranges.iter().map(|range| range.0).min() else { return };
+    let last_marked = ranges.iter().map(|range| range.1.max(range.0)).max().unwrap_or(first);
     if first < 1 || first > lines.len() {
         return;
     }
@@ -104,7 +110,8 @@ fn excerpt(out: &mut String, lines: &[&str], name: &str, (first, last): (usize, 
     }
     out.push_str(&format!("{name}:{first}\n--------------------\n"));
     for number in start..=end {
-        let mark = if (first..=last_marked).contains(&number) { ">>>" } else { "   " };
+        let mark =
+            if ranges.iter().any(|range| (range.0..=range.1.max(range.0)).contains(&number)) { ">>>" } else { "   " };
         out.push_str(&format!(" {number:3} | {mark} {}\n", lines[number - 1]));
     }
     out.push_str("--------------------\n");

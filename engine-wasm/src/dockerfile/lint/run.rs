@@ -8,7 +8,7 @@ use super::super::expand::{self, Globals};
 use super::super::instructions::{Fault, Program, lower, upper};
 use super::super::{Dockerfile, Node, Word};
 use super::rules::{self, Rule};
-use super::{Config, Diagnostic, Fix, Options, Problem, Report, fixes};
+use super::{Config, Diagnostic, Options, Problem, Report};
 use crate::golang::quote::quote;
 use crate::reference;
 
@@ -44,24 +44,12 @@ impl<'a> Check<'a> {
     /// Notes an error; `None` when it is the end.
     pub(super) fn fail(&mut self, message: String, place: Option<Place>) -> Option<()> {
         let (lines, span) = place.map_or((None, 0..0), |place| (Some(place.lines), place.span));
-        self.report.errors.push(Problem { message, lines, span });
+        self.report.errors.push(Problem { message, lines, parts: Vec::new(), span });
         self.options.go_on.then_some(())
     }
 
     /// Notes a finding, if `config` wants the rule.
     pub(super) fn warn(&mut self, config: &Config, rule: &'static Rule, place: Place, message: String) {
-        self.warn_with(config, rule, place, message, Vec::new);
-    }
-
-    /// As [`Self::warn`], with ways to mend it.
-    pub(super) fn warn_with(
-        &mut self,
-        config: &Config,
-        rule: &'static Rule,
-        place: Place,
-        message: String,
-        fixes: impl FnOnce() -> Vec<Fix>,
-    ) {
         if config.wants(rule) {
             self.report.warnings.push(Diagnostic {
                 rule: rule.name,
@@ -70,7 +58,7 @@ impl<'a> Check<'a> {
                 url: rule.url,
                 span: place.span,
                 lines: place.lines,
-                fixes: fixes(),
+                fixes: Vec::new(),
             });
         }
     }
@@ -133,10 +121,7 @@ impl<'a> Check<'a> {
             let node = self.file.nodes.iter().find(|node| node.lines.0 <= warning.line && warning.line <= node.lines.1);
             let place =
                 Place { span: node.map_or(0..0, |node| node.span.clone()), lines: (warning.line, warning.line) };
-            let text = self.text;
-            self.warn_with(&config, &rules::NO_EMPTY_CONTINUATION, place, "Empty continuation line".to_owned(), || {
-                node.map_or_else(Vec::new, |node| fixes::without_empty_lines(text, node, &warning.message))
-            });
+            self.warn(&config, &rules::NO_EMPTY_CONTINUATION, place, "Empty continuation line".to_owned());
         }
     }
 
@@ -182,9 +167,7 @@ impl<'a> Check<'a> {
             if wanted != *name {
                 let place = Place { span: node.name.span.clone(), lines: node.lines };
                 let message = format!("Command '{name}' should match the case of the command majority ({casing})");
-                self.warn_with(&config, &rules::CONSISTENT_INSTRUCTION_CASING, place, message, || {
-                    vec![fixes::replace(format!("Write {wanted}"), &node.name, wanted)]
-                });
+                self.warn(&config, &rules::CONSISTENT_INSTRUCTION_CASING, place, message);
             }
         }
     }

@@ -147,6 +147,15 @@ fn stages_refer_to_stages_above_them() {
 }
 
 #[test]
+fn a_circle_shows_the_lines_it_is_made_of() {
+    let text = "FROM scratch AS a\nCOPY --from=b / /\nFROM scratch AS b\nCOPY --from=a / /\n";
+    let report = check(text, &Options::default());
+    assert_eq!(report.errors[0].parts, [(2, 2), (4, 4)]);
+    assert!(report.errors_text(text, "Dockerfile").contains("   3 |     FROM scratch AS b\n"));
+    assert_eq!(report.to_json(text, "Dockerfile")["buildError"]["location"]["ranges"][1]["start"]["line"], 4);
+}
+
+#[test]
 fn triggers_of_a_stage_are_checked_where_it_is_used() {
     let text = "FROM scratch AS a\nONBUILD CMD x\nFROM a\nUSER u\n";
     assert_eq!(found(text).0, [("JSONArgsRecommended", (3, 3), "FROM a")]);

@@ -5,7 +5,7 @@ use super::super::super::instructions::{Command, Fault, Files, MountKind, MountO
 use super::super::super::{ErrorKind, Word};
 use super::super::run::{Check, Place, at};
 use super::super::words::{self, Origin};
-use super::super::{Config, fixes, ports, rules};
+use super::super::{Config, ports, rules};
 use super::{States, Work, image_scope};
 use crate::golang::quote::quote;
 
@@ -80,17 +80,17 @@ impl<'a> Check<'a> {
         let step = step.map_err(|error: ErrorKind| error.to_string())?;
         match &step.command {
             Command::Env(pairs) => {
-                for (pair, written) in pairs.iter().zip(written_pairs(&work.command)) {
+                for pair in pairs {
                     if pair.legacy {
-                        self.legacy(config, work, written);
+                        self.legacy(config, work);
                     }
                     self.secret(config, "ENV", &pair.name, place);
                 }
             }
             Command::Label(pairs) => {
-                for (pair, written) in pairs.iter().zip(written_pairs(&work.command)) {
+                for pair in pairs {
                     if pair.legacy {
-                        self.legacy(config, work, written);
+                        self.legacy(config, work);
                     }
                 }
             }
@@ -117,9 +117,8 @@ impl<'a> Check<'a> {
                 self.files(config, place, &add.files, Some(checksum), self.options.ignored.is_some())?;
             }
             Command::Copy(copy) => {
-                if let Some(source) = work.sources.first().filter(|source| !states.all[**source].dispatched) {
+                if work.sources.first().is_some_and(|source| !states.all[*source].dispatched) {
                     let (from, stage) = (copy.from.as_ref().map_or("", |from| &from.text), states.name(index));
-                    let _ = source;
                     return Err(format!(
                         "cannot copy from stage {}, it needs to be defined before current stage {}",
                         quote(from),
@@ -142,13 +141,10 @@ impl<'a> Check<'a> {
         }
     }
 
-    fn legacy(&mut self, config: &Config, work: &Work<'_>, pair: &super::super::super::instructions::Pair) {
+    fn legacy(&mut self, config: &Config, work: &Work<'_>) {
         let name = work.name;
         let message = format!("\"{name} key=value\" should be used instead of legacy \"{name} key value\" format");
-        let mend = work.node.is_some();
-        self.warn_with(config, &rules::LEGACY_KEY_VALUE_FORMAT, work.place.clone(), message, || {
-            if mend { fixes::key_value(pair) } else { Vec::new() }
-        });
+        self.warn(config, &rules::LEGACY_KEY_VALUE_FORMAT, work.place.clone(), message);
     }
 
     fn once(&mut self, config: &Config, work: &Work<'_>, before: &mut Option<Place>) {
@@ -195,9 +191,7 @@ impl<'a> Check<'a> {
             let form = ports::form(port)?;
             if form.casing {
                 let message = format!("Defined protocol '{port}' in EXPOSE instruction should be lowercase");
-                self.warn_with(config, &rules::EXPOSE_PROTO_CASING, within(word, place), message, || {
-                    fixes::protocol(word, port)
-                });
+                self.warn(config, &rules::EXPOSE_PROTO_CASING, within(word, place), message);
             }
             if form.mapping {
                 let message =
@@ -267,13 +261,6 @@ fn within(word: &Word, place: &Place) -> Place {
         at(word, place.lines)
     } else {
         place.clone()
-    }
-}
-
-fn written_pairs(command: &Command) -> &[super::super::super::instructions::Pair] {
-    match command {
-        Command::Env(pairs) | Command::Label(pairs) => pairs,
-        _ => &[],
     }
 }
 
