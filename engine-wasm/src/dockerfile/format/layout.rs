@@ -165,15 +165,11 @@ impl<'a> Layout<'a> {
 
     /// Writes text whose space counts: only blanks after an escape at a line's end and blank lines go.
     fn raw(&self, out: &mut String, span: Range<usize>, node: &Node) -> Option<()> {
-        let mut command = node;
-        while let Some(child) = &command.child {
-            command = child;
-        }
         let text = self.text.get(span)?;
         // Quoting that needs a shell's parser to follow is not indented.
         let nested = text.contains("$(") && text.contains('"');
         let plain = !(nested || text.contains("$'") || text.contains('`'));
-        let indent = self.options.shell_indent && command.is_shell_command() && node.heredocs.is_empty() && plain;
+        let indent = self.options.shell_indent && node.is_shell_command() && node.heredocs.is_empty() && plain;
         let mut quotes = Quotes::default();
         let lines: Vec<&str> = text.split('\n').collect();
         for (number, line) in lines.iter().enumerate() {

@@ -27,7 +27,9 @@ fn collect(node: &Node, out: &mut Vec<Piece>) -> bool {
     out.push(Piece::Name(node.name.span.clone()));
     out.extend(node.flags.iter().map(|flag| Piece::Word(flag.span.clone())));
     if let Some(child) = &node.child {
-        return collect(child, out);
+        // The image keeps the trigger's text.
+        out.push(Piece::Raw(child.span.clone()));
+        return true;
     }
     let words = |from: usize| node.args.iter().skip(from).map(|word| word.span.clone()).filter(|span| !span.is_empty());
     let name = node.name.text.to_ascii_lowercase();

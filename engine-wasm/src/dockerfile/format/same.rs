@@ -2,7 +2,7 @@
 
 use crate::dockerfile::{Dockerfile, Node, Word};
 
-/// Whether two files have the same directives and the same instructions: names (in any case), flags, arguments to the byte, JSON or shell form, here-documents, and the comments above them.
+/// Whether two files have the same directives and the same instructions: names (in any case), flags, arguments to the byte, JSON or shell form, here-documents, triggers of `ONBUILD` to the byte (the image keeps their text), and the comments above them.
 pub fn same_meaning(a: &Dockerfile, b: &Dockerfile) -> bool {
     files(a, b, false)
 }
@@ -25,7 +25,7 @@ fn nodes(a: &Node, b: &Node, shell: bool) -> bool {
         && a.json == b.json
         && a.comments == b.comments
         && match (&a.child, &b.child) {
-            (Some(a), Some(b)) => nodes(a, b, shell),
+            (Some(a), Some(b)) => a.original == b.original && nodes(a, b, shell),
             (None, None) => true,
             _ => false,
         }

@@ -21,7 +21,7 @@ fn words_move_and_shell_text_stays() {
         ("CMD [ \"a\" ,\"b  c\"]", "CMD [\"a\", \"b  c\"]\n"),
         ("CMD [\\\n\"a\" \\\n# [\n,\"b\"\\\n]", "CMD [ \\\n    \"a\", \\\n    # [\n    \"b\" \\\n    ]\n"),
         ("CMD [ ]", "CMD []\n"),
-        ("onbuild  copy  a   b", "ONBUILD COPY a b\n"),
+        ("onbuild  copy  a   b", "ONBUILD copy  a   b\n"),
         ("healthcheck  --interval=5m  CMD  [\"x\" ]", "HEALTHCHECK --interval=5m CMD [\"x\"]\n"),
         ("HEALTHCHECK NONE", "HEALTHCHECK NONE\n"),
         ("run <<EOF\n  a\t \n\nEOF\ncmd x", "RUN <<EOF\n  a\t \n\nEOF\nCMD x\n"),

@@ -212,7 +212,7 @@ impl Parser<'_> {
                 return Some(());
             }
             match c {
-                '|' | '(' if current.pattern => self.at += 1,
+                '|' | '(' | '\n' if current.pattern => self.at += 1,
                 ')' if current.pattern => {
                     self.at += 1;
                     current.pattern = false;
@@ -603,6 +603,7 @@ mod tests {
             ("for x in 1 $(a b); do c $x; done", vec!["a|b", "c|${x}"]),
             ("while ! a; do b; done | c", vec!["a", "b", "c"]),
             ("case $x in a|b) c ;; *) d;; esac && e", vec!["c", "d", "e"]),
+            ("case $x in\n *.*)\n x=1\n ;;\n (b)\n c;;\nesac\nd", vec!["c", "d"]),
             ("f() { a; } && (b; c) >x 2>&1 <y", vec!["a", "b", "c"]),
             ("a \"b $(c 'd e') f\" `g`", vec!["a|b ${cd e} f|${VAR}", "c|d e", "g"]),
             ("[[ a && b ]] && c; x=$((1+2)); d $((3)) # e && f", vec!["c", "d|${VAR}"]),
