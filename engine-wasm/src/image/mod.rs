@@ -44,7 +44,7 @@ mod unpack;
 pub use archive::{Absent, Archive, Attestation, CHUNK, Format, Image, Layer, Statement};
 pub use decode::{Compression, Decoder};
 pub use digest::{Digest, Hasher, InvalidDigest};
-pub use error::{Error, Result};
+pub use error::{Error, Result, TarProblem};
 pub use index::{Indexer, TarFiles};
 pub use json::{Config, Descriptor, History, Map, Platform, RootFs};
 pub use layer::{LayerReader, Progress};
