@@ -8,6 +8,7 @@ pub mod graph;
 pub mod ignore;
 pub mod image;
 pub mod reference;
+pub mod store;
 pub mod tabwriter;
 pub mod template;
 pub mod units;

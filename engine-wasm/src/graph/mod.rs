@@ -1,5 +1,5 @@
 //! One picture for what an engine, an archive or a Dockerfile holds: images and the layers they share, tags, containers with their writable layers, build stages and what they copy.
-//! [`engine`](from_engine) and [`dockerfile`](from_dockerfile) make a [`Graph`], [`Layout`] gives it places, and it is written as SVG, DOT, Mermaid or JSON. All of it is deterministic.
+//! [`from_engine`], [`from_archive`] and [`from_dockerfile`] make a [`Graph`], [`Layout`] gives it places, and it is written as SVG, DOT, Mermaid or JSON. All of it is deterministic.
 //!
 //! ```
 //! use engine_wasm::graph::{self, Format};
@@ -7,6 +7,7 @@
 //! assert!(graph.write(Format::Mermaid).unwrap().starts_with("flowchart TD\n"));
 //! ```
 
+mod archive;
 mod dockerfile;
 mod engine;
 mod layout;
@@ -17,6 +18,7 @@ mod text;
 
 use std::collections::BTreeMap;
 
+pub use archive::from_archive;
 pub use dockerfile::{DockerfileOptions, from_dockerfile, strict as from_dockerfile_strict};
 pub use engine::{EngineState, from_engine};
 pub use layout::{Layout, Path, Place};

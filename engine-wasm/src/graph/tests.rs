@@ -214,3 +214,29 @@ fn long_names_are_cut_and_kept_in_the_title() {
     let svg = graph.write(Format::Svg).unwrap();
     assert!(svg.contains("…</text>") && svg.contains(&format!("<title>{name}</title>")));
 }
+
+#[test]
+fn archives_show_which_layers_their_images_share() {
+    use crate::store::{BuildOptions, ContextFile, SaveFormat, Store, context};
+    let mut store = Store::default();
+    let files = context([ContextFile::file("a", 0o644, b"a".to_vec())]).unwrap();
+    for (tag, text) in [("one", "FROM scratch\nCOPY a /\n"), ("two", "FROM scratch\nCOPY a /\nENV X=1\nCOPY a /b\n")] {
+        let options = BuildOptions { tags: vec![tag.to_owned()], ..BuildOptions::default() };
+        store.build(text, &files, &options).unwrap();
+    }
+    let saved = store.save(&["one", "two"], SaveFormat::Docker).unwrap();
+    let archive = crate::image::Archive::open(saved, &crate::image::Limits::default()).unwrap();
+    let graph = from_archive(&archive);
+    let layers: Vec<(&str, usize)> =
+        graph.nodes.iter().filter(|n| n.kind == Kind::Layer).map(|n| (n.label.as_str(), n.shared)).collect();
+    assert_eq!(layers, [("COPY a /", 2), ("COPY a /b", 1)]);
+    let (list, inspects) = (store.list(), ["one", "two"].map(|name| store.inspect(name).unwrap()));
+    let live = from_engine(&EngineState { images: Some(&list), inspects: &inspects, ..EngineState::default() });
+    let ids = |graph: &Graph| {
+        let mut ids: Vec<String> =
+            graph.nodes.iter().map(|n| n.id.clone()).filter(|id| !id.starts_with("tag")).collect();
+        ids.sort();
+        ids
+    };
+    assert_eq!(ids(&live), ids(&graph));
+}

@@ -56,7 +56,7 @@ pub use decode::{Compression, Decoder};
 pub use diff::{ConfigDifference, Difference, FileDifference, ImageDiff, diff};
 pub use digest::{Digest, Hasher, InvalidDigest};
 pub use efficiency::{Changes, Efficiency, Wasted, efficiency};
-pub use error::{Error, Result};
+pub use error::{Error, Result, TarProblem};
 pub use findings::{Finding, findings};
 pub use index::{Indexer, TarFiles};
 pub use inspect::{history, inspect};

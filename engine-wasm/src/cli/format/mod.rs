@@ -206,3 +206,13 @@ pub fn validate(format: &str, kind: &Kind, sample: &Row) -> Result<(), String> {
         text::shift_column(&e.replacen("template parsing error:", "failed to execute template:", 1), shift)
     })
 }
+
+/// Seconds since 1970 as Go prints a time in UTC: `1970-01-01 00:00:00 +0000 UTC`.
+pub(crate) fn utc(seconds: i64) -> String {
+    text::go_time(seconds)
+}
+
+/// Seconds since 1970 of an RFC 3339 time; 0 for what is none.
+pub(crate) fn seconds(rfc: &str) -> i64 {
+    text::epoch(rfc)
+}

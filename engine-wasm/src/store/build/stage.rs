@@ -1,0 +1,257 @@
+//! One stage: its base, its triggers, its instructions.
+
+use super::files::{copy_single, single};
+use super::{BuildError, Builder, Origin, exclusions};
+use crate::dockerfile::expand::StageScope;
+use crate::dockerfile::instructions::{self, Command, Copy, Files, Instruction};
+use crate::dockerfile::{self};
+use crate::ignore::{Matcher, path};
+use crate::image::Digest;
+use crate::store::Error;
+use crate::store::config::ImageConfig;
+use crate::store::copy::{CopyOptions, copy, copy_one, sources};
+use crate::store::fs::Fs;
+use crate::store::layer::layer_of_changes;
+use crate::store::mode::Mode;
+use crate::store::{unpack, users};
+
+/// A stage as far as it is built.
+#[derive(Debug, Clone, Default)]
+pub(super) struct StageState {
+    pub(super) fs: Fs,
+    pub(super) config: ImageConfig,
+    scope: StageScope,
+    /// Whether `CMD` was given in this stage.
+    cmd_set: bool,
+    /// The triggers that this stage sets, for stages built on it.
+    triggers: Vec<String>,
+}
+
+impl Builder<'_> {
+    /// Builds a stage whose needs are done.
+    pub(super) fn stage(&mut self, at: usize) -> Result<StageState, BuildError> {
+        let program = self.program;
+        let Some(stage) = program.stages.get(at) else {
+            return Err(BuildError::new(Error::StageIndex(at.to_string()), (0, 0), 0..0));
+        };
+        let fail = |error| BuildError::new(error, stage.lines, stage.span.clone());
+        let mut state = self.begin(at).map_err(fail)?;
+        let triggers = std::mem::take(&mut state.triggers);
+        for trigger in triggers.into_iter().chain(std::mem::take(&mut state.config.run.on_build)) {
+            let file = dockerfile::parse(&trigger);
+            let [node] = file.nodes.as_slice() else {
+                return Err(fail(Error::Expand("onbuild trigger should be a single expression".to_owned())));
+            };
+            let command = instructions::command(node).map_err(|fault| fail(Error::Expand(fault.to_string())))?;
+            self.step(&mut state, &command).map_err(fail)?;
+        }
+        for Instruction { command, lines, span, .. } in &stage.commands {
+            self.step(&mut state, command).map_err(|error| BuildError::new(error, *lines, span.clone()))?;
+        }
+        Ok(state)
+    }
+
+    fn begin(&mut self, at: usize) -> Result<StageState, Error> {
+        let platform = &self.options.expand.target_platform;
+        let mut state = match self.base(at)? {
+            Origin::Stage(base) => {
+                let mut state = self.done.get(&base).cloned().ok_or_else(|| Error::StageIndex(base.to_string()))?;
+                // What the base sets as triggers runs here and is in its image only.
+                state.config.run.on_build.clear();
+                state
+            }
+            Origin::Image(name) if name == "scratch" => {
+                let config = ImageConfig::scratch(&platform.os, &platform.architecture, &platform.variant);
+                let scope = StageScope::from_image(config.run.env.iter().map(String::as_str));
+                StageState { config, scope, ..StageState::default() }
+            }
+            Origin::Image(name) => {
+                let fs = self.origin_files(&name)?;
+                let id = self.store.resolve(&name).map_err(|_| Error::NoBase(name.clone()))?;
+                let document = self.store.images.get(id).map(|image| image.config.clone()).unwrap_or_default();
+                let mut config = ImageConfig::from_json(&document);
+                if !config.run.env.iter().any(|e| e.starts_with("PATH=")) {
+                    config.run.env.push(format!("PATH={}", dockerfile::expand::DEFAULT_PATH));
+                }
+                if config.run.working_dir.is_empty() {
+                    config.run.working_dir = "/".to_owned();
+                }
+                let scope = StageScope::from_image(config.run.env.iter().map(String::as_str));
+                StageState { fs, config, scope, ..StageState::default() }
+            }
+        };
+        state.cmd_set = false;
+        state.fs.settle();
+        Ok(state)
+    }
+
+    fn step(&mut self, state: &mut StageState, command: &Command) -> Result<(), Error> {
+        let expanded = state.scope.step(&self.globals, &self.options.expand, command, &mut |_| {});
+        let expanded = expanded.map_err(|error| Error::Expand(error.to_string()))?;
+        match &expanded.command {
+            Command::Run(_) => Err(Error::Run),
+            Command::Copy(Copy { files, from, parents }) => {
+                let source = match from {
+                    Some(from) => self.origin_files(&from.text)?,
+                    None => self.context.clone(),
+                };
+                let mut said = String::from("COPY");
+                if *parents {
+                    said.push_str(" --parents");
+                }
+                self.copy(state, files, &source, *parents, None, said)
+            }
+            Command::Add(add) => {
+                let source = self.context.clone();
+                let checksum = add.checksum.as_ref().map(|word| word.text.as_str());
+                self.copy(state, &add.files, &source, false, Some((add.unpack, checksum)), String::from("ADD"))
+            }
+            Command::Workdir(dir) => {
+                let user = state.config.run.user.clone();
+                if let Some(dir) = state.config.workdir(&dir.text, &self.created) {
+                    // A user without a line in the image makes the directory as root, as in BuildKit.
+                    let owner = users::owner(&state.fs, &user).unwrap_or((0, 0));
+                    let dir = state.fs.resolve(&dir)?;
+                    state.fs.make_dirs(&dir, 0o755, owner)?;
+                    self.commit(state)?;
+                }
+                Ok(())
+            }
+            other => {
+                if let Command::Onbuild(onbuild) = other {
+                    state.triggers.push(onbuild.expression.clone());
+                }
+                Ok(state.config.apply(other, &mut state.cmd_set, &self.created)?)
+            }
+        }
+    }
+
+    /// `COPY`, or `ADD` with what is particular to it: whether to unpack, and the checksum of a download.
+    fn copy(
+        &mut self,
+        state: &mut StageState,
+        files: &Files,
+        source: &Fs,
+        parents: bool,
+        add: Option<(Option<bool>, Option<&str>)>,
+        mut said: String,
+    ) -> Result<(), Error> {
+        let mut options = CopyOptions { named: true, ..CopyOptions::default() };
+        options.exclude = exclusions(files.excludes.iter().map(|word| word.text.as_str()))?;
+        if let Some(chown) = files.chown.as_ref().filter(|word| !word.text.is_empty()) {
+            options.owner = Some(users::owner(&state.fs, &chown.text)?);
+            said.push_str(&format!(" --chown={}", chown.text));
+        }
+        if let Some(chmod) = files.chmod.as_ref().filter(|word| !word.text.is_empty()) {
+            options.mode = Some(Mode::parse(&chmod.text)?);
+            said.push_str(&format!(" --chmod={}", chmod.text));
+        }
+        let dest = destination(&state.config.run.working_dir, &files.dest.text);
+        for word in &files.paths {
+            let path = word.text.as_str();
+            said.push_str(&format!(" {path}"));
+            if let Some((unpack, checksum)) = add
+                && is_url(path)
+            {
+                self.download(state, path, &dest, &options, unpack.unwrap_or(false), checksum)?;
+            } else if add.is_some_and(|(unpack, _)| unpack.unwrap_or(true)) {
+                for found in sources(source, path, &options)? {
+                    self.add_local(state, source, &found, &dest, &options)?;
+                }
+            } else if parents {
+                let (pivot, pattern) = path.split_once("/./").unwrap_or(("/", path));
+                let pattern = path::clean(&format!("/{pattern}"));
+                let pattern = pattern.trim_start_matches('/');
+                let plain = !pivot.contains(['*', '?', '[']) && !pattern.contains(['*', '?', '[']);
+                let required = path::join(pivot, pattern);
+                if plain && source.find(&source.resolve(&required)?).is_none() {
+                    return Err(Error::NotFound(path::clean(&format!("/{required}"))));
+                }
+                options.include = Some(Matcher::new([pattern])?);
+                copy(source, pivot, &mut state.fs, &dest, &options)?;
+                options.include = None;
+            } else {
+                copy(source, path, &mut state.fs, &dest, &options)?;
+            }
+        }
+        for content in &files.contents {
+            let name = content.name.text.as_str();
+            said.push_str(&format!(" <<{name}"));
+            let from = single(name, 0o644, content.data.clone().into_bytes())?;
+            copy_single(&from, name, &mut state.fs, &dest, &options)?;
+        }
+        said.push_str(&format!(" {} # buildkit", files.dest.text));
+        state.config.add_history(&said, true, &self.created);
+        self.commit(state)
+    }
+
+    /// A local source of `ADD`: an archive is unpacked.
+    fn add_local(
+        &self,
+        state: &mut StageState,
+        source: &Fs,
+        found: &str,
+        dest: &str,
+        options: &CopyOptions,
+    ) -> Result<(), Error> {
+        let at = source.resolve(found)?;
+        if let Some(crate::store::Body::File(content)) = source.get(&at).map(|node| &node.body) {
+            let base = state.fs.resolve(dest)?;
+            if state.fs.get(&base).is_none_or(crate::store::Node::is_dir)
+                && unpack::archive(&mut state.fs, content.bytes(), &base, options.owner)?
+            {
+                return Ok(());
+            }
+        }
+        copy_one(source, found, &mut state.fs, dest, options)
+    }
+
+    fn download(
+        &self,
+        state: &mut StageState,
+        url: &str,
+        dest: &str,
+        options: &CopyOptions,
+        unpack: bool,
+        checksum: Option<&str>,
+    ) -> Result<(), Error> {
+        let bytes = self.options.downloads.get(url).ok_or_else(|| Error::Download(url.to_owned()))?;
+        if let Some(wanted) = checksum {
+            let found = Digest::of(bytes).to_string();
+            if found != wanted {
+                return Err(Error::Checksum { wanted: wanted.to_owned(), found });
+            }
+        }
+        let base = state.fs.resolve(dest)?;
+        if unpack && unpack::archive(&mut state.fs, bytes, &base, options.owner)? {
+            return Ok(());
+        }
+        let rest = url.split_once("://").map_or(url, |(_, rest)| rest).split(['?', '#']).next().unwrap_or_default();
+        let name = match rest.split_once('/') {
+            Some((_, path)) if !path.trim_end_matches('/').is_empty() => path::base(path),
+            _ => "__unnamed__",
+        };
+        let from = single(name, 0o600, bytes.clone())?;
+        copy_single(&from, name, &mut state.fs, dest, options)
+    }
+
+    fn commit(&mut self, state: &mut StageState) -> Result<(), Error> {
+        let layer = layer_of_changes(&state.fs, self.options.epoch);
+        state.fs.settle();
+        let diff_id = self.store.add_layer(layer.tar, None)?;
+        state.config.diff_ids.push(diff_id);
+        Ok(())
+    }
+}
+
+/// A destination from the working directory, the slash or dot at its end kept.
+fn destination(working_dir: &str, dest: &str) -> String {
+    let written = if matches!(dest, "" | ".") { "./" } else { dest };
+    let cleaned =
+        if written.starts_with('/') { path::clean(written) } else { path::clean(&format!("/{working_dir}/{written}")) };
+    if (written.ends_with('/') || written.ends_with("/.")) && cleaned != "/" { format!("{cleaned}/") } else { cleaned }
+}
+
+fn is_url(path: &str) -> bool {
+    path.starts_with("http://") || path.starts_with("https://")
+}

@@ -1,0 +1,105 @@
+//! Loading archives: every layer is decompressed, its digest compared, and kept once.
+
+use std::sync::Arc;
+
+use super::{Error, Store, StoredLayer};
+use crate::image::tar::{Entry, Sink, Stream};
+use crate::image::{Archive, CHUNK, Decoder, Digest, Image, Limits, TarProblem};
+use crate::reference;
+
+/// Bytes that all layers may take, uncompressed.
+const MAX_BYTES: u64 = 1 << 30;
+
+impl Store {
+    /// Takes all images of an archive in, with their names. Returns the lines that `docker load` prints.
+    ///
+    /// # Errors
+    /// A broken archive, a layer that is not what it should be, too much data. What was loaded before stays.
+    pub fn load(&mut self, archive: &Archive) -> Result<Vec<String>, Error> {
+        let mut said = Vec::new();
+        for image in archive.images() {
+            let id = self.load_image(archive, image)?;
+            let mut named = false;
+            for name in &image.names {
+                // A bare tag of an OCI layout names nothing.
+                let Ok(full) = reference::parse_normalized(name) else { continue };
+                let bare = !archive.format().docker && !name.contains(['/', ':']);
+                if full.digest().is_some() || bare {
+                    continue;
+                }
+                let full = full.with_default_tag();
+                self.tags.insert(full.to_string(), id.clone());
+                said.push(format!("Loaded image: {}", full.familiar_string()));
+                named = true;
+            }
+            if !named {
+                said.push(format!("Loaded image ID: {id}"));
+            }
+        }
+        Ok(said)
+    }
+
+    fn load_image(&mut self, archive: &Archive, image: &Image) -> Result<Digest, Error> {
+        let wanted = &image.config.rootfs.diff_ids;
+        if wanted.len() != image.layers.len() {
+            return Err(Error::LayerCount(image.title(), wanted.len(), image.layers.len()));
+        }
+        for (diff_id, layer) in wanted.iter().zip(&image.layers) {
+            if self.layers.contains_key(diff_id) {
+                continue;
+            }
+            let taken: u64 = self.layers.values().map(|layer| layer.tar.len() as u64).sum();
+            let limits = Limits { layer: MAX_BYTES.saturating_sub(taken), ..archive.limits().clone() };
+            let mut tar = Vec::new();
+            let mut decoder = Decoder::new(&limits, layer.title());
+            let mut take = |piece: &[u8]| {
+                tar.extend_from_slice(piece);
+                Ok(())
+            };
+            let mut buffer = vec![0; CHUNK];
+            let mut offset = 0;
+            loop {
+                let read = archive.read_layer(layer, offset, &mut buffer)?;
+                if read == 0 {
+                    break;
+                }
+                offset += read as u64;
+                decoder.feed(buffer.get(..read).unwrap_or_default(), &mut take)?;
+            }
+            decoder.finish(&mut take)?;
+            if taken + tar.len() as u64 > MAX_BYTES {
+                return Err(Error::TooLarge(MAX_BYTES));
+            }
+            self.add_layer(tar, Some(diff_id))?;
+        }
+        let config = serde_json::from_slice(&image.config_json).unwrap_or_default();
+        Ok(self.add(image.config_json.clone(), config, wanted.clone()))
+    }
+
+    /// Keeps a layer; says its diff id.
+    pub(super) fn add_layer(&mut self, tar: Vec<u8>, wanted: Option<&Digest>) -> Result<Digest, Error> {
+        let diff_id = Digest::of(&tar);
+        if let Some(wanted) = wanted.filter(|wanted| **wanted != diff_id) {
+            return Err(Error::WrongLayer { wanted: wanted.to_string(), found: diff_id.to_string() });
+        }
+        let mut total = Total(0);
+        let mut stream = Stream::new(&Limits::default(), "layer");
+        stream.feed(&tar, &mut total)?;
+        stream.finish()?;
+        self.layers.insert(diff_id.clone(), StoredLayer { tar: Arc::new(tar), size: total.0 });
+        Ok(diff_id)
+    }
+}
+
+struct Total(u64);
+
+impl Sink for Total {
+    fn entry(&mut self, entry: &Entry) -> Result<bool, TarProblem> {
+        self.0 = self.0.saturating_add(entry.size);
+        Ok(false)
+    }
+
+    fn content(&mut self, _: &[u8]) {}
+
+    fn end(&mut self) {}
+}
