@@ -14,3 +14,4 @@ pub mod sandbox;
 pub mod serve;
 pub mod sessions;
 pub mod terminals;
+mod tools;
