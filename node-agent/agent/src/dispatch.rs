@@ -15,6 +15,7 @@ const PROGRAMS: &[(&str, &str, Program)] = &[
     ("runtime", "an OCI runtime, with runc's command line", slipway_runtime::cli::main),
     ("registry", "the registries of sessions: the library, and what they push", crate::registry::program::main),
     ("library", "the starter images for nodes", crate::library::main),
+    ("image", "looks into image archives", crate::tools::image::main),
     ("lab", "checks labs", crate::labs::check_main),
     ("template", "formats JSON as docker's --format does", crate::tools::template::main),
     ("dockerfile", "checks, formats and draws Dockerfiles", crate::tools::dockerfile::main),

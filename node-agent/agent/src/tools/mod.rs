@@ -1,4 +1,5 @@
 //! Programs that need neither engine nor kernel: engine-wasm on the command line. They read files or standard input and print.
 
-pub mod template;
 pub mod dockerfile;
+pub mod image;
+pub mod template;
