@@ -43,7 +43,7 @@ impl Watcher {
 }
 
 /// `name = value`, for the names there are.
-fn split(text: &str) -> Option<(String, String)> {
+pub(super) fn split(text: &str) -> Option<(String, String)> {
     let regex_space = |c: char| matches!(c, ' ' | '\t' | '\n' | '\r' | '\u{c}');
     let text = text.trim_start();
     let (name, value) = text.split_once('=')?;

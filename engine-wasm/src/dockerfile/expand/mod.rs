@@ -247,6 +247,8 @@ pub enum Event<'a> {
 pub struct StageScope {
     /// What is set, by the base image, `ENV` or `ARG`.
     pub env: Scope,
+    /// What is kept in the image: the base image's variables and those of `ENV`.
+    pub image: Scope,
     /// What `ARG` declared in this stage and those it is built from, with the values in force.
     pub args: Vec<(String, Option<String>)>,
 }
@@ -257,6 +259,17 @@ impl StageScope {
         let mut scope = Self::default();
         for entry in env {
             let (name, value) = entry.split_once('=').unwrap_or((entry, ""));
+            scope.env.set(name, value);
+            scope.image.set(name, value);
+        }
+        scope
+    }
+
+    /// At the begin of a stage from another one, which has ended with `base`. What the image keeps hides the `ARG`s of that name.
+    #[must_use]
+    pub fn from_stage(base: &Self) -> Self {
+        let mut scope = base.clone();
+        for (name, value) in base.image.iter() {
             scope.env.set(name, value);
         }
         scope
@@ -315,6 +328,7 @@ impl StageScope {
         if let Command::Env(pairs) = &command {
             for pair in pairs {
                 self.env.set(&pair.name.text, pair.value.text.as_str());
+                self.image.set_in_place(&pair.name.text, pair.value.text.as_str());
             }
         }
         Ok(Expanded { command, mounts })

@@ -20,6 +20,14 @@ impl Scope {
         self.entries.push((name.to_owned(), value.into()));
     }
 
+    /// Sets a variable where it stands; a new one comes last.
+    pub fn set_in_place(&mut self, name: &str, value: impl Into<String>) {
+        match self.entries.iter_mut().find(|(key, _)| key == name) {
+            Some((_, old)) => *old = value.into(),
+            None => self.entries.push((name.to_owned(), value.into())),
+        }
+    }
+
     /// The names in order.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.entries.iter().map(|(name, _)| name.as_str())

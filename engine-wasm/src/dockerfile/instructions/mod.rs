@@ -23,6 +23,7 @@ mod tests;
 use std::ops::Range;
 
 pub use fault::Fault;
+pub(crate) use go::{lower, upper};
 pub(crate) use suggest::{closest, with_suggestion};
 
 pub use mount::{Device, Mount, MountKind, MountOptions, Sharing};

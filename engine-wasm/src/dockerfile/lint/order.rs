@@ -1,0 +1,477 @@
+//! Stages in order: what each begins with, what it needs of others, and what its instructions do (`dockerfile2llb/convert.go`).
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::super::expand::{self, Base, Globals, Platform, StageScope};
+use super::super::instructions::{self, Command, Stage, closest, lower};
+use super::super::shell::{Lexer, NoEnv};
+use super::rules;
+use super::run::{Check, Place, at};
+use super::{Config, ImageFacts, fixes};
+use crate::golang::quote::quote;
+use crate::reference;
+
+mod dispatch;
+
+/// A stage or an image that something is copied or mounted from.
+struct State<'a> {
+    /// The stage; none for an image.
+    stage: Option<&'a Stage>,
+    /// The image, expanded.
+    base_name: String,
+    /// Which state it begins from.
+    base: Option<usize>,
+    /// Where its `FROM`, or the instruction that names the image, stands; none for an image of a mount.
+    place: Option<Place>,
+    platform: Option<Platform>,
+    work: Vec<Work<'a>>,
+    /// Which states it needs, and for which instruction.
+    needs: BTreeMap<usize, Place>,
+    onbuild_done: bool,
+    image: ImageFacts,
+    /// Whether it has been gone through.
+    dispatched: bool,
+    scope: StageScope,
+    shell: bool,
+    workdir_set: bool,
+    workdir: String,
+}
+
+/// An instruction to go through.
+#[derive(Clone)]
+struct Work<'a> {
+    command: std::borrow::Cow<'a, Command>,
+    /// The name as written.
+    name: &'a str,
+    place: Place,
+    /// Its node, for comments above it; none for a trigger.
+    node: Option<usize>,
+    /// What it copies or mounts from.
+    sources: Vec<usize>,
+}
+
+/// All states.
+struct States<'a> {
+    all: Vec<State<'a>>,
+    by_name: BTreeMap<String, usize>,
+}
+
+impl<'a> States<'a> {
+    /// The name a message calls a state by.
+    fn name(&self, index: usize) -> String {
+        match self.all[index].stage {
+            Some(_) if self.all.len() == 1 => String::new(),
+            Some(stage) if !stage.name().is_empty() => stage.name().to_owned(),
+            Some(_) => format!("stage-{index}"),
+            None => String::new(),
+        }
+    }
+
+    fn find(&self, name: &str) -> Option<usize> {
+        self.by_name.get(&lower(name)).copied()
+    }
+
+    fn add(
+        &mut self,
+        stage: Option<&'a Stage>,
+        base_name: String,
+        platform: Option<Platform>,
+        place: Option<Place>,
+    ) -> usize {
+        let index = self.all.len();
+        self.all.push(State {
+            base: self.by_name.get(&base_name).copied(),
+            stage,
+            base_name,
+            place,
+            platform,
+            work: Vec::new(),
+            needs: BTreeMap::new(),
+            onbuild_done: false,
+            image: ImageFacts::default(),
+            dispatched: false,
+            scope: StageScope::default(),
+            shell: false,
+            workdir_set: false,
+            workdir: String::new(),
+        });
+        if let Some(name) = stage.map(Stage::name).filter(|name| !name.is_empty()) {
+            self.by_name.insert(name.to_owned(), index);
+        }
+        index
+    }
+
+    /// A state and all that it needs.
+    fn reachable(&self, target: usize) -> BTreeSet<usize> {
+        let mut seen = BTreeSet::new();
+        let mut todo = vec![target];
+        while let Some(index) = todo.pop() {
+            if seen.insert(index) {
+                todo.extend(self.all[index].base);
+                todo.extend(self.all[index].needs.keys());
+            }
+        }
+        seen
+    }
+
+    /// Which states an instruction takes files from; images it names become states.
+    fn sources(&mut self, command: &Command, place: &Place, escape: char) -> Result<Vec<usize>, String> {
+        match command {
+            Command::Copy(copy) => {
+                let Some(from) = &copy.from else { return Ok(Vec::new()) };
+                let expanded = Lexer::new(escape).word(&from.text, &NoEnv).map_err(|error| error.to_string())?;
+                if expanded.text != from.text {
+                    return Err("variable expansion is not supported for --from, define a new stage with FROM using ARG from global scope as a workaround".to_owned());
+                }
+                let digits = from.text.strip_prefix(['+', '-']).unwrap_or(&from.text);
+                let number: Option<i64> = (!digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit()))
+                    .then(|| from.text.parse().ok())
+                    .flatten();
+                if let Some(number) = number {
+                    let index = usize::try_from(number).ok().filter(|index| *index < self.all.len());
+                    return index.map(|index| vec![index]).ok_or_else(|| format!("invalid stage index {number}"));
+                }
+                let found = self.find(&from.text);
+                Ok(vec![found.unwrap_or_else(|| self.add(None, from.text.clone(), None, Some(place.clone())))])
+            }
+            Command::Run(run) => {
+                let mut sources = Vec::with_capacity(run.mounts.len());
+                // All are looked for before any is added.
+                let known: Vec<Option<usize>> =
+                    run.mounts.iter().map(|mount| self.find(from_or_scratch(&mount.from))).collect();
+                for (mount, known) in run.mounts.iter().zip(known) {
+                    let name = from_or_scratch(&mount.from);
+                    sources.push(known.unwrap_or_else(|| self.add(None, name.to_owned(), None, None)));
+                }
+                Ok(sources)
+            }
+            _ => Ok(Vec::new()),
+        }
+    }
+
+    fn need(&mut self, index: usize, work: &Work<'_>) {
+        for source in &work.sources {
+            self.all[index].needs.insert(*source, work.place.clone());
+        }
+    }
+
+    /// The first circle of stages that need each other: the stage it was found from, and the instructions on the way.
+    fn circle(&self) -> Option<(usize, Vec<Place>)> {
+        let mut visited = BTreeSet::new();
+        for start in 0..self.all.len() {
+            // A path of states, each with those it needs that were not followed yet.
+            let mut path: Vec<(usize, Vec<(usize, Place)>)> = Vec::new();
+            let mut places: Vec<Place> = Vec::new();
+            let needs = |index: usize| -> Vec<(usize, Place)> {
+                self.all[index].needs.iter().rev().map(|(need, place)| (*need, place.clone())).collect()
+            };
+            if visited.insert(start) {
+                path.push((start, needs(start)));
+            }
+            while let Some((_, rest)) = path.last_mut() {
+                let Some((next, place)) = rest.pop() else {
+                    path.pop();
+                    places.pop();
+                    continue;
+                };
+                if path.iter().any(|(index, _)| *index == next) {
+                    places.push(place);
+                    return Some((start, places));
+                }
+                if visited.insert(next) {
+                    places.push(place);
+                    path.push((next, needs(next)));
+                }
+            }
+        }
+        None
+    }
+}
+
+fn from_or_scratch(from: &str) -> &str {
+    if from.is_empty() { "scratch" } else { from }
+}
+
+/// Several places as one: from the first line to the last.
+fn around(places: &[Place]) -> Option<Place> {
+    let first = places.iter().min_by_key(|place| place.lines.0)?;
+    let last = places.iter().max_by_key(|place| place.lines.1)?;
+    Some(Place { span: first.span.start..last.span.end, lines: (first.lines.0, last.lines.1) })
+}
+
+impl<'a> Check<'a> {
+    /// Goes through all stages.
+    pub(super) fn walk(&mut self, globals: &Globals) -> Option<()> {
+        let mut states = States { all: Vec::new(), by_name: BTreeMap::new() };
+        for stage in &self.program.stages {
+            self.begin(globals, &mut states, stage)?;
+        }
+        let Some(last) = states.all.len().checked_sub(1) else { return Some(()) };
+        let target = match self.build.target.as_str() {
+            "" => last,
+            name => match states.find(name) {
+                Some(target) => target,
+                None => {
+                    let names: Vec<String> = (0..states.all.len())
+                        .map(|index| match states.name(index) {
+                            name if name.is_empty() => "stage-0".to_owned(),
+                            name => name,
+                        })
+                        .collect();
+                    let near = closest(name, names.iter().map(String::as_str));
+                    let message = format!("target stage {} could not be found", quote(name));
+                    self.fail(instructions::with_suggestion(&message, near), None)?;
+                    last
+                }
+            },
+        };
+        self.find_sources(&mut states)?;
+        let reachable = self.resolve(&mut states, target)?;
+        for index in 0..states.all.len() {
+            // Without a target, all stages are checked.
+            if self.build.target.is_empty() || reachable.contains(&index) {
+                self.stage(globals, &mut states, index)?;
+            }
+        }
+        Some(())
+    }
+
+    fn begin(&mut self, globals: &Globals, states: &mut States<'a>, stage: &'a Stage) -> Option<()> {
+        let config = self.config_for(stage.node);
+        let place = Place { span: stage.span.clone(), lines: stage.lines };
+        let base: Base = globals.base(stage);
+        self.undeclared(&config, globals, &base.name_unset, &at(&stage.base, stage.lines));
+        let name = match base.name {
+            Ok(name) => name,
+            Err(fault) => {
+                self.fail(fault.to_string(), Some(place.clone()))?;
+                String::new()
+            }
+        };
+        let mut platform = None;
+        if let (Some(found), Some(written)) = (base.platform, &stage.platform) {
+            let word = at(written, stage.lines);
+            self.undeclared(&config, globals, &found.unset, &word);
+            if found.set.len() == 1
+                && found.unset.is_empty()
+                && found.set.contains("TARGETPLATFORM")
+                && globals.scope.get("TARGETPLATFORM") == Some(&found.text)
+            {
+                let message = format!(
+                    "Setting platform to predefined {} in FROM is redundant as this is the default behavior",
+                    written.text
+                );
+                let (text, node) = (self.text, &self.file.nodes[stage.node]);
+                self.warn_with(&config, &rules::REDUNDANT_TARGET_PLATFORM, word.clone(), message, || {
+                    fixes::without_flag(text, node, "--platform=")
+                });
+            }
+            if found.set.is_empty()
+                && found.unset.is_empty()
+                && let Ok(platform) = &found.platform
+                && !stage.name().contains(&platform.os)
+                && !stage.name().contains(&platform.architecture)
+            {
+                let message = format!("FROM --platform flag should not use constant value {}", quote(&found.text));
+                self.warn(&config, &rules::FROM_PLATFORM_FLAG_CONST_DISALLOWED, word, message);
+            }
+            match found.platform {
+                Ok(found) => platform = Some(found),
+                Err(fault) => self.fail(fault.to_string(), Some(place.clone()))?,
+            }
+        }
+        let index = states.add(Some(stage), name, platform, Some(place));
+        states.all[index].work = stage
+            .commands
+            .iter()
+            .map(|command| Work {
+                command: std::borrow::Cow::Borrowed(&command.command),
+                name: &self.file.nodes[command.node].name.text,
+                place: Place { span: command.span.clone(), lines: command.lines },
+                node: Some(command.node),
+                sources: Vec::new(),
+            })
+            .collect();
+        Some(())
+    }
+
+    fn undeclared(&mut self, config: &Config, globals: &Globals, unset: &BTreeSet<String>, place: &Place) {
+        for name in unset {
+            if globals.declared.contains(name) {
+                continue;
+            }
+            let options: BTreeSet<&str> =
+                globals.declared.iter().map(String::as_str).chain(globals.scope.names()).collect();
+            let near = closest(name, options);
+            let message = instructions::with_suggestion(&format!("FROM argument '{name}' is not declared"), near);
+            let place = self.variable(name, place);
+            self.warn(config, &rules::UNDEFINED_ARG_IN_FROM, place, message);
+        }
+    }
+
+    fn find_sources(&mut self, states: &mut States<'a>) -> Option<()> {
+        let mut index = 0;
+        while index < states.all.len() {
+            for at in 0..states.all[index].work.len() {
+                let work = states.all[index].work[at].clone();
+                match states.sources(&work.command, &work.place, self.file.escape) {
+                    Ok(sources) => {
+                        let work = Work { sources, ..work };
+                        states.need(index, &work);
+                        states.all[index].work[at] = work;
+                    }
+                    // BuildKit gives no place.
+                    Err(message) => self.fail(message, self.options.go_on.then(|| work.place.clone()))?,
+                }
+            }
+            index += 1;
+        }
+        if let Some((stage, places)) = states.circle() {
+            let name = match states.all[stage].stage {
+                Some(found) if found.name().is_empty() => format!("stage-{stage}"),
+                Some(found) => found.name().to_owned(),
+                None => String::new(),
+            };
+            self.fail(format!("circular dependency detected on stage: {name}"), around(&places))?;
+        }
+        Some(())
+    }
+
+    /// Base images and triggers, until no trigger needs anything new. Gives what the target needs.
+    fn resolve(&mut self, states: &mut States<'a>, target: usize) -> Option<BTreeSet<usize>> {
+        let mut resolved = 0;
+        loop {
+            let reachable = states.reachable(target);
+            while resolved < states.all.len() {
+                self.image(states, resolved, self.build.target.is_empty() || reachable.contains(&resolved))?;
+                resolved += 1;
+            }
+            let mut more = false;
+            for &index in &reachable {
+                if std::mem::replace(&mut states.all[index].onbuild_done, true) {
+                    continue;
+                }
+                let mut triggers = std::mem::take(&mut states.all[index].image.onbuild);
+                if let Some(base) = states.all[index].base {
+                    triggers.extend(states.all[base].work.iter().filter_map(|work| match &*work.command {
+                        Command::Onbuild(onbuild) => Some(onbuild.expression.clone()),
+                        _ => None,
+                    }));
+                }
+                if !triggers.is_empty() {
+                    more |= self.triggers(states, index, &triggers)?;
+                }
+            }
+            if !more {
+                return Some(reachable);
+            }
+        }
+    }
+
+    /// Looks up the image that a state begins from.
+    fn image(&mut self, states: &mut States<'a>, index: usize, wanted: bool) -> Option<()> {
+        let State { base: None, stage, base_name, place, platform, .. } = &states.all[index] else { return Some(()) };
+        let is_image = stage.is_none();
+        if base_name == "scratch" {
+            let state = &mut states.all[index];
+            state.platform = Some(self.build.target_platform.clone());
+            state.dispatched = is_image;
+            return Some(());
+        }
+        if base_name.is_empty() && self.options.go_on {
+            return Some(());
+        }
+        let (name, place) = (base_name.clone(), place.clone());
+        let platform = platform.clone().unwrap_or_else(|| self.build.target_platform.clone());
+        match reference::parse_normalized(&name) {
+            Err(error) => {
+                self.fail(format!("failed to parse stage name {}: {error}", quote(&name)), place)?;
+            }
+            Ok(found) if wanted => {
+                let found = found.with_default_tag().to_string();
+                if let Some(facts) = self.options.facts.and_then(|facts| facts.image(&found, &platform)) {
+                    if let (Some(actual), Some(place)) = (&facts.platform, place)
+                        && (actual.os != platform.os || actual.architecture != platform.architecture)
+                    {
+                        let (expected, actual) = (platform.normalized().to_string(), actual.normalized().to_string());
+                        let message = format!(
+                            "Base image {name} was pulled with platform {}, expected {} for current build",
+                            quote(actual),
+                            quote(expected)
+                        );
+                        let config = self.config.clone();
+                        self.warn(&config, &rules::INVALID_BASE_IMAGE_PLATFORM, place, message);
+                    }
+                    states.all[index].image = facts;
+                }
+            }
+            Ok(_) => {}
+        }
+        let state = &mut states.all[index];
+        state.platform = Some(platform);
+        state.dispatched = is_image;
+        Some(())
+    }
+
+    /// Puts triggers in front of a stage's instructions; says whether they need other states.
+    fn triggers(&mut self, states: &mut States<'a>, index: usize, triggers: &[String]) -> Option<bool> {
+        let place = states.all[index].place.clone().unwrap_or_default();
+        let mut work = Vec::with_capacity(triggers.len());
+        let mut more = false;
+        for trigger in triggers {
+            match self.trigger(states, trigger, &place) {
+                Ok(found) => {
+                    more |= !found.sources.is_empty();
+                    states.need(index, &found);
+                    work.push(found);
+                }
+                Err(message) => self.fail(message, Some(place.clone()))?,
+            }
+        }
+        work.append(&mut states.all[index].work);
+        states.all[index].work = work;
+        Some(more)
+    }
+
+    fn trigger(&self, states: &mut States<'a>, trigger: &str, place: &Place) -> Result<Work<'a>, String> {
+        let file = super::super::parse(trigger);
+        if let Some(error) = file.errors.first() {
+            return Err(error.to_string());
+        }
+        let [node] = file.nodes.as_slice() else {
+            return Err("onbuild trigger should be a single expression".to_owned());
+        };
+        let command = instructions::command(node).map_err(|fault| fault.to_string())?;
+        let sources = states.sources(&command, place, self.file.escape)?;
+        Ok(Work {
+            name: name_of(&node.name.text, &command),
+            command: std::borrow::Cow::Owned(command),
+            place: place.clone(),
+            node: None,
+            sources,
+        })
+    }
+}
+
+/// A trigger's name as written, if it is all in one case.
+fn name_of(written: &str, command: &Command) -> &'static str {
+    const LOWER: [(&str, &str); 7] = [
+        ("CMD", "cmd"),
+        ("COPY", "copy"),
+        ("ADD", "add"),
+        ("ENTRYPOINT", "entrypoint"),
+        ("ENV", "env"),
+        ("HEALTHCHECK", "healthcheck"),
+        ("LABEL", "label"),
+    ];
+    let name = command.name();
+    LOWER.into_iter().find(|(upper, lower)| *upper == name && *lower == written).map_or(name, |(_, lower)| lower)
+}
+
+/// The begin of a stage's variables, from its image.
+fn image_scope(image: &ImageFacts, os: &str) -> StageScope {
+    let has_path = image.env.iter().any(|entry| entry.split('=').next() == Some("PATH"));
+    let path = format!("PATH={}", expand::DEFAULT_PATH);
+    let more = (!has_path && os != "windows").then_some(path.as_str());
+    StageScope::from_image(image.env.iter().map(String::as_str).chain(more))
+}
