@@ -13,6 +13,7 @@ pub mod editor;
 pub mod expand;
 mod flags;
 pub mod format;
+pub mod hadolint;
 mod heredoc;
 pub mod instructions;
 mod json;

@@ -1,12 +1,15 @@
 //! A graph as SVG: no scripts, colours by classes and custom properties, every box focusable and with a text that says what its lines say.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use super::layout::{self, Layout, Path, Place};
+use super::layout::{self, DETAIL_COLUMN, LABEL_COLUMN, Layout, Path, Place};
 use super::{Graph, Kind, Relation};
 
 /// Pixels a text may take before it is cut.
-pub(super) const MAX_TEXT: i64 = 208;
+pub(super) const MAX_TEXT: i64 = 216;
+/// Pixels a line's label may take.
+const MAX_LABEL: i64 = 150;
 
 /// The look: rules for `.slipway-graph` and what is in it, in light and in dark, also by `data-theme` on the page's root.
 pub const STYLE: &str = include_str!("svg.css");
@@ -50,11 +53,9 @@ impl Graph {
                 let _ = writeln!(out, "<path class=\"arrow\" d=\"M{x} {y}l-4 {by}h8z\"/>");
             }
         }
-        for (edge, path) in self.edges.iter().zip(&layout.paths) {
-            if !edge.label.is_empty()
-                && let Some((x, y)) = label_place(path)
-            {
-                let text = cut(&edge.label, 150, 6);
+        for (edge, place) in self.edges.iter().zip(label_places(self, layout)) {
+            if let Some((x, y)) = place {
+                let text = cut(&edge.label, MAX_LABEL, 6);
                 let _ = writeln!(out, "<text class=\"edge-label\" x=\"{x}\" y=\"{y}\">{}</text>", escape(&text));
             }
         }
@@ -138,10 +139,11 @@ fn face(node: &super::Node, place: &Place) -> String {
         write!(out, "<rect class=\"box\" x=\"{x}\" y=\"{y}\" width=\"{width}\" height=\"{height}\" rx=\"{radius}\"/>");
     let centre = place.centre();
     let line = if node.detail.is_empty() { y + height / 2 + 4 } else { y + 19 };
-    let _ = write!(out, "<text x=\"{centre}\" y=\"{line}\">{}</text>", escape(&cut(&node.label, MAX_TEXT, 8)));
+    let _ =
+        write!(out, "<text x=\"{centre}\" y=\"{line}\">{}</text>", escape(&cut(&node.label, MAX_TEXT, LABEL_COLUMN)));
     if !node.detail.is_empty() {
         let line = y + 36;
-        let detail = escape(&cut(&node.detail, MAX_TEXT, 7));
+        let detail = escape(&cut(&node.detail, MAX_TEXT, DETAIL_COLUMN));
         let _ = write!(out, "<text class=\"detail\" x=\"{centre}\" y=\"{line}\">{detail}</text>");
     }
     out
@@ -179,10 +181,25 @@ fn tip(relation: Relation, path: &Path) -> Option<(i64, i64, bool)> {
     Some((x, y, first > y))
 }
 
-/// Beside the middle of the last bend.
-fn label_place(path: &Path) -> Option<(i64, i64)> {
-    let [.., (x1, y1), (x2, y2), _] = path.points.as_slice() else { return None };
-    Some(((x1 + 2 * x2) / 3, (y1 + y2) / 2 + 10))
+/// Places for the labels, on the bend before the line's end, where none covers another: one an edge.
+fn label_places(graph: &Graph, layout: &Layout) -> Vec<Option<(i64, i64)>> {
+    let mut taken: BTreeMap<i64, Vec<(i64, i64)>> = BTreeMap::new();
+    let mut place = |label: &str, path: &Path| {
+        let [.., (x1, y1), (x2, y2), _] = path.points.as_slice() else { return None };
+        let half = layout::width(&cut(label, MAX_LABEL, 6), 6) / 2 + 2;
+        // Hundredths of the way in x and y, at steps along the curve.
+        let spots = [(28, 38), (50, 50), (72, 62), (10, 22), (90, 78)]
+            .map(|(along, down)| (x1 + (x2 - x1) * along / 100, y1 + (y2 - y1) * down / 100 + 4));
+        let free = spots.into_iter().find(|(x, y)| {
+            let near = taken.range(y - 12..=y + 12).flat_map(|(_, row)| row);
+            near.clone().all(|(from, to)| x + half < *from || x - half > *to)
+        });
+        let (x, y) = free.or(spots.first().copied())?;
+        taken.entry(y).or_default().push((x - half, x + half));
+        Some((x, y))
+    };
+    let pairs = graph.edges.iter().zip(&layout.paths);
+    pairs.map(|(edge, path)| if edge.label.is_empty() { None } else { place(&edge.label, path) }).collect()
 }
 
 /// Cuts a text to the pixels it may take.

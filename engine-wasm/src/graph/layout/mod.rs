@@ -8,8 +8,11 @@ use std::collections::BTreeMap;
 
 use super::{Edge, Error, Graph, Node};
 
-/// Pixels between ranks.
-pub(crate) const RANK_GAP: i64 = 44;
+/// Pixels between ranks, and where lines have labels.
+const RANK_GAP: (i64, i64) = (40, 58);
+/// Pixels a character takes in the first and the second line of a box.
+pub(crate) const LABEL_COLUMN: i64 = 7;
+pub(crate) const DETAIL_COLUMN: i64 = 6;
 /// Pixels between neighbours.
 pub(crate) const NODE_GAP: i64 = 18;
 /// Pixels around the picture.
@@ -101,12 +104,13 @@ impl Layout {
     ) -> Self {
         let centre = |cell: usize| centres.get(cell).copied().unwrap_or_default();
         let mut bands = Vec::new();
+        let gap = if graph.edges.iter().all(|e| e.label.is_empty()) { RANK_GAP.0 } else { RANK_GAP.1 };
         let mut y = MARGIN;
         for row in rows {
             let nodes = row.iter().filter_map(|c| cells.get(*c)?.node);
             let height = nodes.filter_map(|n| Some(sizes.get(n)?.1)).max().unwrap_or(0);
             bands.push((y, y + height));
-            y += height + RANK_GAP;
+            y += height + gap;
         }
         let mut layout = Self { places: vec![Place::default(); graph.nodes.len()], ..Self::default() };
         for (i, cell) in cells.iter().enumerate() {
@@ -191,8 +195,8 @@ fn cells(graph: &Graph, ranks: &[usize], sizes: &[(i64, i64)]) -> (Vec<Cell>, Ve
 
 /// A box's size: wide enough for its text up to a limit.
 fn size(node: &Node) -> (i64, i64) {
-    let text = width(&node.label, 8).max(width(&node.detail, 7));
-    (text.clamp(72, super::svg::MAX_TEXT) + 24, if node.detail.is_empty() { 30 } else { 46 })
+    let text = width(&node.label, LABEL_COLUMN).max(width(&node.detail, DETAIL_COLUMN));
+    (text.clamp(72, super::svg::MAX_TEXT) + 30, if node.detail.is_empty() { 30 } else { 46 })
 }
 
 /// About the pixels that a text takes.

@@ -3,31 +3,113 @@
 use super::{Cell, MARGIN, NODE_GAP};
 
 /// Passes down and up over the ranks.
-const PASSES: usize = 10;
+const PASSES: usize = 20;
 
-/// The middle of each cell.
+/// The middle of each cell. What is not connected is placed side by side.
 pub(super) fn centres(cells: &[Cell], rows: &[Vec<usize>]) -> Vec<i64> {
     let mut centres = vec![0i64; cells.len()];
+    let mut left = MARGIN;
+    for rows in components(cells, rows) {
+        place(cells, &rows, &mut centres);
+        let edges = |cell: &usize| {
+            let half = cells.get(*cell).map_or(0, |c| c.width / 2);
+            centres.get(*cell).map(|x| (x - half, x + half))
+        };
+        let from = rows.iter().flatten().filter_map(edges).map(|(from, _)| from).min().unwrap_or(0);
+        let to = rows.iter().flatten().filter_map(edges).map(|(_, to)| to).max().unwrap_or(0);
+        for cell in rows.iter().flatten() {
+            if let Some(x) = centres.get_mut(*cell) {
+                *x += left - from;
+            }
+        }
+        left += to - from + 2 * NODE_GAP;
+    }
+    centres
+}
+
+/// The rows of each connected part, from its first rank on, parts in the order of their first cells.
+fn components(cells: &[Cell], rows: &[Vec<usize>]) -> Vec<Vec<Vec<usize>>> {
+    let mut part = vec![usize::MAX; cells.len()];
+    let mut parts: Vec<(usize, Vec<Vec<usize>>)> = Vec::new();
+    for start in 0..cells.len() {
+        if part.get(start) != Some(&usize::MAX) {
+            continue;
+        }
+        let (mut top, mut bottom) = (usize::MAX, 0);
+        let mut stack = vec![start];
+        while let Some(cell) = stack.pop() {
+            match part.get_mut(cell) {
+                Some(slot) if *slot == usize::MAX => *slot = parts.len(),
+                _ => continue,
+            }
+            if let Some(c) = cells.get(cell) {
+                (top, bottom) = (top.min(c.rank), bottom.max(c.rank));
+                stack.extend(c.above.iter().chain(&c.below));
+            }
+        }
+        parts.push((top, vec![Vec::new(); bottom.saturating_sub(top) + 1]));
+    }
+    for (rank, row) in rows.iter().enumerate() {
+        for &cell in row {
+            let slot = part.get(cell).and_then(|p| parts.get_mut(*p));
+            if let Some(row) = slot.and_then(|(top, rows)| rows.get_mut(rank.checked_sub(*top)?)) {
+                row.push(cell);
+            }
+        }
+    }
+    parts.into_iter().map(|(_, rows)| rows).collect()
+}
+
+fn place(cells: &[Cell], rows: &[Vec<usize>], centres: &mut [i64]) {
     for row in rows {
         let mut x = 0;
         for &cell in row {
             let width = cells.get(cell).map_or(0, |c| c.width);
-            set(&mut centres, cell, x + width / 2);
+            set(centres, cell, x + width / 2);
             x += width + NODE_GAP;
         }
     }
-    for pass in 0..PASSES {
-        let last = pass + 2 >= PASSES;
+    let passes = if cells.len() > 5_000 { 8 } else { PASSES };
+    for pass in 0..passes {
+        let last = pass + 4 >= passes;
         let down = pass % 2 == 0;
         let order: Vec<&Vec<usize>> = if down { rows.iter().collect() } else { rows.iter().rev().collect() };
         for row in order {
-            let wishes: Vec<(i64, i64)> = row.iter().map(|cell| wish(cells, &centres, *cell, down, last)).collect();
-            settle(cells, row, &wishes, &mut centres);
+            let wishes: Vec<(i64, i64)> = row.iter().map(|cell| wish(cells, centres, *cell, down, last)).collect();
+            settle(cells, row, &wishes, centres);
         }
     }
-    let left = cells.iter().zip(&centres).map(|(cell, x)| x - cell.width / 2).min().unwrap_or(0);
-    centres.iter_mut().for_each(|x| *x += MARGIN - left);
-    centres
+    straighten(cells, rows, centres);
+}
+
+/// Puts what hangs on a single line right below or above what it hangs on, where there is room.
+fn straighten(cells: &[Cell], rows: &[Vec<usize>], centres: &mut [i64]) {
+    for down in [true, false, true] {
+        let order: Vec<&Vec<usize>> = if down { rows.iter().collect() } else { rows.iter().rev().collect() };
+        for row in order {
+            for (i, &cell) in row.iter().enumerate() {
+                let Some(c) = cells.get(cell) else { continue };
+                let (side, back): (_, fn(&Cell) -> &Vec<usize>) =
+                    if down { (&c.above, |c| &c.below) } else { (&c.below, |c| &c.above) };
+                let &[other] = side.as_slice() else { continue };
+                if cells.get(other).is_none_or(|o| back(o).len() != 1) {
+                    continue;
+                }
+                let Some(wanted) = centres.get(other).copied() else { continue };
+                let room = |neighbour: Option<&usize>| {
+                    neighbour.and_then(|n| Some((*centres.get(*n)?, cells.get(*n)?.width.max(1))))
+                };
+                let half = c.width / 2 + 1;
+                let left = room(i.checked_sub(1).and_then(|j| row.get(j)));
+                let right = room(row.get(i + 1));
+                let fits = left.is_none_or(|(x, w)| wanted - half - NODE_GAP >= x + w / 2)
+                    && right.is_none_or(|(x, w)| wanted + half + NODE_GAP <= x - w / 2);
+                if fits {
+                    set(centres, cell, wanted);
+                }
+            }
+        }
+    }
 }
 
 /// Where a cell wants to be, and how much: lines want to be straight before all else.
