@@ -29,7 +29,7 @@ pub(super) fn read(archive: &mut Archive) -> Result<()> {
 }
 
 /// The digest that a file's name claims: `<hex>.json`, `blobs/sha256/<hex>`, `sha256:<hex>`.
-fn named_digest(path: &str) -> Option<Digest> {
+pub(super) fn named_digest(path: &str) -> Option<Digest> {
     let name = path.rsplit('/').next()?;
     let hex = name.strip_prefix("sha256:").unwrap_or(name);
     let hex = hex.split('.').next()?;

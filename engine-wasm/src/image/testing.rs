@@ -161,6 +161,13 @@ impl Oci {
         }))
     }
 
+    /// Puts other bytes under a blob's name.
+    pub(super) fn replace(&mut self, digest: &Digest, bytes: &[u8]) {
+        for (_, content) in self.blobs.iter_mut().filter(|(path, _)| path.ends_with(digest.hex())) {
+            *content = bytes.to_vec();
+        }
+    }
+
     pub(super) fn remove(&mut self, digest: &str) {
         self.blobs.retain(|(path, _)| !path.ends_with(digest.trim_start_matches("sha256:")));
     }
@@ -171,4 +178,14 @@ impl Oci {
         items.extend(self.blobs.iter().map(|(path, bytes)| file(path, bytes)));
         tar(&items)
     }
+}
+
+/// A layer's tree.
+pub(super) fn tree(items: &[Item<'_>]) -> super::Tree {
+    let limits = super::Limits::default();
+    let mut builder = super::Builder::new(&limits, super::Options::default());
+    let mut stream = super::tar::Stream::new(&limits, "layer");
+    stream.feed(&tar(items), &mut builder).unwrap();
+    stream.finish().unwrap();
+    builder.finish()
 }

@@ -14,6 +14,7 @@ const PROGRAMS: &[(&str, &str, Program)] = &[
     ("docker", "the docker command line", slipway_docker_cli::main),
     ("runtime", "an OCI runtime, with runc's command line", slipway_runtime::cli::main),
     ("library", "the starter images for nodes", crate::library::main),
+    ("image", "looks into image archives", crate::tools::image::main),
     ("lab", "checks labs", crate::labs::check_main),
     ("template", "formats JSON as docker's --format does", crate::tools::template::main),
     ("engine", "the Docker engine", slipway_engine::cli::main),

@@ -14,4 +14,4 @@ pub mod sandbox;
 pub mod serve;
 pub mod sessions;
 pub mod terminals;
-pub mod tools;
+mod tools;

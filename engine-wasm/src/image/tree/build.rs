@@ -118,6 +118,7 @@ impl Builder {
             let (parent, name) = (node.parent, (node.name, node.name_length));
             stack.push(node.next);
             let child = std::mem::replace(&mut node.first_child, NONE);
+            (node.kind, node.flags) = (Kind::Other, Flags::default());
             self.tree.size -= std::mem::take(&mut node.size);
             self.tree.names.remove(id, parent, name);
             stack.push(child);

@@ -114,8 +114,8 @@ pub struct Tree {
     pub(super) nodes: Vec<Node>,
     pub(super) extras: Vec<Extra>,
     names: Names,
-    /// Bytes of the files' content, hard links not counted: what docker calls a layer's size.
-    pub size: u64,
+    /// Bytes of the files' content, hard links not counted.
+    size: u64,
     /// Entries of the tar.
     pub entries: u64,
 }
@@ -204,6 +204,17 @@ impl Tree {
     pub fn content(&self, id: NodeId) -> NodeId {
         // A target is never a link itself.
         self.extra(id).and_then(|extra| extra.target).unwrap_or(id)
+    }
+
+    /// Bytes of all files' content, hard links not counted: what dive calls a layer's size.
+    pub fn file_size(&self) -> u64 {
+        self.size
+    }
+
+    /// What docker calls a layer's size: bytes of the files' content, and of symbolic links' targets.
+    pub fn docker_size(&self) -> u64 {
+        let links = self.nodes.iter().filter(|node| node.kind == Kind::Symlink);
+        self.size + links.map(|node| u64::from(node.link_length)).sum::<u64>()
     }
 
     /// About how many bytes of memory it takes.

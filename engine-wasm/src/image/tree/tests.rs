@@ -45,7 +45,7 @@ fn listing(tree: &Tree) -> Vec<String> {
 fn entries_become_a_tree_with_what_their_paths_imply() {
     let tree = build(&[file("./a/b/c", b"12345"), dir("a/"), file("/z", b"1"), symlink("s", "a"), dir("./")]);
     assert_eq!(listing(&tree), ["d a", "i a/b", "f a/b/c", "l s", "f z"]);
-    assert_eq!((tree.size, tree.entries), (6, 5));
+    assert_eq!((tree.file_size(), tree.entries), (6, 5));
     assert_eq!(tree.link(tree.find(b"s").unwrap()), Some(&b"a"[..]));
     assert!(tree.node(Tree::ROOT).flags().has(Flags::ENTRY));
     assert_eq!(tree.find(b"a/nope"), None);
@@ -62,7 +62,7 @@ fn the_last_of_several_entries_counts() {
         file("b/c", b""),
     ]);
     assert_eq!(listing(&tree), ["f a", "d b", "f b/c"]);
-    assert_eq!(tree.size, 4);
+    assert_eq!(tree.file_size(), 4);
     let tree = build(&[dir("a"), file("a/x", b"12"), dir("a")]);
     assert_eq!(listing(&tree), ["d a", "f a/x"]);
 }
@@ -81,7 +81,7 @@ fn whiteouts_hide_and_may_have_something_new_in_their_place() {
     assert_eq!(listing(&tree), ["o d", "w gone", "i m", "i m/x", "f m/x/new", "w n"]);
     let x = tree.node(tree.find(b"m/x").unwrap());
     assert!(x.flags().has(Flags::WHITEOUT) && !x.is_bare_whiteout());
-    assert_eq!(tree.size, 1);
+    assert_eq!(tree.file_size(), 1);
     assert!(build(&[file(".wh..wh.plnk", b""), dir(".wh..wh.aufs")]).is_empty());
 }
 
@@ -102,7 +102,7 @@ fn hard_links_lead_to_the_file_and_weigh_nothing() {
         let id = tree.find(name).unwrap();
         assert_eq!(tree.content(id), id);
     }
-    assert_eq!(tree.size, 3);
+    assert_eq!(tree.file_size(), 3);
 }
 
 #[test]

@@ -1,3 +1,4 @@
-//! Programs that need neither engine nor kernel: engine-wasm on the command line. They read files or standard input and print.
+//! What needs no node: Dockerfiles, templates and image archives on the command line, by the engine that also runs in the browser.
 
-pub mod template;
+pub(crate) mod image;
+pub(crate) mod template;

@@ -1,0 +1,376 @@
+//! Checks every digest of an archive: indexes, manifests, configurations, attestations, compressed blobs and the tars in them. Each
+//! failure is named, and one does not keep the others from being found.
+
+use std::collections::BTreeSet;
+
+use serde::Serialize;
+
+use super::archive::{Archive, CHUNK, Layer};
+use super::digest::{Digest, Hasher};
+use super::error::{Error, Result, TarProblem};
+use super::layer::Progress;
+use super::oci::blob_path;
+use super::tar::{Entry, Sink};
+use super::unpack::{Digests, Unpack};
+
+/// What was compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Subject {
+    /// An index within the archive.
+    Index,
+    /// A manifest.
+    Manifest,
+    /// A configuration.
+    Config,
+    /// A layer's blob as stored.
+    Blob,
+    /// A layer's uncompressed tar.
+    DiffId,
+    /// The length of a blob.
+    Size,
+    /// An attestation's manifest or statement.
+    Attestation,
+    /// Whether the blob can be read as a layer at all.
+    Layer,
+    /// Whether the documents agree with each other.
+    Document,
+}
+
+/// One comparison.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Check {
+    /// What was compared.
+    pub subject: Subject,
+    /// Of which blob or image.
+    pub name: String,
+    /// What the archive says it is.
+    pub expected: String,
+    /// What is wrong; `None` when it is right.
+    pub failure: Option<String>,
+}
+
+/// Everything that was compared.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Report {
+    /// All comparisons in order.
+    pub checks: Vec<Check>,
+}
+
+impl Report {
+    /// Whether nothing is wrong.
+    pub fn is_good(&self) -> bool {
+        self.failures().next().is_none()
+    }
+
+    /// What is wrong.
+    pub fn failures(&self) -> impl Iterator<Item = &Check> {
+        self.checks.iter().filter(|check| check.failure.is_some())
+    }
+}
+
+/// Takes notice of no entry; the tar's form is checked by reading it.
+struct Nothing;
+
+impl Sink for Nothing {
+    fn entry(&mut self, _: &Entry) -> Result<bool, TarProblem> {
+        Ok(false)
+    }
+
+    fn content(&mut self, _: &[u8]) {}
+
+    fn end(&mut self) {}
+}
+
+enum Work {
+    /// A file of the archive whose digest is known.
+    Blob {
+        subject: Subject,
+        name: String,
+        digest: Digest,
+        size: Option<u64>,
+        path: Option<String>,
+    },
+    Layer(Box<Layer>),
+}
+
+enum Running {
+    Hash { hasher: Hasher, at: u64 },
+    Unpack(Box<Unpack<Nothing>>),
+}
+
+/// Verifies step by step. To cancel, drop it.
+pub struct Verifier {
+    work: std::vec::IntoIter<Work>,
+    current: Option<(Work, Running)>,
+    report: Report,
+    buffer: Vec<u8>,
+    done: u64,
+    total: u64,
+}
+
+impl std::fmt::Debug for Verifier {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Verifier").field("done", &self.done).field("total", &self.total).finish_non_exhaustive()
+    }
+}
+
+impl Verifier {
+    /// Lists what is to be compared; reads nothing yet. Images that the archive lacks are no failures: platforms may be left out.
+    pub fn new(archive: &Archive) -> Self {
+        let mut work = Vec::new();
+        let mut known = BTreeSet::new();
+        let mut report = Report::default();
+        let mut blob = |subject, kind: &str, digest: &Digest, size, path: Option<String>| {
+            if known.insert((digest.clone(), path.clone())) {
+                let name = format!("{kind} {digest}");
+                work.push(Work::Blob { subject, name, digest: digest.clone(), size, path });
+            }
+        };
+        let mut layers = BTreeSet::new();
+        let mut layer_work = Vec::new();
+        for image in archive.images() {
+            if let Some(index) = &image.index {
+                blob(Subject::Index, "index", index, None, Some(blob_path(index)));
+            }
+            if let Some(manifest) = &image.manifest {
+                blob(
+                    Subject::Manifest,
+                    "manifest",
+                    &manifest.digest,
+                    Some(manifest.size),
+                    Some(blob_path(&manifest.digest)),
+                );
+            }
+            let named = super::docker::named_digest(&image.config_path).unwrap_or_else(|| image.id.clone());
+            // Where the file's name says nothing, the ID was computed from it and there is nothing to compare.
+            let legacy = image.layers.iter().any(|layer| layer.diff_id.is_none());
+            if !legacy && super::docker::named_digest(&image.config_path).is_some() {
+                blob(Subject::Config, "config", &named, None, Some(image.config_path.clone()));
+            }
+            for attestation in &image.attestations {
+                let path = blob_path(&attestation.digest);
+                blob(Subject::Attestation, "attestation", &attestation.digest, None, Some(path));
+                for statement in &attestation.statements {
+                    blob(
+                        Subject::Attestation,
+                        "statement",
+                        &statement.digest,
+                        Some(statement.size),
+                        statement.path.clone(),
+                    );
+                }
+            }
+            if image.config.rootfs.diff_ids.len() != image.layers.len() && !legacy {
+                report.checks.push(Check {
+                    subject: Subject::Document,
+                    name: format!("image {}", image.title()),
+                    expected: format!("{} layers", image.config.rootfs.diff_ids.len()),
+                    failure: Some(format!("the manifest has {} layers", image.layers.len())),
+                });
+            }
+            for layer in &image.layers {
+                if layers.insert((layer.path.clone(), layer.digest.clone(), layer.diff_id.clone())) {
+                    layer_work.push(Work::Layer(Box::new(layer.clone())));
+                }
+            }
+        }
+        work.extend(layer_work);
+        let size = |item: &Work| match item {
+            Work::Blob { path, .. } => path.as_deref().and_then(|path| archive.files().size(path)).unwrap_or_default(),
+            Work::Layer(layer) => layer.stored,
+        };
+        let total = work.iter().map(size).sum();
+        Self { work: work.into_iter(), current: None, report, buffer: vec![0; CHUNK], done: 0, total }
+    }
+
+    fn note(&mut self, subject: Subject, name: &str, expected: String, failure: Option<String>) {
+        self.report.checks.push(Check { subject, name: name.to_owned(), expected, failure });
+    }
+
+    /// Compares the next piece; `None` when all is compared.
+    pub fn step(&mut self, archive: &Archive) -> Option<Progress> {
+        let (work, running) = match self.current.take() {
+            Some(current) => current,
+            None => {
+                let work = self.work.next()?;
+                let running = begin(&work, archive);
+                (work, running)
+            }
+        };
+        match running {
+            Running::Hash { hasher, at } => self.hash(archive, work, hasher, at),
+            Running::Unpack(unpack) => self.unpack(archive, work, unpack),
+        }
+        Some(Progress { done: self.done.min(self.total), total: self.total })
+    }
+
+    fn hash(&mut self, archive: &Archive, work: Work, mut hasher: Hasher, at: u64) {
+        let (subject, name, digest, size, path) = match &work {
+            Work::Blob { subject, name, digest, size, path } => {
+                (*subject, name.clone(), Some(digest.clone()), *size, path.clone())
+            }
+            Work::Layer(layer) => (Subject::Blob, layer.title(), layer.digest.clone(), layer.size, layer.path.clone()),
+        };
+        let expected = digest.as_ref().map(Digest::to_string).unwrap_or_default();
+        let read = path.as_deref().map(|path| {
+            super::index::fill(&mut self.buffer, |more, rest| archive.files().read_at(path, at + more, rest))
+        });
+        match read {
+            None => self.note(subject, &name, expected, Some("the archive lacks it".into())),
+            Some(Err(error)) if error.kind() == std::io::ErrorKind::NotFound => {
+                self.note(subject, &name, expected, Some("the archive lacks it".into()));
+            }
+            Some(Err(error)) => self.note(subject, &name, expected, Some(error.to_string())),
+            Some(Ok(0)) => {
+                let found = hasher.finish();
+                let failure = digest.filter(|digest| *digest != found).map(|_| format!("it is {found}"));
+                self.note(subject, &name, expected, failure);
+                self.size(&name, size, at);
+            }
+            Some(Ok(read)) => {
+                hasher.update(self.buffer.get(..read).unwrap_or_default());
+                if matches!(work, Work::Blob { .. }) {
+                    self.done += read as u64;
+                }
+                self.current = Some((work, Running::Hash { hasher, at: at + read as u64 }));
+            }
+        }
+    }
+
+    fn size(&mut self, name: &str, expected: Option<u64>, found: u64) {
+        if let Some(size) = expected {
+            let failure = (size != found).then(|| format!("it has {found} bytes"));
+            self.note(Subject::Size, name, format!("{size} bytes"), failure);
+        }
+    }
+
+    fn unpack(&mut self, archive: &Archive, work: Work, mut unpack: Box<Unpack<Nothing>>) {
+        let Work::Layer(layer) = work else { return };
+        let read = archive.read_layer(&layer, unpack.taken(), &mut self.buffer);
+        let outcome = match read {
+            Ok(0) => unpack.finish().map(|(unpacked, _)| Some(unpacked)),
+            Ok(read) => {
+                self.done += read as u64;
+                let fed = unpack.feed(self.buffer.get(..read).unwrap_or_default());
+                if fed.is_ok() {
+                    self.current = Some((Work::Layer(layer), Running::Unpack(unpack)));
+                    return;
+                }
+                fed.map(|()| None)
+            }
+            Err(error) => Err(error),
+        };
+        let name = layer.title();
+        match outcome {
+            Ok(Some(unpacked)) => {
+                if let (Some(expected), Some(found)) = (&layer.digest, &unpacked.digest) {
+                    let failure = (expected != found).then(|| format!("it is {found}"));
+                    self.note(Subject::Blob, &name, expected.to_string(), failure);
+                }
+                self.size(&name, layer.size, unpacked.stored);
+                match (&layer.diff_id, &unpacked.diff_id) {
+                    (Some(expected), Some(found)) => {
+                        let failure = (expected != found).then(|| format!("it is {found}"));
+                        self.note(Subject::DiffId, &name, expected.to_string(), failure);
+                    }
+                    _ => self.note(Subject::Layer, &name, "a readable layer".into(), None),
+                }
+            }
+            Ok(None) => {}
+            Err(Error::Missing { .. }) => {
+                let expected = layer.digest.as_ref().or(layer.diff_id.as_ref()).map(Digest::to_string);
+                self.note(Subject::Blob, &name, expected.unwrap_or_default(), Some("the archive lacks it".into()));
+            }
+            Err(error) => {
+                self.note(Subject::Layer, &name, "a readable layer".into(), Some(error.to_string()));
+                // Its blob may be just as it should be all the same, or that may be why.
+                if layer.digest.is_some() {
+                    let hasher = Hasher::like(layer.digest.as_ref());
+                    self.current = Some((Work::Layer(layer), Running::Hash { hasher, at: 0 }));
+                }
+            }
+        }
+    }
+
+    /// The report on what was compared so far.
+    pub fn finish(self) -> Report {
+        self.report
+    }
+}
+
+fn begin(work: &Work, archive: &Archive) -> Running {
+    match work {
+        Work::Blob { digest, .. } => Running::Hash { hasher: Hasher::like(Some(digest)), at: 0 },
+        Work::Layer(layer) => {
+            let expected = (layer.digest.as_ref(), layer.diff_id.as_ref());
+            let unpack = Unpack::new(archive.limits(), &layer.title(), Digests::Both, expected, Nothing);
+            Running::Unpack(Box::new(unpack))
+        }
+    }
+}
+
+impl Archive {
+    /// Verifies the whole archive at once.
+    pub fn verify(&self) -> Report {
+        let mut verifier = Verifier::new(self);
+        while verifier.step(self).is_some() {}
+        verifier.finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::image::Limits;
+    use crate::image::testing::{Oci, docker_archive, file, gzip, tar};
+
+    fn report(bytes: Vec<u8>) -> Report {
+        Archive::open(bytes, &Limits::default()).unwrap().verify()
+    }
+
+    fn failures(report: &Report) -> Vec<(Subject, String)> {
+        report.failures().map(|check| (check.subject, check.failure.clone().unwrap())).collect()
+    }
+
+    #[test]
+    fn whole_archives_are_good() {
+        let plain = tar(&[file("a", b"1")]);
+        let good = report(docker_archive(std::slice::from_ref(&plain), &[], &["demo:1"]));
+        assert!(good.is_good());
+        assert_eq!(good.checks.iter().map(|c| c.subject).collect::<Vec<_>>(), [Subject::Config, Subject::DiffId]);
+        let mut oci = Oci::new();
+        let image = oci.image(&[(gzip(&plain), plain)], &[]);
+        let good = report(oci.archive(&[image]));
+        assert!(good.is_good(), "{good:?}");
+        assert_eq!(good.checks.len(), 6);
+    }
+
+    #[test]
+    fn each_kind_of_damage_is_named() {
+        let plain = tar(&[file("a", &[b'x'; 2000])]);
+        // A changed file in a plain layer: only the diff id can tell.
+        let mut bytes = docker_archive(std::slice::from_ref(&plain), &[], &["demo:1"]);
+        let at = bytes.windows(8).rposition(|w| w == b"xxxxxxxx").unwrap();
+        bytes[at] = b'y';
+        let found = failures(&report(bytes));
+        assert_eq!(found.len(), 1);
+        assert_eq!(found[0].0, Subject::DiffId);
+        // A blob that is another one, well-formed.
+        let mut oci = Oci::new();
+        let mut image = oci.image(&[(gzip(&plain), plain.clone())], &[]);
+        let other = gzip(&tar(&[file("other", b"")]));
+        oci.replace(&Digest::of(&gzip(&plain)), &other);
+        let kinds = |report: &Report| failures(report).into_iter().map(|(subject, _)| subject).collect::<Vec<_>>();
+        assert_eq!(kinds(&report(oci.archive(&[image.clone()]))), [Subject::Blob, Subject::Size, Subject::DiffId]);
+        // One that is cut off.
+        oci.replace(&Digest::of(&gzip(&plain)), &gzip(&plain)[..30]);
+        assert_eq!(kinds(&report(oci.archive(&[image.clone()]))), [Subject::Layer, Subject::Blob, Subject::Size]);
+        // One that is missing, and a manifest of another size.
+        oci.remove(Digest::of(&gzip(&plain)).as_str());
+        image["size"] = serde_json::json!(3);
+        let report = report(oci.archive(&[image]));
+        assert_eq!(kinds(&report), [Subject::Size, Subject::Blob]);
+        assert!(failures(&report)[1].1.contains("lacks"));
+    }
+}
