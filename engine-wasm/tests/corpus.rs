@@ -28,4 +28,4 @@ macro_rules! subjects {
     )*};
 }
 
-subjects!(editor format ignore parser reference shell template);
+subjects!(editor format ignore image parser reference shell tar template);

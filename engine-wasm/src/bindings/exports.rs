@@ -1,13 +1,121 @@
 //! What JavaScript can call. The package's own scripts wrap it; nothing else should rely on these names.
 
+use std::cell::RefCell;
+use std::io;
+use std::rc::Rc;
+
+use js_sys::{Function, Uint8Array};
 use wasm_bindgen::prelude::*;
 
 use super::Failure;
+use super::image::Opened;
+use crate::image::ReadAt;
+
+/// Reads smaller than this are made from a piece of this size that is kept: an archive's headers stand close together.
+const AHEAD: usize = 64 << 10;
+
+#[wasm_bindgen]
+extern "C" {
+    /// Where bytes come from: an object with `size` and `read(offset, length)`.
+    #[derive(Clone)]
+    type Source;
+    #[wasm_bindgen(method, getter, structural)]
+    fn size(this: &Source) -> f64;
+    #[wasm_bindgen(method, structural, catch)]
+    fn read(this: &Source, offset: f64, length: f64) -> Result<Uint8Array, JsValue>;
+}
+
+#[derive(Clone)]
+struct Reader {
+    source: Source,
+    size: u64,
+    /// The piece that was read ahead, and where it begins.
+    ahead: Rc<RefCell<(u64, Vec<u8>)>>,
+}
+
+impl Reader {
+    fn fill(&self, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
+        let wanted = (buffer.len() as u64).min(self.size.saturating_sub(offset));
+        let bytes = self.source.read(offset as f64, wanted as f64).map_err(|error| {
+            let message = error.as_string().or_else(|| Some(String::from(js_sys::Error::from(error).message())));
+            io::Error::other(message.unwrap_or_default())
+        })?;
+        let length = (bytes.length() as usize).min(buffer.len());
+        bytes.subarray(0, length as u32).copy_to(&mut buffer[..length]);
+        Ok(length)
+    }
+}
+
+impl ReadAt for Reader {
+    fn size(&self) -> u64 {
+        self.size
+    }
+
+    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
+        if buffer.len() >= AHEAD {
+            return self.fill(offset, buffer);
+        }
+        let (begin, piece) = &mut *self.ahead.borrow_mut();
+        let inside = offset.checked_sub(*begin).and_then(|at| piece.get(usize::try_from(at).ok()?..));
+        if inside.is_none_or(|rest| rest.len() < buffer.len()) {
+            piece.resize(AHEAD, 0);
+            *begin = offset;
+            match self.fill(offset, piece) {
+                Ok(length) => piece.truncate(length),
+                Err(error) => {
+                    piece.clear();
+                    return Err(error);
+                }
+            }
+        }
+        let rest = offset.checked_sub(*begin).and_then(|at| piece.get(usize::try_from(at).ok()?..)).unwrap_or_default();
+        let length = rest.len().min(buffer.len());
+        buffer[..length].copy_from_slice(&rest[..length]);
+        Ok(length)
+    }
+}
 
 /// [`super::call`]; a failure is thrown as its JSON text.
 #[wasm_bindgen]
+#[allow(unreachable_pub, reason = "exported to JavaScript")]
 pub fn call(name: &str, args: &str) -> Result<String, JsValue> {
     super::call(name, args).map_err(thrown)
+}
+
+/// An opened archive. The functions named `watch` get bytes done and bytes in all, and say whether to go on.
+#[wasm_bindgen]
+#[allow(unreachable_pub, reason = "exported to JavaScript")]
+pub struct ImageHandle(Opened);
+
+#[wasm_bindgen]
+#[allow(unreachable_pub, reason = "exported to JavaScript")]
+impl ImageHandle {
+    #[wasm_bindgen(constructor)]
+    pub fn new(source: Source) -> Result<ImageHandle, JsValue> {
+        let size = source.size().max(0.0) as u64;
+        Opened::open(Reader { source, size, ahead: Rc::default() }).map(Self).map_err(thrown)
+    }
+
+    pub fn call(&mut self, name: &str, args: &str, watch: &Function) -> Result<String, JsValue> {
+        self.0.call(name, args, &mut watcher(watch)).map_err(thrown)
+    }
+
+    pub fn read(&mut self, args: &str, watch: &Function) -> Result<Vec<u8>, JsValue> {
+        self.0.read_file(args, &mut watcher(watch)).map_err(thrown)
+    }
+
+    pub fn diff(&mut self, other: &mut ImageHandle, args: &str, watch: &Function) -> Result<String, JsValue> {
+        self.0.diff(&mut other.0, args, &mut watcher(watch)).map_err(thrown)
+    }
+}
+
+fn watcher(watch: &Function) -> impl FnMut(u64, u64) -> bool {
+    // What a watcher throws stops the work, too.
+    move |done, total| {
+        watch
+            .call2(&JsValue::NULL, &(done as f64).into(), &(total as f64).into())
+            .is_ok_and(|answer| answer.is_truthy())
+    }
 }
 
 #[allow(clippy::needless_pass_by_value, reason = "as map_err gives it")]

@@ -7,7 +7,10 @@ mod editor;
 #[cfg(target_arch = "wasm32")]
 mod exports;
 mod failure;
+mod graph;
 mod ignore;
+pub mod image;
+mod lint;
 mod offsets;
 mod reference;
 mod template;
@@ -23,7 +26,7 @@ pub use failure::Failure;
 type Function = fn(&Args) -> Result<Value, Failure>;
 
 /// The modules' functions.
-const TABLES: &[&[(&str, Function)]] = &[dockerfile::TABLE, editor::TABLE, ignore::TABLE, reference::TABLE, template::TABLE, units::TABLE];
+const TABLES: &[&[(&str, Function)]] = &[dockerfile::TABLE, editor::TABLE, graph::TABLE, ignore::TABLE, lint::TABLE, reference::TABLE, template::TABLE, units::TABLE];
 
 /// Calls a function: `dockerfile.parse` with `["FROM scratch\n"]`. Arguments and result are JSON texts, as described in the package's TypeScript types.
 ///

@@ -202,13 +202,14 @@ impl Printer {
         {
             least = width.saturating_sub(usize::from(negative || self.flags.plus || self.flags.space));
         }
-        let body = match base {
-            2 => format!("{magnitude:0least$b}"),
-            8 => format!("{magnitude:0least$o}"),
-            16 if verb == 'X' => format!("{magnitude:0least$X}"),
-            16 => format!("{magnitude:0least$x}"),
-            _ => format!("{magnitude:0least$}"),
+        let digits = match base {
+            2 => format!("{magnitude:b}"),
+            8 => format!("{magnitude:o}"),
+            16 if verb == 'X' => format!("{magnitude:X}"),
+            16 => format!("{magnitude:x}"),
+            _ => magnitude.to_string(),
         };
+        let body = zeros(digits, least);
         let prefix = match (self.flags.sharp, base) {
             _ if verb == 'O' => "0o",
             (true, 2) => "0b",
@@ -237,7 +238,7 @@ impl Printer {
             }
             _ => {
                 let least = self.flags.precision.unwrap_or(4).max(4);
-                let mut text = format!("U+{code:0least$X}");
+                let mut text = format!("U+{}", zeros(format!("{code:X}"), least));
                 if self.flags.sharp && code <= 0x10_ffff && char::from_u32(code as u32).is_some_and(is_print) {
                     text.push_str(&format!(" '{c}'"));
                 }
@@ -376,4 +377,12 @@ fn with_point(text: &str, layout: char, precision: Option<usize>) -> String {
 /// `strconv.CanBackquote`.
 fn can_backquote(s: &str) -> bool {
     s.chars().all(|c| c == '\t' || (c >= ' ' && !matches!(c, '`' | '\u{7f}' | '\u{feff}')))
+}
+
+/// Digits with zeros in front up to a length. Rust's own formatter panics past 65,535; Go goes to a million.
+fn zeros(digits: String, least: usize) -> String {
+    match least.checked_sub(digits.len()) {
+        None | Some(0) => digits,
+        Some(missing) => "0".repeat(missing) + &digits,
+    }
 }

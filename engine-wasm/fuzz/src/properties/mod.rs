@@ -3,17 +3,21 @@
 mod editor;
 mod format;
 mod ignore;
+mod image;
 mod parser;
 mod reference;
 mod shell;
+mod tar;
 mod template;
 
 pub use editor::editor;
 pub use format::format_ as format;
 pub use ignore::ignore;
+pub use image::image;
 pub use parser::parser;
 pub use reference::reference;
 pub use shell::shell;
+pub use tar::tar;
 pub use template::template;
 
 use std::ops::Range;

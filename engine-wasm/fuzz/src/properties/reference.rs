@@ -39,7 +39,9 @@ pub fn reference(data: &[u8]) {
         assert_eq!(validate_digest(&digest), Ok(()));
     }
     let _ = glob_match(pattern, text);
-    for size in [from_human_size(text), ram_in_bytes(text)].into_iter().flatten().filter(|size| *size > 0) {
+    // What is printed is read again, up to peta: exa and above have names, but none that is read.
+    let sizes = [from_human_size(text), ram_in_bytes(text)].into_iter().flatten();
+    for size in sizes.filter(|size| (1..1_000_000_000_000_000_000).contains(size)) {
         assert!(from_human_size(&human_size(size as f64)).is_ok());
         assert!(ram_in_bytes(&bytes_size(size as f64)).is_ok());
     }

@@ -50,7 +50,7 @@ struct Failure {
 }
 
 /// `node-agent template …`: the arguments after the word `template` in, the exit code out.
-pub fn main(args: Vec<OsString>) -> ExitCode {
+pub(crate) fn main(args: Vec<OsString>) -> ExitCode {
     let wants_json = args.iter().any(|arg| arg == "--json");
     let cli = match Cli::try_parse_from(std::iter::once(OsString::from("node-agent template")).chain(args)) {
         Ok(cli) => cli,

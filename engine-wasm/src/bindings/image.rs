@@ -1,0 +1,298 @@
+//! An opened image archive: what the package's `Image` object asks of it. Layers are read when a question needs them, once, with progress.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+
+use super::Failure;
+use super::args::{Args, Options as Named};
+use crate::dockerfile;
+use crate::image::tar::Kind;
+use crate::image::{
+    Archive, ContentReader, Digests, Error, Image, LayerReader, Limits, Merged, MergedId, Options, Progress, ReadAt, Tree,
+    Verifier, align, diff, efficiency, findings, history, inspect, platform, steps,
+};
+
+/// Told how many bytes of how many are done; says whether to go on.
+pub type Watch<'a> = dyn FnMut(u64, u64) -> bool + 'a;
+
+/// Names that every question's options may have: which image of the archive.
+const CHOICE: [&str; 2] = ["image", "platform"];
+
+/// An archive, and the layers of it that were read.
+#[derive(Debug)]
+pub struct Opened {
+    archive: Archive,
+    /// By the file of the archive.
+    trees: HashMap<String, Arc<Tree>>,
+}
+
+impl Opened {
+    /// Indexes an archive; no layer is read. A compressed archive is decompressed into memory.
+    ///
+    /// # Errors
+    /// What is wrong with the archive.
+    pub fn open(source: impl ReadAt + Clone + 'static) -> Result<Self, Failure> {
+        let limits = Limits::default();
+        let archive = match Archive::open(source.clone(), &limits) {
+            Err(Error::CompressedArchive(_)) => {
+                Archive::open(Archive::decompress(&source, &limits).map_err(failure)?, &limits)
+            }
+            other => other,
+        };
+        Ok(Self { archive: archive.map_err(failure)?, trees: HashMap::new() })
+    }
+
+    /// Answers a question with JSON.
+    ///
+    /// # Errors
+    /// [`Failure`] for an unknown question, wrong arguments, a broken layer; with the code `cancelled` when `watch` said so.
+    pub fn call(&mut self, name: &str, args: &str, watch: &mut Watch<'_>) -> Result<String, Failure> {
+        let args = Args::parse(args)?;
+        let value = match name {
+            "list" => self.list(),
+            "inspect" => {
+                let image = self.choose(&args.options(0, &CHOICE)?)?;
+                let trees = self.read(&image, watch)?;
+                inspect(&image, trees.iter().map(|tree| tree.docker_size()).sum())
+            }
+            "config" => {
+                let image = self.choose(&args.options(0, &CHOICE)?)?;
+                serde_json::from_slice(&image.config_json).map_err(|error| Failure::new(error.to_string()))?
+            }
+            "history" => {
+                let image = self.choose(&args.options(0, &CHOICE)?)?;
+                let sizes: Vec<u64> = self.read(&image, watch)?.iter().map(|tree| tree.docker_size()).collect();
+                history(&image, &sizes)
+            }
+            "steps" => {
+                let named = args.options(0, &["image", "platform", "dockerfile", "target"])?;
+                let mut steps = steps(&self.choose(&named)?);
+                if let Some(text) = named.text("dockerfile")? {
+                    let program = dockerfile::instructions::program(&dockerfile::parse(text));
+                    align(&mut steps, &program, named.text("target")?);
+                }
+                to_value(&steps)?
+            }
+            "layers" => self.layers(&args, watch)?,
+            "tree" => self.tree(&args, watch)?,
+            "search" => {
+                let named = args.options(1, &["image", "platform", "limit"])?;
+                let image = self.choose(&named)?;
+                let merged = Merged::of(&self.read(&image, watch)?);
+                let limit = named.count("limit")?.unwrap_or(1000);
+                let found = merged.search(args.text(0, "pattern")?, limit);
+                found.into_iter().map(|id| entry(&merged, id)).collect()
+            }
+            "efficiency" => {
+                let image = self.choose(&args.options(0, &CHOICE)?)?;
+                to_value(&efficiency(&self.read(&image, watch)?))?
+            }
+            "secrets" => {
+                let image = self.choose(&args.options(0, &CHOICE)?)?;
+                to_value(&findings(&self.read(&image, watch)?, &steps(&image)))?
+            }
+            "verify" => {
+                let mut verifier = Verifier::new(&self.archive);
+                while let Some(progress) = verifier.step(&self.archive) {
+                    go_on(progress, 0, progress.total, watch)?;
+                }
+                let report = verifier.finish();
+                json!({ "good": report.is_good(), "checks": to_value(&report.checks)? })
+            }
+            other => return Err(Failure::new(format!("an image answers no question {other:?}"))),
+        };
+        Ok(value.to_string())
+    }
+
+    /// A file's content, links followed.
+    ///
+    /// # Errors
+    /// [`Failure`] for no such file, a file that is larger than asked for, a broken layer.
+    pub fn read_file(&mut self, args: &str, watch: &mut Watch<'_>) -> Result<Vec<u8>, Failure> {
+        let args = Args::parse(args)?;
+        let named = args.options(1, &["image", "platform", "most"])?;
+        let image = self.choose(&named)?;
+        let trees = self.read(&image, watch)?;
+        let merged = Merged::of(&trees);
+        let id = merged.resolve(args.text(0, "path")?.as_bytes()).map_err(failure)?;
+        let (layer, node) = merged.content(id).map_err(failure)?;
+        let (Some(layer), Some(tree)) = (image.layers.get(layer), trees.get(layer)) else {
+            return Err(Failure::new("there is no such layer"));
+        };
+        let most = named.count("most")?.map_or(self.archive.limits().content, |most| most as u64);
+        let mut reader = ContentReader::new(&self.archive, layer, tree, node, most).map_err(failure)?;
+        while let Some(progress) = reader.step(&self.archive, layer).map_err(failure)? {
+            go_on(progress, 0, progress.total, watch)?;
+        }
+        Ok(reader.finish(tree.node(node).size).bytes)
+    }
+
+    /// What differs between an image of this archive and one of another.
+    ///
+    /// # Errors
+    /// As [`Self::call`].
+    pub fn diff(&mut self, other: &mut Self, args: &str, watch: &mut Watch<'_>) -> Result<String, Failure> {
+        let args = Args::parse(args)?;
+        let named = args.options(0, &CHOICE)?;
+        let (mine, theirs) = (self.choose(&named)?, other.choose(&named)?);
+        let (before, after) = (Merged::of(&self.read(&mine, watch)?), Merged::of(&other.read(&theirs, watch)?));
+        Ok(to_value(&diff((&mine, &before), (&theirs, &after)))?.to_string())
+    }
+
+    fn choose(&self, named: &Named<'_>) -> Result<Image, Failure> {
+        let wanted = named.text("platform")?.map(platform::parse).transpose().map_err(Failure::new)?;
+        self.archive.select(named.text("image")?, wanted.as_ref()).cloned().map_err(failure)
+    }
+
+    /// The layers of an image, those read before as they are.
+    fn read(&mut self, image: &Image, watch: &mut Watch<'_>) -> Result<Vec<Arc<Tree>>, Failure> {
+        let key = |index: usize| image.layers.get(index).and_then(|layer| layer.path.clone()).unwrap_or_default();
+        let missing = |this: &Self, index: usize| !this.trees.contains_key(&key(index));
+        let total = image.layers.iter().enumerate().filter(|(i, _)| missing(self, *i)).map(|(_, layer)| layer.stored).sum();
+        let mut done = 0;
+        let mut trees = Vec::new();
+        for (index, layer) in image.layers.iter().enumerate() {
+            let tree = match self.trees.get(&key(index)).cloned() {
+                Some(tree) => tree,
+                None => {
+                    let mut reader = LayerReader::new(&self.archive, layer, Digests::Neither, Options::default());
+                    while let Some(progress) = reader.step(&self.archive, layer).map_err(failure)? {
+                        go_on(progress, done, total, watch)?;
+                    }
+                    done += layer.stored;
+                    let tree = Arc::new(reader.finish().map_err(failure)?.1);
+                    self.trees.insert(key(index), Arc::clone(&tree));
+                    tree
+                }
+            };
+            trees.push(tree);
+        }
+        Ok(trees)
+    }
+
+    fn list(&self) -> Value {
+        let images = self.archive.images().iter().map(|image| {
+            let layers = image.layers.iter().map(|layer| {
+                json!({
+                    "diffId": layer.diff_id, "digest": layer.digest, "mediaType": layer.media_type,
+                    "stored": layer.stored, "present": layer.path.is_some(),
+                })
+            });
+            let attestations = image.attestations.iter().map(|attestation| {
+                let statements = attestation.statements.iter().map(|statement| {
+                    json!({ "predicateType": statement.predicate_type, "digest": statement.digest, "size": statement.size })
+                });
+                json!({ "digest": attestation.digest, "statements": statements.collect::<Vec<_>>() })
+            });
+            json!({
+                "names": image.names,
+                "id": image.id,
+                "manifest": image.manifest.as_ref().map(|manifest| &manifest.digest),
+                "platform": platform::format(&image.platform),
+                "layers": layers.collect::<Vec<_>>(),
+                "annotations": image.annotations,
+                "attestations": attestations.collect::<Vec<_>>(),
+            })
+        });
+        let absent = self.archive.absent().iter().map(|absent| {
+            let platform = absent.platform.as_ref().map(platform::format);
+            json!({ "names": absent.names, "digest": absent.digest, "platform": platform, "file": absent.file })
+        });
+        let format = self.archive.format();
+        json!({
+            "docker": format.docker,
+            "oci": format.oci,
+            "images": images.collect::<Vec<_>>(),
+            "absent": absent.collect::<Vec<_>>(),
+            "problems": self.archive.problems(),
+        })
+    }
+
+    /// What each layer is and did.
+    fn layers(&mut self, args: &Args, watch: &mut Watch<'_>) -> Result<Value, Failure> {
+        let image = self.choose(&args.options(0, &CHOICE)?)?;
+        let trees = self.read(&image, watch)?;
+        let steps = steps(&image);
+        let mut merged = Merged::default();
+        let mut out = Vec::new();
+        for (index, (layer, tree)) in image.layers.iter().zip(trees).enumerate() {
+            let (size, entries) = (tree.docker_size(), tree.entries);
+            merged.push(tree);
+            let changes = merged.changes();
+            let step = steps.iter().find(|step| step.layer == Some(index)).map(|step| step.text());
+            out.push(json!({
+                "diffId": layer.diff_id, "digest": layer.digest, "stored": layer.stored, "size": size, "entries": entries,
+                "added": changes.added, "changed": changes.changed, "repeated": changes.repeated, "removed": changes.removed,
+                "step": step,
+            }));
+        }
+        Ok(out.into())
+    }
+
+    /// A directory: of the whole image, or as one layer left it.
+    fn tree(&mut self, args: &Args, watch: &mut Watch<'_>) -> Result<Value, Failure> {
+        let named = args.options(1, &["image", "platform", "layer", "removed"])?;
+        let image = self.choose(&named)?;
+        let trees = self.read(&image, watch)?;
+        let upto = match named.count("layer")? {
+            Some(layer) if layer >= trees.len() => {
+                return Err(Failure::new(format!("the image has {} layers, counted from 0", trees.len())));
+            }
+            Some(layer) => layer + 1,
+            None => trees.len(),
+        };
+        let merged = Merged::of(trees.get(..upto).unwrap_or_default());
+        let path = args.text(0, "path")?;
+        let id = merged.resolve(path.as_bytes()).map_err(failure)?;
+        if merged.kind(id) != Kind::Directory {
+            return Err(Failure::new(format!("{path}: is no directory")));
+        }
+        Ok(merged.children(id, named.flag("removed")?).into_iter().map(|id| entry(&merged, id)).collect())
+    }
+}
+
+fn entry(merged: &Merged, id: MergedId) -> Value {
+    let lossy = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let found = merged.entry(id);
+    let node = found.map(|(_, tree, node)| tree.node(node));
+    let kind = match merged.kind(id) {
+        Kind::File => "file",
+        Kind::Directory => "directory",
+        Kind::Symlink => "symlink",
+        Kind::Hardlink => "hardlink",
+        Kind::Character => "character",
+        Kind::Block => "block",
+        Kind::Fifo => "fifo",
+        Kind::Other => "other",
+    };
+    json!({
+        "name": lossy(merged.name(id)),
+        "path": lossy(&merged.path(id)),
+        "kind": kind,
+        "size": merged.size(id),
+        "mode": node.map_or(0, |node| node.mode()),
+        "uid": node.map_or(0, |node| node.uid),
+        "gid": node.map_or(0, |node| node.gid),
+        "mtime": node.map_or(0, |node| node.mtime),
+        "link": found.and_then(|(_, tree, node)| tree.link(node)).map(lossy),
+        "layer": found.map(|(layer, ..)| layer),
+        "mark": merged.mark(id),
+        "gone": merged.is_gone(id),
+    })
+}
+
+fn go_on(progress: Progress, before: u64, total: u64, watch: &mut Watch<'_>) -> Result<(), Failure> {
+    if watch(before + progress.done, total) { Ok(()) } else { Err(failure(Error::Cancelled)) }
+}
+
+fn to_value(value: &impl serde::Serialize) -> Result<Value, Failure> {
+    serde_json::to_value(value).map_err(|error| Failure::new(error.to_string()))
+}
+
+#[allow(clippy::needless_pass_by_value, reason = "as map_err gives it")]
+fn failure(error: Error) -> Failure {
+    let code = matches!(error, Error::Cancelled).then_some("cancelled");
+    Failure { code, ..Failure::new(error.to_string()) }
+}
