@@ -15,12 +15,10 @@ fn sections(fixture: &str) -> impl Iterator<Item = (&str, &str)> {
 
 /// A list of commands without the lines about those that the table does not have.
 fn known_part(recorded: &str) -> String {
-    const MISSING: [&str; 16] = [
-        "build",
+    const MISSING: [&str; 14] = [
         "push",
         "login",
         "logout",
-        "builder",
         "checkpoint",
         "context",
         "manifest",

@@ -2,6 +2,7 @@
 
 mod archive;
 mod attach;
+mod build;
 mod cp;
 mod create;
 mod exec;
@@ -143,6 +144,8 @@ pub(crate) async fn dispatch(context: &Context) -> Result<u8, Failure> {
         | Cmd::Top
         | Cmd::Port => list::command(context).await,
         Cmd::Pull => list::pull_command(context).await,
+        Cmd::Build => build::build(context).await,
+        Cmd::BuilderPrune => build::prune(context).await,
         Cmd::Tag => image::tag(context).await,
         Cmd::Rmi => image::rmi(context).await,
         Cmd::Commit => image::commit(context).await,
