@@ -22,7 +22,8 @@ pub fn query(
     let mut out: Vec<(&'static str, String)> = Vec::new();
     for tag in parsed.list("tag") {
         let wrong = |e: &dyn std::fmt::Display| {
-            let usage = "Usage:  docker build [OPTIONS] PATH | URL | -\n\nRun 'docker build --help' for more information";
+            let usage =
+                "Usage:  docker build [OPTIONS] PATH | URL | -\n\nRun 'docker build --help' for more information";
             (format!("invalid argument \"{tag}\" for \"-t, --tag\" flag: {e}\n\n{usage}"), 125)
         };
         reference::parse_normalized(tag).map_err(|e| wrong(&e))?;
@@ -186,7 +187,9 @@ mod tests {
 
     #[test]
     fn flags_become_the_query() {
-        let query = asked("build -t a:b -t c --rm=false --no-cache -m 64m --build-arg SET --build-arg UNSET --build-arg A=b=c --label l=1 .");
+        let query = asked(
+            "build -t a:b -t c --rm=false --no-cache -m 64m --build-arg SET --build-arg UNSET --build-arg A=b=c --label l=1 .",
+        );
         let query = query.unwrap();
         let value = |name: &str| query.iter().filter(|(n, _)| *n == name).map(|(_, v)| v.as_str()).collect::<Vec<_>>();
         assert_eq!(value("t"), ["a:b", "c"]);
@@ -209,7 +212,10 @@ mod tests {
     fn checks_are_shown_with_their_lines() {
         let text = "FROM scratch AS Big\nCOPY a /\n";
         let report = check_report(&lint::check(text, &lint::Options::default()), "Dockerfile", text);
-        assert!(report.starts_with("Check complete, 1 warning has been found!\n\nWARNING: StageNameCasing - https://"), "{report}");
+        assert!(
+            report.starts_with("Check complete, 1 warning has been found!\n\nWARNING: StageNameCasing - https://"),
+            "{report}"
+        );
         assert!(report.contains(" | >>> FROM scratch AS Big\n"), "{report}");
         let clean = "FROM scratch\nCOPY a /\n";
         let report = check_report(&lint::check(clean, &lint::Options::default()), "Dockerfile", clean);

@@ -104,7 +104,8 @@ fn from_stdin() -> Result<Context, Failure> {
 /// Whether a block is the header of an archive: its sum is right.
 fn is_header(block: &[u8]) -> bool {
     let Some(field) = block.get(148..156).filter(|_| block.len() == 512) else { return false };
-    let sum: u32 = block.iter().enumerate().map(|(n, b)| if (148..156).contains(&n) { 32 } else { u32::from(*b) }).sum();
+    let sum: u32 =
+        block.iter().enumerate().map(|(n, b)| if (148..156).contains(&n) { 32 } else { u32::from(*b) }).sum();
     let text = String::from_utf8_lossy(field);
     u32::from_str_radix(text.trim_matches(['\0', ' ']), 8) == Ok(sum)
 }
@@ -210,7 +211,8 @@ fn each(
     walk: &mut Walk<'_>,
     visit: &mut dyn FnMut(&Path, &str, &std::fs::Metadata) -> io::Result<()>,
 ) -> io::Result<()> {
-    let mut names: Vec<_> = std::fs::read_dir(dir)?.map(|entry| entry.map(|e| e.file_name())).collect::<Result<_, _>>()?;
+    let mut names: Vec<_> =
+        std::fs::read_dir(dir)?.map(|entry| entry.map(|e| e.file_name())).collect::<Result<_, _>>()?;
     names.sort_unstable();
     for name in names {
         let path = dir.join(&name);

@@ -67,12 +67,9 @@ pub(crate) async fn build(context: &Context) -> Result<u8, Failure> {
     }
     if !iidfile.is_empty() {
         if id.is_empty() {
-            return Err(Failure::new(format!(
-                "server did not provide an image ID. Cannot write {iidfile}"
-            )));
+            return Err(Failure::new(format!("server did not provide an image ID. Cannot write {iidfile}")));
         }
-        std::fs::write(iidfile, &id)
-            .map_err(|e| Failure::new(format!("writing {iidfile}: {}", go_io(&e))))?;
+        std::fs::write(iidfile, &id).map_err(|e| Failure::new(format!("writing {iidfile}: {}", go_io(&e))))?;
     }
     Ok(0)
 }
@@ -83,9 +80,7 @@ fn body(source: Source, extra: String, show: &Arc<Sending>) -> Result<Body, Fail
     match source {
         Source::Remote(_) => Ok(client::empty()),
         Source::Archive(head) => Ok(upload(Counted { inner: io::Cursor::new(head).chain(io::stdin()), show })),
-        Source::Dockerfile(content) => {
-            piped(show, move |out| build_context::write_dockerfile(&content, out))
-        }
+        Source::Dockerfile(content) => piped(show, move |out| build_context::write_dockerfile(&content, out)),
         Source::Directory(dir) => {
             let ignored = dir.ignored()?;
             dir.check(&ignored)?;
@@ -102,7 +97,9 @@ fn piped(
     std::thread::spawn(move || {
         match write(io::BufWriter::with_capacity(64 * 1024, writer)) {
             // The engine has refused the build and reads no more; its answer says why.
-            Err(e) if e.kind() != io::ErrorKind::BrokenPipe => output::error(&format!("Can't write the context: {}", go_io(&e))),
+            Err(e) if e.kind() != io::ErrorKind::BrokenPipe => {
+                output::error(&format!("Can't write the context: {}", go_io(&e)))
+            }
             _ => {}
         }
     });

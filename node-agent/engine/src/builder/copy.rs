@@ -120,7 +120,8 @@ pub(crate) fn copy(root: &Path, dest: &str, source: &Source, how: &How<'_>) -> R
     let target = resolve(root, Path::new(dest))?;
     let mut linked = HashMap::new();
     if meta.is_dir() {
-        let dir = make_dirs(root, &target, how.owner.or(Some((0, 0)))).map_err(|e| e.context("failed to copy directory"))?;
+        let dir =
+            make_dirs(root, &target, how.owner.or(Some((0, 0)))).map_err(|e| e.context("failed to copy directory"))?;
         return tree(&from.path(), &dir.path(), &source.path, how, &mut linked);
     }
     if how.unpack && !source.packed && is_archive(&from.path())? {
@@ -254,7 +255,8 @@ fn is_archive(path: &Path) -> Result<bool> {
     if !packed && block.iter().all(|b| *b == 0) {
         return Ok(false);
     }
-    let sum: u32 = block.iter().enumerate().map(|(n, b)| if (148..156).contains(&n) { 32 } else { u32::from(*b) }).sum();
+    let sum: u32 =
+        block.iter().enumerate().map(|(n, b)| if (148..156).contains(&n) { 32 } else { u32::from(*b) }).sum();
     let field = std::str::from_utf8(&block[148..156]).unwrap_or_default();
     let stated = u32::from_str_radix(field.trim_matches(['\0', ' ']), 8);
     Ok(stated == Ok(sum))
@@ -273,7 +275,10 @@ fn unpack(archive: &Path, dir: &Inside, how: &How<'_>) -> Result<()> {
         let mut entry = entry.map_err(|e| Error::bad(format!("Error processing tar file(exit status 1): {e}")))?;
         let path = entry.path()?.into_owned();
         if path.components().any(|part| part == Component::ParentDir) {
-            return Err(Error::bad(format!("{:?} is outside of the destination: the archive is refused", path.display())));
+            return Err(Error::bad(format!(
+                "{:?} is outside of the destination: the archive is refused",
+                path.display()
+            )));
         }
         let place: PathBuf = path.components().filter(|c| matches!(c, Component::Normal(_))).collect();
         if place.as_os_str().is_empty() {
@@ -338,7 +343,10 @@ mod tests {
         put(&base, "f", "/b").unwrap();
         put(&base, "d", "/c").unwrap();
         put(&base, "d", "/c").unwrap();
-        assert_eq!((read("a"), read("b/f"), read("c/x"), read("c/e/y")), ("file".into(), "file".into(), "x".into(), "y".into()));
+        assert_eq!(
+            (read("a"), read("b/f"), read("c/x"), read("c/e/y")),
+            ("file".into(), "file".into(), "x".into(), "y".into())
+        );
         assert!(!base.join("root/c/d").exists(), "a directory's content is copied, not the directory");
         assert_eq!(put(&base, "d", "/a").unwrap_err(), "failed to copy directory: mkdir /a: not a directory");
         std::fs::create_dir_all(base.join("root/over/f")).unwrap();

@@ -15,8 +15,8 @@ use crate::rootfs;
 /// For patterns that are none.
 pub(crate) fn apply(root: &Path, dockerfile: &str, whole: bool) -> Result<()> {
     let Some(text) = rootfs::read(root, ".dockerignore")? else { return Ok(()) };
-    let matcher = Matcher::from_file(text.as_bytes())
-        .map_err(|e| Error::bad(format!("error checking context: {e}")))?;
+    let matcher =
+        Matcher::from_file(text.as_bytes()).map_err(|e| Error::bad(format!("error checking context: {e}")))?;
     let wrong = |e| Error::bad(format!("error checking context: {e}"));
     for file in [".dockerignore", dockerfile] {
         if matcher.ignores(file).map_err(wrong)? {

@@ -175,7 +175,9 @@ async fn cache(stage: &Stage, options: &MountOptions, prepared: &mut Prepared) -
             let one = lock(&LOCKS).get_or_insert_default().entry(path.clone()).or_default().clone();
             match (sharing, one.clone().try_lock_owned()) {
                 (_, Ok(guard)) => prepared._locks.push(guard),
-                (Sharing::Private, Err(_)) => path = stage.build.scratch.path().join(format!("cache-{}", random_hex(8))),
+                (Sharing::Private, Err(_)) => {
+                    path = stage.build.scratch.path().join(format!("cache-{}", random_hex(8)))
+                }
                 (_, Err(_)) => prepared._locks.push(tokio::select! {
                     guard = one.lock_owned() => guard,
                     () = stage.build.cancel.cancelled() => return Err(super::output::cancelled()),

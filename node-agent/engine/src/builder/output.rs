@@ -11,6 +11,9 @@ use crate::error::{Error, Result};
 /// Messages that one stage may be ahead of the reader.
 const AHEAD: usize = 256;
 
+/// After so long without a message the client is sent white space.
+const SILENCE: std::time::Duration = std::time::Duration::from_millis(500);
+
 /// One message as it goes over the wire.
 #[must_use]
 pub(crate) fn line(value: &Value) -> String {
@@ -101,6 +104,11 @@ pub(crate) async fn forward(
                 () = client.closed() => {
                     cancel.cancel();
                     return kept;
+                }
+                () = tokio::time::sleep(SILENCE) => {
+                    // Only a write shows that the client has gone. White space between messages means nothing to JSON.
+                    let _ = client.try_send("\r\n".to_owned());
+                    continue;
                 }
             };
             let Some(message) = message else { break };

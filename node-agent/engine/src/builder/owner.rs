@@ -24,9 +24,10 @@ fn lookup(text: &str, read: impl Fn(&str) -> std::io::Result<Option<String>>) ->
         [user, group] => (*user, *group),
         _ => return Err(Error::bad(format!("invalid chown string format: {text}"))),
     };
-    let uid = find(user, "/etc/passwd", "user", &read).map_err(|e| e.context(&format!("can't find uid for user {user}")))?;
-    let gid =
-        find(group, "/etc/group", "group", &read).map_err(|e| e.context(&format!("can't find gid for group {group}")))?;
+    let uid =
+        find(user, "/etc/passwd", "user", &read).map_err(|e| e.context(&format!("can't find uid for user {user}")))?;
+    let gid = find(group, "/etc/group", "group", &read)
+        .map_err(|e| e.context(&format!("can't find gid for group {group}")))?;
     Ok((uid, gid))
 }
 

@@ -56,7 +56,9 @@ pub(crate) async fn get(url: &str) -> Result<Fetched> {
     for _ in 0..MAX_REDIRECTS {
         let uri: http::Uri = url.parse().map_err(|e| Error::bad(format!("parsing {url}: {e}")))?;
         if uri.scheme_str() != Some("http") {
-            return Err(Error::unsupported(format!("{url}: this engine fetches over http only: download the file first")));
+            return Err(Error::unsupported(format!(
+                "{url}: this engine fetches over http only: download the file first"
+            )));
         }
         let failed = |e: &dyn std::fmt::Display| Error::internal(format!("Get \"{url}\": {e}"));
         let host = uri.host().ok_or_else(|| Error::bad(format!("{url} names no host")))?.trim_matches(['[', ']']);
@@ -162,7 +164,9 @@ async fn clone(remote: &str, dir: &Path) -> Result<String> {
             Ok(output) if output.status.success() => Ok(()),
             Ok(output) => {
                 let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
-                Err(Error::bad(format!("unable to prepare context: unable to 'git clone' to temporary context directory: {said}")))
+                Err(Error::bad(format!(
+                    "unable to prepare context: unable to 'git clone' to temporary context directory: {said}"
+                )))
             }
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => Err(Error::unsupported(
                 "unable to find 'git': a git context needs git on the engine's machine; install it there or send a directory",

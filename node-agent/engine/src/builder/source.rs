@@ -193,7 +193,11 @@ mod tests {
     use super::*;
 
     fn tree() -> PathBuf {
-        let root = std::env::temp_dir().join(format!("slipway-source-{}-{:?}", std::process::id(), std::thread::current().id()));
+        let root = std::env::temp_dir().join(format!(
+            "slipway-source-{}-{:?}",
+            std::process::id(),
+            std::thread::current().id()
+        ));
         let _ = std::fs::remove_dir_all(&root);
         std::fs::create_dir_all(root.join("d/e")).unwrap();
         for (name, text) in [("a.txt", "1"), ("b.txt", "2"), ("c.log", "3"), ("d/x.txt", "4"), ("d/e/y", "5")] {

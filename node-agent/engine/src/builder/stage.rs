@@ -286,7 +286,8 @@ impl Stage {
             }
             Command::Label(pairs) => {
                 let pairs = self.pairs(pairs)?;
-                let text = pairs.iter().fold("LABEL".to_owned(), |text, (name, value)| format!("{text} {name}={value}"));
+                let text =
+                    pairs.iter().fold("LABEL".to_owned(), |text, (name, value)| format!("{text} {name}={value}"));
                 self.state.config.labels.extend(pairs);
                 text
             }
@@ -342,7 +343,8 @@ impl Stage {
     }
 
     fn pairs(&self, pairs: &[instructions::Pair]) -> Result<Vec<(String, String)>> {
-        let expand = |pair: &instructions::Pair| Ok((self.state.expand(&pair.name.text)?, self.state.expand(&pair.value.text)?));
+        let expand =
+            |pair: &instructions::Pair| Ok((self.state.expand(&pair.name.text)?, self.state.expand(&pair.value.text)?));
         pairs.iter().map(expand).collect()
     }
 
@@ -407,9 +409,8 @@ impl Stage {
         let id = blocking(move || {
             let root = commit::Root::mount(&engine, state.image.as_ref())?;
             let path = super::copy::resolve(&root.path, state.config.working_dir.as_ref())?;
-            super::copy::make_dirs(&root.path, &path, Some((0, 0))).map_err(|_| {
-                Error::bad(format!("Cannot mkdir: {} is not a directory", state.config.working_dir))
-            })?;
+            super::copy::make_dirs(&root.path, &path, Some((0, 0)))
+                .map_err(|_| Error::bad(format!("Cannot mkdir: {} is not a directory", state.config.working_dir)))?;
             let _ = container;
             root.commit(&state, &step)
         })

@@ -159,7 +159,8 @@ impl State {
 
     /// A path seen from the working directory; a slash at its end stays.
     pub(crate) fn absolute(&self, text: &str) -> String {
-        let whole = if text.starts_with('/') { text.to_owned() } else { format!("/{}/{text}", self.config.working_dir) };
+        let whole =
+            if text.starts_with('/') { text.to_owned() } else { format!("/{}/{text}", self.config.working_dir) };
         let mut clean = path::clean(&whole);
         if (text.ends_with('/') || text == "." || text.ends_with("/.")) && !clean.ends_with('/') {
             clean.push('/');
@@ -333,7 +334,10 @@ mod tests {
         assert_eq!(state.set_directory("a/b").unwrap(), "WORKDIR /a/b");
         state.set_directory("../c").unwrap();
         assert_eq!(state.config.working_dir, "/a/c");
-        assert_eq!((state.absolute("x"), state.absolute("x/"), state.absolute(".")), ("/a/c/x".into(), "/a/c/x/".into(), "/a/c/".into()));
+        assert_eq!(
+            (state.absolute("x"), state.absolute("x/"), state.absolute(".")),
+            ("/a/c/x".into(), "/a/c/x/".into(), "/a/c/".into())
+        );
         assert_eq!(state.absolute("/"), "/");
         state.set_directory("/").unwrap();
         assert_eq!(state.config.working_dir, "/");
@@ -354,9 +358,16 @@ mod tests {
 
     #[test]
     fn a_health_check_reads_as_gos_struct() {
-        let check = Healthcheck { interval: 300_000_000_000, timeout: 3_000_000_000, retries: 2, ..Healthcheck::default() };
+        let check =
+            Healthcheck { interval: 300_000_000_000, timeout: 3_000_000_000, retries: 2, ..Healthcheck::default() };
         assert_eq!(state().set_healthcheck(&check), "HEALTHCHECK &{[\"NONE\"] \"5m0s\" \"3s\" \"0s\" '\\x02'}");
-        let times = [(1, "1ns"), (1_500, "1.5µs"), (250_000_000, "250ms"), (1_500_000_000, "1.5s"), (3_600_000_000_000, "1h0m0s")];
+        let times = [
+            (1, "1ns"),
+            (1_500, "1.5µs"),
+            (250_000_000, "250ms"),
+            (1_500_000_000, "1.5s"),
+            (3_600_000_000_000, "1h0m0s"),
+        ];
         for (nanoseconds, text) in times {
             assert_eq!(go_duration(nanoseconds), text);
         }

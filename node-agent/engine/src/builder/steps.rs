@@ -97,7 +97,11 @@ impl Stage {
         let (engine, state, id) = (Arc::clone(&self.build.engine), self.state.clone(), container.id.clone());
         let made = blocking(move || {
             prepared.tidy(&engine, &id);
-            if keep { commit::copy(&engine, &id, &state, &step) } else { commit::take(&engine, &id, &state, &step, &id) }
+            if keep {
+                commit::copy(&engine, &id, &state, &step)
+            } else {
+                commit::take(&engine, &id, &state, &step, &id)
+            }
         });
         self.state.image = Some(made.await?);
         Ok(())
@@ -142,7 +146,9 @@ impl Stage {
             Some("none") => host.network_mode = "none".into(),
             Some(name) if name == host.network_mode => {}
             Some(name) => {
-                return Err(Error::bad(format!("network.{name} is not allowed: start the build with --network={name}")));
+                return Err(Error::bad(format!(
+                    "network.{name} is not allowed: start the build with --network={name}"
+                )));
             }
         }
         if run.security.as_ref().is_some_and(|word| word.text == "insecure") {
