@@ -54,6 +54,19 @@ fn alpine() -> Option<PathBuf> {
 impl Lab {
     /// Starts an engine and gives it the image `alpine`; `None` where the machine cannot.
     pub(crate) fn new(name: &str) -> Option<Self> {
+        let Some(root) = alpine() else {
+            skip("no Alpine root file system beside the workspace");
+            return None;
+        };
+        let lab = Self::bare(name)?;
+        let tar = std::fs::File::open(root).expect("the root file system");
+        let imported = lab.command(&["import", "-", "alpine"]).stdin(tar).output().expect("our docker starts");
+        assert!(imported.status.success(), "{imported:?}");
+        Some(lab)
+    }
+
+    /// Starts an engine without images; `None` where the machine cannot.
+    pub(crate) fn bare(name: &str) -> Option<Self> {
         let agent = std::env::var_os("SLIPWAY_NODE_AGENT")
             .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/debug/node-agent"), PathBuf::from);
         let missing = if !rustix::process::geteuid().is_root() {
@@ -67,10 +80,6 @@ impl Lab {
             skip(why);
             return None;
         }
-        let Some(root) = alpine() else {
-            skip("no Alpine root file system beside the workspace");
-            return None;
-        };
         let dir = PathBuf::from(format!("/tmp/slipway-cli-{name}-{}", std::process::id()));
         std::fs::create_dir_all(&dir).expect("a fresh directory");
         let mut holder = Command::new("unshare")
@@ -85,10 +94,14 @@ impl Lab {
         });
         let mut lab = Self { dir, agent, holder, engine: None };
         lab.start_engine();
-        let tar = std::fs::File::open(root).expect("the root file system");
-        let imported = lab.command(&["import", "-", "alpine"]).stdin(tar).output().expect("our docker starts");
-        assert!(imported.status.success(), "{imported:?}");
         Some(lab)
+    }
+
+    /// A program in the engine's namespaces.
+    pub(crate) fn inside(&self, program: &str, args: &[&str]) -> Command {
+        let mut command = Command::new("nsenter");
+        command.args(["-t", &self.holder.id().to_string(), "-n", "-m"]).arg(program).args(args);
+        command
     }
 
     /// Starts the engine and waits until it answers.
