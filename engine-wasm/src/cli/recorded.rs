@@ -15,9 +15,7 @@ fn sections(fixture: &str) -> impl Iterator<Item = (&str, &str)> {
 
 /// A list of commands without the lines about those that the table does not have.
 fn known_part(recorded: &str) -> String {
-    const MISSING: [&str; 13] = [
-        "build",
-        "builder",
+    const MISSING: [&str; 11] = [
         "checkpoint",
         "context",
         "manifest",

@@ -6,6 +6,8 @@
 #[allow(missing_docs)] // each is the command of that name
 pub enum Cmd {
     Attach,
+    Build,
+    BuilderPrune,
     Commit,
     ContainerInspect,
     ContainerPrune,

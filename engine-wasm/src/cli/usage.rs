@@ -2,7 +2,7 @@
 //! the caller's business.
 
 use super::parse::Surroundings;
-use super::spec::{Command, Flag};
+use super::spec::{Cmd, Command, Flag};
 use super::table::{self, COMMON, GROUPS, Group};
 
 const NAME_WIDTH: usize = 11;
@@ -60,6 +60,10 @@ pub fn root(around: &Surroundings<'_>) -> String {
 fn names(command: &Command) -> Vec<String> {
     if command.group.is_empty() {
         return vec![command.path(true)];
+    }
+    if command.id == Cmd::Build {
+        // The one command that is in two groups.
+        return ["docker image build", "docker build", "docker builder build"].map(str::to_owned).into();
     }
     let mut names = vec![command.path(false)];
     names.extend(command.aliases.iter().map(|alias| format!("docker {} {alias}", command.group)));

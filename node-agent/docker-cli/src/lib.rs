@@ -5,6 +5,7 @@
 #[path = "../tests/common/mod.rs"]
 mod common;
 
+mod build_context;
 mod client;
 mod commands;
 mod config;

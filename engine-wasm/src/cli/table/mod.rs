@@ -1,5 +1,6 @@
 //! The one table that drives the docker command line: every command, alias, flag, default and help text. Rows only; the parser, help and completion read it.
 
+mod build;
 mod container;
 mod image;
 mod network;
@@ -23,6 +24,7 @@ pub struct Group {
 
 /// The management commands, in help's order.
 pub static GROUPS: &[Group] = &[
+    Group { name: "builder", short: "Manage builds", usage: "docker builder" },
     Group { name: "container", short: "Manage containers", usage: "docker container" },
     Group { name: "image", short: "Manage images", usage: "docker image" },
     Group { name: "network", short: "Manage networks", usage: "docker network" },
@@ -32,13 +34,21 @@ pub static GROUPS: &[Group] = &[
 
 /// The commands that help lists first, in its order.
 pub static COMMON: &[&str] =
-    &["run", "exec", "ps", "pull", "push", "images", "login", "logout", "search", "version", "info"];
+    &["run", "exec", "ps", "build", "pull", "push", "images", "login", "logout", "search", "version", "info"];
 
 /// All commands, group by group.
 pub fn commands() -> impl Iterator<Item = &'static Command> {
-    [container::COMMANDS, image::COMMANDS, network::COMMANDS, system::COMMANDS, volume::COMMANDS, root::COMMANDS]
-        .into_iter()
-        .flatten()
+    [
+        build::COMMANDS,
+        container::COMMANDS,
+        image::COMMANDS,
+        network::COMMANDS,
+        system::COMMANDS,
+        volume::COMMANDS,
+        root::COMMANDS,
+    ]
+    .into_iter()
+    .flatten()
 }
 
 /// The flags that come before the command's name. The defaults of the four paths depend on the configuration directory; help fills them in.

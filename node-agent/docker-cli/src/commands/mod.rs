@@ -2,6 +2,7 @@
 
 mod archive;
 mod attach;
+mod build;
 mod cp;
 mod create;
 mod exec;
@@ -149,6 +150,8 @@ pub(crate) async fn dispatch(context: &Context) -> Result<u8, Failure> {
         Cmd::Push => registry::push(context).await,
         Cmd::Login => registry::login(context).await,
         Cmd::Logout => registry::logout(context),
+        Cmd::Build => build::build(context).await,
+        Cmd::BuilderPrune => build::prune(context).await,
         Cmd::Tag => image::tag(context).await,
         Cmd::Rmi => image::rmi(context).await,
         Cmd::Commit => image::commit(context).await,

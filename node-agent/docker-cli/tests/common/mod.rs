@@ -46,6 +46,20 @@ pub(crate) struct Lab {
 impl Lab {
     /// Starts an engine and gives it the image `alpine`; `None` where the machine cannot.
     pub(crate) fn new(name: &str) -> Option<Self> {
+        if slipway_testing::root::busybox().is_none() {
+            skip("busybox is not installed: apt-get install busybox-static");
+            return None;
+        }
+        let lab = Self::bare(name)?;
+        let root = slipway_testing::root::archive(&lab.dir).expect("a small root file system");
+        let tar = std::fs::File::open(root).expect("the root file system");
+        let imported = lab.command(&["import", "-", "alpine"]).stdin(tar).output().expect("our docker starts");
+        assert!(imported.status.success(), "{imported:?}");
+        Some(lab)
+    }
+
+    /// Starts an engine without images; `None` where the machine cannot.
+    pub(crate) fn bare(name: &str) -> Option<Self> {
         let agent = std::env::var_os("SLIPWAY_NODE_AGENT")
             .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/debug/node-agent"), PathBuf::from);
         let missing = if !rustix::process::geteuid().is_root() {
@@ -57,10 +71,6 @@ impl Lab {
         };
         if let Some(why) = missing {
             skip(why);
-            return None;
-        }
-        if slipway_testing::root::busybox().is_none() {
-            skip("busybox is not installed: apt-get install busybox-static");
             return None;
         }
         let dir = PathBuf::from(format!("/tmp/slipway-cli-{name}-{}", std::process::id()));
@@ -77,11 +87,14 @@ impl Lab {
         });
         let mut lab = Self { dir, agent, holder, engine: None };
         lab.start_engine();
-        let root = slipway_testing::root::archive(&lab.dir).expect("a small root file system");
-        let tar = std::fs::File::open(root).expect("the root file system");
-        let imported = lab.command(&["import", "-", "alpine"]).stdin(tar).output().expect("our docker starts");
-        assert!(imported.status.success(), "{imported:?}");
         Some(lab)
+    }
+
+    /// A program in the engine's namespaces.
+    pub(crate) fn inside(&self, program: &str, args: &[&str]) -> Command {
+        let mut command = Command::new("nsenter");
+        command.args(["-t", &self.holder.id().to_string(), "-n", "-m"]).arg(program).args(args);
+        command
     }
 
     /// Starts the engine and waits until it answers.

@@ -295,7 +295,7 @@ impl Build {
     /// Shows the lines that failed, as BuildKit does.
     pub(crate) async fn show(&self, output: &Output, lines: (usize, usize)) {
         if !self.cancel.is_cancelled() {
-            let _ = output.text(output::excerpt(&self.context.name, &self.context.text, lines)).await;
+            let _ = output.text(engine_wasm::cli::build::excerpt(&self.context.name, &self.context.text, lines)).await;
         }
     }
 

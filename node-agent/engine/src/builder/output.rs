@@ -11,6 +11,9 @@ use crate::error::{Error, Result};
 /// Messages that one stage may be ahead of the reader.
 const AHEAD: usize = 256;
 
+/// After so long without a message the client is sent white space.
+const SILENCE: std::time::Duration = std::time::Duration::from_millis(500);
+
 /// One message as it goes over the wire.
 #[must_use]
 pub(crate) fn line(value: &Value) -> String {
@@ -102,6 +105,11 @@ pub(crate) async fn forward(
                     cancel.cancel();
                     return kept;
                 }
+                () = tokio::time::sleep(SILENCE) => {
+                    // Only a write shows that the client has gone. White space between messages means nothing to JSON.
+                    let _ = client.try_send("\r\n".to_owned());
+                    continue;
+                }
             };
             let Some(message) = message else { break };
             if quiet {
@@ -145,53 +153,9 @@ pub(crate) fn go_quote_list(list: &[String]) -> String {
     format!("[{}]", quoted.join(" "))
 }
 
-/// The lines of a Dockerfile around those that failed, as BuildKit shows them.
-#[must_use]
-pub(crate) fn excerpt(name: &str, text: &str, lines: (usize, usize)) -> String {
-    let all: Vec<&str> = text.split('\n').collect();
-    let (mut first, mut last) = (lines.0.max(1), lines.1.min(all.len()));
-    if first > all.len() {
-        return String::new();
-    }
-    let wanted = if first == last { 4 } else { 2 };
-    let mut shown = 0;
-    while shown < wanted {
-        if first > 1 {
-            first -= 1;
-            shown += 1;
-        }
-        if last < all.len() {
-            last += 1;
-            shown += 1;
-        }
-        shown += 1;
-    }
-    let mut out = format!("{name}:{}\n--------------------\n", lines.0.max(1));
-    for number in first..=last {
-        let mark = if (lines.0..=lines.1).contains(&number) { ">>>" } else { "   " };
-        let content = all.get(number - 1).map_or("", |line| line.trim_end_matches('\r'));
-        out.push_str(&format!(" {number:3} | {mark} {content}\n"));
-    }
-    out.push_str("--------------------\n");
-    out
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_failing_lines_are_marked() {
-        let text = "FROM a\n\nRUN one \\\n  two\nCMD x\n";
-        let shown = excerpt("Dockerfile", text, (3, 4));
-        let expected = "Dockerfile:3\n--------------------\n   2 |     \n   3 | >>> RUN one \\\n   4 | >>>   two\n   5 |     CMD x\n--------------------\n";
-        assert_eq!(shown, expected);
-        assert_eq!(
-            excerpt("f", "FROM x", (1, 1)),
-            "f:1\n--------------------\n   1 | >>> FROM x\n--------------------\n"
-        );
-        assert_eq!(excerpt("f", "FROM x", (9, 9)), "");
-    }
 
     #[test]
     fn quotes_are_gos() {

@@ -238,8 +238,7 @@ impl Store {
             }
             return Ok(merged);
         }
-        let stack =
-            Stack { lower, upper: dir.join("diff"), work: dir.join("work"), userns: self.userns };
+        let stack = Stack { lower, upper: dir.join("diff"), work: dir.join("work"), userns: self.userns };
         if let Err(error) = mount_stack(&stack, &merged) {
             // The mount's error is the one to report.
             let _ = fs::remove_dir(&merged);
