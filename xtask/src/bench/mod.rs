@@ -3,6 +3,7 @@
 
 mod engines;
 mod measure;
+mod pulls;
 mod runtimes;
 
 use std::fs;
@@ -21,6 +22,7 @@ use crate::setup::{self, Purpose};
 use measure::{Row, median};
 
 const CONTAINERS: usize = 15;
+const PULLS: usize = 5;
 const LIFECYCLES: usize = 40;
 const SESSIONS: usize = 10;
 const MEGABYTES: usize = 200;
@@ -37,9 +39,10 @@ pub fn run(layout: &Layout) -> Result<()> {
 
     let mut rows = Vec::new();
     let mut failures = 0;
-    let parts: [(&str, Part<'_>); 3] = [
+    let parts: [(&str, Part<'_>); 4] = [
         ("runtimes", Box::new(|| runtime_rows(layout, &dir, &rootfs, &archive))),
         ("engines", Box::new(|| engine_rows(layout, &dir, &archive))),
+        ("pulls", Box::new(|| pull_rows(layout, &dir, &archive))),
         ("terminals", Box::new(|| terminal_rows(layout, &dir))),
     ];
     for (name, part) in parts {
@@ -109,6 +112,34 @@ fn engine_rows(layout: &Layout, dir: &Path, archive: &Path) -> Result<Vec<Row>> 
             peer: named(|peer| peer.resident_mb),
             unit: "MB",
             promise: "<= 10 MB",
+        },
+    ])
+}
+
+fn pull_rows(layout: &Layout, dir: &Path, archive: &Path) -> Result<Vec<Row>> {
+    anyhow::ensure!(installed("docker-registry"), "docker-registry is not installed");
+    let storage = dir.join("registry");
+    pulls::fill(&Engine::ours(layout, &dir.join("filler"))?, archive, dir, &storage)?;
+    let ours = pulls::measure(&Engine::ours(layout, &dir.join("puller"))?, &storage, PULLS)?;
+    let peer = match installed("dockerd") {
+        true => Some(pulls::measure(&Engine::dockerd(&dir.join("peer-puller"))?, &storage, PULLS)?),
+        false => None,
+    };
+    let named = |value: fn(&pulls::Pulls) -> f64| peer.as_ref().map(|peer| ("dockerd".to_owned(), value(peer)));
+    Ok(vec![
+        Row {
+            what: "docker pull, 3 layers, 100 MB",
+            ours: ours.new_ms,
+            peer: named(|peer| peer.new_ms),
+            unit: "ms",
+            promise: ">= 2 x",
+        },
+        Row {
+            what: "docker pull of what is there",
+            ours: ours.known_ms,
+            peer: named(|peer| peer.known_ms),
+            unit: "ms",
+            promise: "<= 30 ms",
         },
     ])
 }

@@ -26,15 +26,22 @@ const TEST: &[Tool] = &[
     ("chromium", "chromium"),
     ("crun", "crun"),
     ("docker", "docker.io"),
+    ("docker-registry", "docker-registry"),
     ("dockerd", "docker.io"),
     ("git", "git"),
+    ("openssl", "openssl"),
     ("podman", "podman"),
     ("script", "bsdutils"),
     ("skopeo", "skopeo"),
     ("umoci", "umoci"),
 ];
-const BENCH: &[Tool] =
-    &[("busybox", "busybox-static"), ("crun", "crun"), ("docker", "docker.io"), ("dockerd", "docker.io")];
+const BENCH: &[Tool] = &[
+    ("busybox", "busybox-static"),
+    ("crun", "crun"),
+    ("docker", "docker.io"),
+    ("docker-registry", "docker-registry"),
+    ("dockerd", "docker.io"),
+];
 
 /// Installs the packages of the tools that the purpose needs and that are missing.
 pub fn install(purpose: Purpose) -> Result<()> {

@@ -138,10 +138,12 @@ pub(crate) async fn container(context: &Context, plan: &Create) -> Result<String
         );
         return Err(wrong(&text));
     }
+    // Only `run` frames what the engine says.
+    let framed = |e: CallError| if args.id() == Cmd::Run { wrong(&e) } else { e.into() };
     let quiet = args.switch("quiet");
     let mode = args.text("pull").filter(|p| !p.is_empty()).unwrap_or("missing");
     if mode == "always" {
-        pull::for_create(context, &reference, platform, quiet).await.map_err(|e| wrong(&e))?;
+        pull::for_create(context, &reference, platform, quiet).await.map_err(framed)?;
     }
     let path = format!("/containers/create{}", query(&[("name", args.text_or_empty("name")), ("platform", platform)]));
     let answer = match context.client.post(&path, Some(&body)).await {
@@ -149,13 +151,12 @@ pub(crate) async fn container(context: &Context, plan: &Create) -> Result<String
             if !quiet {
                 output::error(&format!("Unable to find image '{}' locally", reference.familiar));
             }
-            pull::for_create(context, &reference, platform, quiet).await.map_err(|e| wrong(&e))?;
+            pull::for_create(context, &reference, platform, quiet).await.map_err(framed)?;
             context.client.post(&path, Some(&body)).await
         }
         other => other,
     }
-    // Only `run` frames what the engine says.
-    .map_err(|e: CallError| if args.id() == Cmd::Run { wrong(&e) } else { e.into() })?;
+    .map_err(framed)?;
     for warning in answer["Warnings"].as_array().into_iter().flatten().filter_map(|w| w.as_str()) {
         output::error(&format!("WARNING: {warning}"));
     }

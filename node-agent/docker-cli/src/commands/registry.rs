@@ -1,5 +1,6 @@
 //! `docker login`, `logout` and `push`.
 
+use std::collections::BTreeMap;
 use std::io::{BufRead as _, Read as _};
 
 use super::Context;
@@ -74,13 +75,12 @@ pub(crate) fn logout(context: &Context) -> Result<u8, Failure> {
         }
     };
     output::line(&format!("Removing login credentials for {shown}"));
-    let errors: Vec<String> = servers
-        .iter()
-        .filter_map(|server| Some(format!("{server}: {}", context.credentials.erase(server).err()?)))
-        .collect();
+    // By server, as docker counts them: one that is tried twice, in two forms that are the same, makes it keep quiet.
+    let errors: BTreeMap<&String, String> =
+        servers.iter().filter_map(|server| Some((server, context.credentials.erase(server).err()?))).collect();
     if errors.len() == servers.len() {
         output::error("WARNING: could not erase credentials:");
-        errors.iter().for_each(|error| output::error(error));
+        errors.iter().for_each(|(server, error)| output::error(&format!("{server}: {error}")));
     }
     Ok(0)
 }
@@ -114,11 +114,13 @@ pub(crate) async fn login(context: &Context) -> Result<u8, Failure> {
             known = AuthConfig { server_address: server, identity_token: String::new(), ..found };
         }
     }
-    if !known.username.is_empty() && !known.password.is_empty() && user.is_empty() && password.is_empty() {
-        if let Some(status) = with_stored(context, &known).await? {
-            output::line(&status);
-            return Ok(0);
-        }
+    // Nothing is known where something was given.
+    if !known.username.is_empty()
+        && !known.password.is_empty()
+        && let Some(status) = with_stored(context, &known).await?
+    {
+        output::line(&status);
+        return Ok(0);
     }
     if (user.is_empty() || password.is_empty()) && !terminal::stdin_is_terminal() {
         return Err(Failure::new("Error: Cannot perform an interactive login from a non TTY device"));

@@ -117,6 +117,13 @@ impl Lab {
         format!("unix://{}", self.dir.join("d.sock").display())
     }
 
+    /// A program in the engine's network and with its mounts.
+    pub(crate) fn inside(&self, program: &str) -> Command {
+        let mut command = Command::new("nsenter");
+        command.args(["-t", &self.holder.id().to_string(), "-n", "-m", program]);
+        command
+    }
+
     /// Our command line, as words for a shell.
     pub(crate) fn ours(&self) -> String {
         format!("{} docker", self.agent.display())

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use axum::Extension;
 use axum::Json;
 use axum::Router;
 use axum::body::Body;
@@ -14,6 +15,7 @@ use slipway_images::{Progress, Reference};
 use tokio::sync::mpsc;
 
 use super::extract::Params;
+use super::peer::Peer;
 use super::registry::{self, failure, line, progress_body};
 use super::transfer::{body_reader, tar_body};
 use crate::engine::Engine;
@@ -53,6 +55,7 @@ async fn post_below(
     Path(rest): Path<String>,
     params: Params,
     headers: HeaderMap,
+    peer: Option<Extension<Peer>>,
 ) -> Result<Response> {
     match rest.rsplit_once('/') {
         Some((name, "tag")) => {
@@ -60,7 +63,9 @@ async fn post_below(
             blocking(move || images::tag(&engine, &name, &repo, &tag)).await?;
             Ok(StatusCode::CREATED.into_response())
         }
-        Some((name, "push")) => registry::push(engine, name, params.get("tag"), &headers).await,
+        Some((name, "push")) => {
+            registry::push(engine, name, params.get("tag"), &headers, peer.map(|peer| peer.0)).await
+        }
         _ => Err(Error::not_found("page not found")),
     }
 }
@@ -90,10 +95,16 @@ async fn save(engine: Arc<Engine>, names: Vec<String>) -> Result<Response> {
     Ok(tar_body("application/x-tar", move |out| Ok(engine.store.save(&names, out)?)))
 }
 
-async fn create(State(engine): Engined, params: Params, headers: HeaderMap, body: Body) -> Result<Response> {
+async fn create(
+    State(engine): Engined,
+    params: Params,
+    headers: HeaderMap,
+    peer: Option<Extension<Peer>>,
+    body: Body,
+) -> Result<Response> {
     let (repo, tag) = (params.get("repo").to_owned(), params.get("tag").to_owned());
     if !params.get("fromImage").is_empty() {
-        return registry::pull(engine, &params, &headers).await;
+        return registry::pull(engine, &params, &headers, peer.map(|peer| peer.0)).await;
     }
     match params.get("fromSrc") {
         "-" => import(engine, repo, tag, &params, body).await,

@@ -1,6 +1,7 @@
 //! Sockets: binding them, and one HTTP/1.1 connection after another.
 
 use std::convert::Infallible;
+use std::os::fd::AsFd;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -14,6 +15,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, UnixListener};
 use tower_service::Service;
 
+use super::peer::Peer;
 use super::{add_headers, router, strip_version};
 use crate::engine::Engine;
 use crate::error::{Error, Result};
@@ -121,11 +123,16 @@ async fn release_when_quiet(activity: Arc<tokio::sync::Notify>) {
     }
 }
 
-fn connection<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(app: Router, stream: S) {
+fn connection<S: AsyncRead + AsyncWrite + AsFd + Unpin + Send + 'static>(app: Router, stream: S) {
+    let peer = Peer::of(&stream);
     let service = service_fn(move |mut request: hyper::Request<Incoming>| {
         let mut app = app.clone();
+        let stripped = strip_version(&mut request);
+        if Peer::matters(&request) {
+            request.extensions_mut().insert(peer.clone());
+        }
         async move {
-            let mut response = match strip_version(&mut request) {
+            let mut response = match stripped {
                 Ok(()) => match app.call(request.map(axum::body::Body::new)).await {
                     Ok(response) => response,
                     Err(never) => match never {},

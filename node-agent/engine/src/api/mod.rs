@@ -10,6 +10,7 @@ mod images;
 mod json_words;
 mod listen;
 mod networks;
+mod peer;
 mod registry;
 mod streams;
 mod system;

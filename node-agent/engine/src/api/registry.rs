@@ -18,6 +18,7 @@ use tokio::sync::mpsc::{self, UnboundedSender};
 use tokio::task::JoinHandle;
 
 use super::extract::{self, Params};
+use super::peer::Peer;
 use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::images::pull;
@@ -40,7 +41,12 @@ fn credentials(headers: &HeaderMap) -> Credentials {
 ///
 /// # Errors
 /// For a name or platform that is none, and what fails before the first message.
-pub(super) async fn pull(engine: Arc<Engine>, params: &Params, headers: &HeaderMap) -> Result<Response> {
+pub(super) async fn pull(
+    engine: Arc<Engine>,
+    params: &Params,
+    headers: &HeaderMap,
+    peer: Option<Peer>,
+) -> Result<Response> {
     let (from, tag) = (params.get("fromImage").trim_end_matches(':'), params.get("tag"));
     let text = match tag {
         "" => from.to_owned(),
@@ -57,18 +63,24 @@ pub(super) async fn pull(engine: Arc<Engine>, params: &Params, headers: &HeaderM
     };
     let all_tags = reference.tag().is_none() && reference.digest().is_none();
     let wanted = Wanted { reference, all_tags, platform, credentials: credentials(headers) };
-    follow(|progress| async move { pull::pull_wanted(&engine, &wanted, progress).await.map(drop) }).await
+    follow(peer, |progress| async move { pull::pull_wanted(&engine, &wanted, progress).await.map(drop) }).await
 }
 
 /// `POST /images/{name}/push`.
 ///
 /// # Errors
 /// For a name that is none.
-pub(super) async fn push(engine: Arc<Engine>, name: &str, tag: &str, headers: &HeaderMap) -> Result<Response> {
+pub(super) async fn push(
+    engine: Arc<Engine>,
+    name: &str,
+    tag: &str,
+    headers: &HeaderMap,
+    peer: Option<Peer>,
+) -> Result<Response> {
     let text = if tag.is_empty() { name.to_owned() } else { format!("{name}:{tag}") };
     let reference = Reference::parse(&text).map_err(|e| Error::bad(e.to_string()))?;
     let options = PushOptions { reference, credentials: credentials(headers) };
-    follow(|progress| async move { pull::push(&engine, &options, progress).await }).await
+    follow(peer, |progress| async move { pull::push(&engine, &options, progress).await }).await
 }
 
 /// Work that ends with whoever waits for it.
@@ -82,14 +94,25 @@ impl Drop for Bound {
 
 /// Streams the messages of some work, which is given up when the client goes away. A failure before the first message
 /// becomes the status of the answer, as in moby.
-async fn follow<F>(work: impl FnOnce(UnboundedSender<Progress>) -> F) -> Result<Response>
+async fn follow<F>(peer: Option<Peer>, work: impl FnOnce(UnboundedSender<Progress>) -> F) -> Result<Response>
 where
     F: Future<Output = Result<()>> + Send + 'static,
 {
     let (lines, receiver) = mpsc::unbounded_channel();
     let (progress, mut messages) = mpsc::unbounded_channel::<Progress>();
     let mut work = Bound(tokio::spawn(work(progress)));
-    let Some(first) = messages.recv().await else {
+    let gone = async move {
+        match peer {
+            Some(peer) => peer.gone().await,
+            None => std::future::pending().await,
+        }
+    };
+    let mut gone = Box::pin(gone);
+    let first = tokio::select! {
+        first = messages.recv() => first,
+        () = &mut gone => return Err(Error::internal("the client has gone away")),
+    };
+    let Some(first) = first else {
         return (&mut work.0).await.map_err(Error::internal)?.map(|()| progress_body(receiver));
     };
     tokio::spawn(async move {
@@ -98,6 +121,7 @@ where
             let message = tokio::select! {
                 message = messages.recv() => message,
                 () = lines.closed() => return,
+                () = &mut gone => return,
             };
             let Some(message) = message else { break };
             let _ = lines.send(line(&message.to_json()));

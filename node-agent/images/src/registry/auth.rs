@@ -153,7 +153,7 @@ impl Auth {
                 state.refresh = answer.refresh_token;
             }
             // Renewed a little before its end.
-            let life = answer.expires_in.max(DEFAULT_LIFE).min(24 * 3600) * 9 / 10;
+            let life = answer.expires_in.clamp(DEFAULT_LIFE, 24 * 3600) * 9 / 10;
             let header = sensitive(&format!("Bearer {token}"));
             state.tokens.insert(key, (token, Instant::now() + Duration::from_secs(life)));
             return Ok(header);

@@ -3,8 +3,9 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use futures_util::future::try_join_all;
-use http::{Method, header};
+use http::{HeaderMap, Method, header};
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::oneshot;
 
@@ -151,11 +152,12 @@ impl Fetch<'_> {
 
     /// Pulls what the reference names.
     async fn one(&self, store: &Arc<Store>) -> Result<Pulled, PullError> {
-        let (digest, shown) = match (self.reference.digest(), self.reference.tag()) {
-            (Some(digest), _) => (digest, self.reference.to_string()),
+        let (digest, shown, got) = match (self.reference.digest(), self.reference.tag()) {
+            (Some(digest), _) => (digest, self.reference.to_string(), None),
             (None, tag) => {
                 let tag = tag.unwrap_or("latest");
-                (self.digest_of(tag).await.map_err(|fault| self.translate(fault))?, tag.to_owned())
+                let (digest, got) = self.look_up(tag).await.map_err(|fault| self.translate(fault))?;
+                (digest, tag.to_owned(), got)
             }
         };
         let headline = || self.tell.say(Progress::headline(&shown, format!("Pulling from {}", self.reference.path())));
@@ -165,7 +167,7 @@ impl Fetch<'_> {
                 id
             }
             None => {
-                let document = self.document(&digest).await?;
+                let document = self.document(&digest, got).await?;
                 headline();
                 let manifest = self.manifest(document).await?;
                 let id = ImageId::from_bytes(*manifest.config.digest.as_bytes());
@@ -237,17 +239,18 @@ impl Fetch<'_> {
         }
     }
 
-    /// What a tag stands for: by HEAD where the registry can, which costs no pull in the books of a public one.
-    pub(crate) async fn digest_of(&self, tag: &str) -> Result<Digest, Fault> {
+    /// What a tag stands for: by HEAD where the registry can, which costs no pull in the books of a public one. Else
+    /// what a GET gave comes along.
+    async fn look_up(&self, tag: &str) -> Result<(Digest, Option<(HeaderMap, Bytes)>), Fault> {
         let path = self.path("manifests", tag);
-        let stated = |headers: &http::HeaderMap| {
+        let stated = |headers: &HeaderMap| {
             headers.get("docker-content-digest").and_then(|value| value.to_str().ok()?.parse::<Digest>().ok())
         };
         let head = self.accepting(Call::new(Method::HEAD, &path));
         match self.client.send_again(&head).await {
             Ok(response) => {
                 if let Some(digest) = stated(response.headers()) {
-                    return Ok(digest);
+                    return Ok((digest, None));
                 }
             }
             // The refusal of a GET has words.
@@ -255,7 +258,8 @@ impl Fetch<'_> {
             Err(fault) => return Err(fault),
         }
         let (headers, body) = self.client.document(&self.accepting(Call::get(&path)), MAX_MANIFEST).await?;
-        Ok(stated(&headers).unwrap_or_else(|| Digest::of(&body)))
+        let digest = stated(&headers).unwrap_or_else(|| Digest::of(&body));
+        Ok((digest, Some((headers, body))))
     }
 
     pub(crate) fn accepting(&self, call: Call) -> Call {
@@ -264,10 +268,15 @@ impl Fetch<'_> {
     }
 
     /// The manifest or index of a digest, which its content must have.
-    async fn document(&self, digest: &Digest) -> Result<Document, PullError> {
-        let path = self.path("manifests", &digest.to_string());
-        let found = self.client.document(&self.accepting(Call::get(&path)), MAX_MANIFEST).await;
-        let (headers, body) = found.map_err(|fault| self.translate(fault))?;
+    async fn document(&self, digest: &Digest, got: Option<(HeaderMap, Bytes)>) -> Result<Document, PullError> {
+        let (headers, body) = match got {
+            Some(got) => got,
+            None => {
+                let path = self.path("manifests", &digest.to_string());
+                let found = self.client.document(&self.accepting(Call::get(&path)), MAX_MANIFEST).await;
+                found.map_err(|fault| self.translate(fault))?
+            }
+        };
         if Digest::of(&body) != *digest {
             return Err(PullError::Invalid(format!("manifest verification failed for digest {digest}")));
         }
@@ -277,7 +286,7 @@ impl Fetch<'_> {
 
     async fn manifest(&self, document: Document) -> Result<Manifest, PullError> {
         let document = match document {
-            Document::Index(chosen) => self.document(&chosen.digest).await?,
+            Document::Index(chosen) => self.document(&chosen.digest, None).await?,
             other => other,
         };
         match document {
@@ -354,20 +363,21 @@ impl Fetch<'_> {
             incoming.push(Incoming { diff: *diff, digest: layer.digest, file: receiver });
             outgoing.push((layer, sender));
         }
+        let slots = &self.registries.downloads;
+        let started: Vec<_> = missing.iter().map(|_| slots.try_acquire().ok()).collect();
+        for (layer, _) in missing.iter().zip(&started).filter(|(_, slot)| slot.is_none()) {
+            tell.layer(&layer.digest, "Waiting", None);
+        }
         let cancel = Cancel::default();
         let unpacking = {
             let (store, tell, flag) = (Arc::clone(store), tell.clone(), Arc::clone(&cancel.0));
             let repository = self.reference.full_name();
             blocking(move || Unpack { store, tell, flag, repository }.run(held, incoming, &config))
         };
-        let downloads = try_join_all(outgoing.into_iter().map(|(layer, sender)| async move {
-            let slots = &self.registries.downloads;
-            let _slot = match slots.try_acquire() {
-                Ok(slot) => Some(slot),
-                Err(_) => {
-                    tell.layer(&layer.digest, "Waiting", None);
-                    slots.acquire().await.ok()
-                }
+        let downloads = try_join_all(outgoing.into_iter().zip(started).map(|((layer, sender), slot)| async move {
+            let _slot = match slot {
+                Some(slot) => Some(slot),
+                None => slots.acquire().await.ok(),
             };
             let (path, options) = (self.path("blobs", &layer.digest.to_string()), &self.registries.options);
             let (attempts, second) = (options.attempts, options.second);

@@ -116,15 +116,16 @@ impl Pusher<'_> {
                 distinct.push((layer.diff_id, source));
             }
         }
+        let slots = &self.registries.uploads;
+        let started: Vec<_> = distinct.iter().map(|_| slots.try_acquire().ok()).collect();
+        for ((_, source), _) in distinct.iter().zip(&started).filter(|(_, slot)| slot.is_none()) {
+            self.say(&source.id, "Waiting");
+        }
         let known = &*there;
-        let pushed = try_join_all(distinct.iter().map(|(diff, source)| async move {
-            let slots = &self.registries.uploads;
-            let _slot = match slots.try_acquire() {
-                Ok(slot) => Some(slot),
-                Err(_) => {
-                    self.say(&source.id, "Waiting");
-                    slots.acquire().await.ok()
-                }
+        let pushed = try_join_all(distinct.iter().zip(started).map(|((diff, source), slot)| async move {
+            let _slot = match slot {
+                Some(slot) => Some(slot),
+                None => slots.acquire().await.ok(),
             };
             if let Some(blob) = known.get(diff) {
                 self.say(&source.id, "Layer already exists");
