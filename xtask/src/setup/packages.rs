@@ -28,6 +28,7 @@ const TEST: &[Tool] = &[
     ("docker", "docker.io"),
     ("dockerd", "docker.io"),
     ("git", "git"),
+    ("openssl", "openssl"),
     ("podman", "podman"),
     ("script", "bsdutils"),
     ("skopeo", "skopeo"),

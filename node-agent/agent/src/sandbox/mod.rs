@@ -16,7 +16,10 @@ mod rootfs;
 use std::{
     fs::{self, File},
     net::Ipv4Addr,
-    os::{fd::OwnedFd, unix::fs::DirBuilderExt},
+    os::{
+        fd::OwnedFd,
+        unix::{fs::DirBuilderExt, net::UnixListener},
+    },
     path::{Path, PathBuf},
     process::Command,
     sync::{Mutex, MutexGuard, PoisonError},
@@ -121,6 +124,8 @@ pub struct Host {
     pools: Mutex<Pools>,
     // Held for its lock, which keeps a second agent off this data directory.
     _lock: File,
+    // Held for its name, which keeps a second agent off this network namespace's bridge and packet filter.
+    _claim: UnixListener,
 }
 
 impl std::fmt::Debug for Host {
@@ -178,6 +183,7 @@ impl Host {
         if dns.is_empty() {
             tracing::warn!("no nameserver is known for nodes; set network.dns in the configuration");
         }
+        let claim = network::claim()?;
         let template = disk::ensure_template(data, settings.config.limits.disk)?;
         let mtu = network::prepare(&settings.config.network)?;
         let addresses = (1u64 << (32 - settings.config.network.subnet.prefix)).saturating_sub(3);
@@ -193,6 +199,7 @@ impl Host {
                 ranges: Pool::new(idmap::RANGES),
             }),
             _lock: lock,
+            _claim: claim,
             settings,
         };
         host.sweep();
