@@ -382,17 +382,8 @@ impl Host {
         let dir = self.layout(&node.tag).dir.join(format!("exec-{}", crate::random::hex::<6>()));
         fs::create_dir(&dir).map_err(at("create", &dir))?;
         let files = ExecFiles(dir);
-        let spec = files.0.join("process.json");
         let process = bundle::process(args, "/root", &["TERM=dumb".into()], false);
-        fs::write(&spec, process.to_string()).map_err(at("write", &spec))?;
-        let mut command = self.runtime.command(&files.0.join("log"));
-        command
-            .arg("exec")
-            .arg("--process")
-            .arg(&spec)
-            .arg("--pid-file")
-            .arg(files.0.join("pid"))
-            .arg(device(&node.tag));
+        let command = self.runtime.streaming(&device(&node.tag), &process, &files.0)?;
         Ok((command, files))
     }
 
