@@ -129,3 +129,65 @@ async fn every_answer_has_the_security_headers() {
         );
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_counts_in_no_url() {
+    let to = server().await;
+    let (id, token) = open(to);
+    for path in ["", "/nodes/node1/terminals/1", "/events"] {
+        let path = format!("/api/v1/sessions/{id}{path}?token={token}&access_token={token}");
+        assert_eq!(request(to, "GET", &path, &[], b"").code(), "unauthorized", "{path}");
+    }
+    let api = request(to, "GET", "/api/openapi.json", &[], b"").json();
+    let paths = api["paths"].as_object().expect("paths");
+    let operations = paths.values().flat_map(|path| path.as_object().expect("methods").values());
+    let mut queries = Vec::new();
+    for operation in operations {
+        let parameters = operation["parameters"].as_array().into_iter().flatten();
+        queries.extend(parameters.filter(|one| one["in"] == "query").map(|one| one["name"].as_str().expect("a name")));
+    }
+    assert!(queries.contains(&"path") && !queries.iter().any(|name| name.contains("token")), "{queries:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_page_answers_on_every_address_of_its_own_and_is_asked_for_anew() {
+    let to = server().await;
+    let page = request(to, "GET", "/", &[], b"");
+    if page.status != 200 {
+        let required = std::env::var("SLIPWAY_REQUIRE_ROOT_TESTS").as_deref() == Ok("1");
+        assert!(!required, "the site is not built: {}", String::from_utf8_lossy(&page.body));
+        eprintln!("SKIP: the site is not built");
+        return;
+    }
+    let header = |answer: &common::client::Answer, name: &str| {
+        let line = answer.head.lines().find_map(|line| line.strip_prefix(&format!("{name}: ")).map(str::to_owned));
+        line.unwrap_or_else(|| panic!("no {name} in {}", answer.head))
+    };
+    for path in ["/labs", "/labs/reading", "/labs/no-such-lab"] {
+        let same = request(to, "GET", path, &[], b"");
+        assert!(same.status == 200 && same.body == page.body, "{path} is the page, which looks for the lab itself");
+    }
+    for path in ["/labs/a/b", "/labs/x.js", "/assets/none-1a2b3c4d.js", "/../Cargo.toml", "/index.html/x"] {
+        assert_eq!(request(to, "GET", path, &[], b"").code(), "not_found", "{path}");
+    }
+    assert_eq!(header(&page, "content-type"), "text/html; charset=utf-8");
+    assert_eq!(header(&page, "cache-control"), "no-cache", "a new build is seen at once");
+    assert_eq!(header(&page, "vary"), "accept-encoding");
+    let known = format!("if-none-match: {}", header(&page, "etag"));
+    let again = request(to, "GET", "/", &[&known], b"");
+    assert_eq!((again.status, again.body.len()), (304, 0));
+    assert_eq!(header(&again, "etag"), header(&page, "etag"));
+    let packed = request(to, "GET", "/", &["accept-encoding: gzip, br"], b"");
+    assert_eq!(header(&packed, "content-encoding"), "br");
+    assert!(packed.body.len() < page.body.len() && header(&packed, "etag") != header(&page, "etag"));
+    let text = String::from_utf8(page.body).expect("UTF-8");
+    let assets: Vec<&str> = text.split('"').filter(|part| part.starts_with("/assets/")).collect();
+    assert!(!assets.is_empty(), "{text}");
+    for asset in assets {
+        let file = request(to, "GET", asset, &[], b"");
+        assert_eq!(file.status, 200, "{asset}");
+        assert_eq!(header(&file, "cache-control"), "public, max-age=31536000, immutable", "{asset}");
+        let head = request(to, "HEAD", asset, &[], b"");
+        assert_eq!((head.status, head.body.len()), (200, 0), "{asset}");
+    }
+}

@@ -19,7 +19,7 @@ use node_agent::{
     sandbox::{Host, Settings},
     sessions::{Manager, core::EndReason},
 };
-use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::{Message, client::IntoClientRequest};
 
 fn with_server(settings: &Settings, test: impl AsyncFnOnce(SocketAddr)) {
     let before = common::census();
@@ -75,6 +75,16 @@ fn commands_and_files_work_and_links_lead_nowhere_outside_the_node() {
             assert_eq!(request(to, "GET", &file("/nothing"), &[&bearer], b"").code(), "no_such_file");
             assert_eq!(request(to, "GET", &file("/etc"), &[&bearer], b"").code(), "no_file");
             assert_eq!(request(to, "GET", &file(""), &[&bearer], b"").code(), "bad_path");
+            // A file may have 64 MiB, in either direction.
+            const MOST: usize = 64 << 20;
+            let whole = vec![7; MOST];
+            assert_eq!(request(to, "PUT", &file("/tmp/most"), &[&bearer], &whole).status, 204);
+            assert!(request(to, "GET", &file("/tmp/most"), &[&bearer], b"").body == whole);
+            assert_eq!(request(to, "PUT", &file("/tmp/more"), &[&bearer], &vec![7; MOST + 1]).status, 413);
+            assert_eq!(request(to, "GET", &file("/tmp/more"), &[&bearer], b"").code(), "no_such_file");
+            exec(r#"{"cmd":["sh","-c","echo >> /tmp/most"]}"#);
+            assert_eq!(request(to, "GET", &file("/tmp/most"), &[&bearer], b"").code(), "file_too_large");
+            exec(r#"{"cmd":["rm","/tmp/most"]}"#);
             let secret = settings.data_dir.join("lock");
             std::fs::write(&secret, "secret of the host").expect("written");
             exec(&format!(r#"{{"cmd":["ln","-s","{}","/tmp/link"]}}"#, secret.display()));
@@ -148,6 +158,39 @@ fn a_terminal_replays_takes_input_once_and_refuses_nonsense() {
             page.hello(page.next).await;
             page.type_in("echo again-$((3+3))\n").await;
             page.until("again-6").await;
+        });
+    });
+}
+
+#[test]
+fn a_page_opens_a_terminal_by_its_cookie_from_its_own_origin_only() {
+    common::isolated(|settings| {
+        with_server(settings, async |to| {
+            let (id, token) = open(to);
+            let (stranger, _) = open(to);
+            let upgrade = async |session: &str, headers: &[(&'static str, String)], query: &str| {
+                let path = format!("ws://{to}/api/v1/sessions/{session}/nodes/node1/terminals/1{query}");
+                let mut asked = path.into_client_request().expect("a request");
+                asked.headers_mut().insert("sec-websocket-protocol", "slipway.v1".parse().expect("a header"));
+                for (name, value) in headers {
+                    asked.headers_mut().insert(*name, value.parse().expect("a header"));
+                }
+                let stream = tokio::net::TcpStream::connect(to).await.expect("a connection");
+                match tokio_tungstenite::client_async(asked, stream).await {
+                    Ok((_, response)) => response.status().as_u16(),
+                    Err(tokio_tungstenite::tungstenite::Error::Http(response)) => response.status().as_u16(),
+                    Err(error) => panic!("{error}"),
+                }
+            };
+            let cookie = |id: &str| ("cookie", format!("slipway_session_{id}={token}"));
+            let origin = |host: &str| ("origin", format!("http://{host}"));
+            let here = to.to_string();
+            assert_eq!(upgrade(&id, &[cookie(&id), origin(&here)], "").await, 101);
+            assert_eq!(upgrade(&id, &[cookie(&id), origin("evil.example")], "").await, 403);
+            assert_eq!(upgrade(&id, &[cookie(&id)], "").await, 403, "a browser always names the origin");
+            assert_eq!(upgrade(&stranger, &[cookie(&stranger), origin(&here)], "").await, 401, "another's token");
+            assert_eq!(upgrade(&id, &[origin(&here)], &format!("?token={token}")).await, 401);
+            assert_eq!(upgrade(&id, &[("authorization", "Bearer wrong".into())], "").await, 401);
         });
     });
 }

@@ -52,7 +52,7 @@ docker run --rm -h box alpine hostname
 docker run --rm --read-only alpine touch /x
 docker run --rm --tmpfs /t:size=1m alpine sh -c 'df -P /t | tail -1 | cut -c1-20'
 docker run --rm --cap-drop ALL alpine chown 1 /etc
-docker run --rm --add-host a.b:1.2.3.4 --dns 9.9.9.9 --dns-search example.com alpine sh -c 'grep a.b /etc/hosts; cat /etc/resolv.conf'
+docker run --rm --add-host a.b:1.2.3.4 --dns 9.9.9.9 --dns-search example.com alpine sh -c 'grep -F a.b /etc/hosts; cat /etc/resolv.conf'
 docker run --rm --env-file /no/such alpine true
 printf 'A=1\n# no\nB=x y\n' > f; docker run --rm --env-file f alpine env
 docker run --rm -l a=b --ulimit nofile=100:200 --memory 64m --pids-limit 50 --cpus 0.5 alpine sh -c 'ulimit -n'

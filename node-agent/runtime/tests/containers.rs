@@ -105,7 +105,7 @@ fn a_container_lives_through_create_start_exec_pause_kill_delete() {
     client.pause(&sandbox.id).unwrap();
     assert_eq!(status(), Status::Paused);
     client.resume(&sandbox.id).unwrap();
-    client.update(&sandbox.id, &serde_json::from_str(r#"{"pids":{"limit":33}}"#).unwrap()).unwrap();
+    client.update(&sandbox.id, &serde_json::json!({"pids":{"limit":33}})).unwrap();
     let limit =
         [format!("/sys/fs/cgroup/pids/{}/pids.max", sandbox.id), format!("/sys/fs/cgroup/{}/pids.max", sandbox.id)];
     assert!(limit.iter().any(|f| fs::read_to_string(f).is_ok_and(|t| t.trim() == "33")));

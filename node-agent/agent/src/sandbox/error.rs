@@ -9,6 +9,11 @@ use std::{
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
+    /// Another agent has the bridge and the packet filter of this network namespace.
+    #[error(
+        "another node-agent serve runs in this network namespace, and its nodes' network is there once: end it, or start this one in a namespace of its own (ip netns exec NAME …)"
+    )]
+    NetworkInUse,
     /// A step on a path failed.
     #[error("cannot {step} {path}: {source}")]
     Path {

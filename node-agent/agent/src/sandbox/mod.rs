@@ -17,7 +17,10 @@ mod rootfs;
 use std::{
     fs::{self, File},
     net::Ipv4Addr,
-    os::{fd::OwnedFd, unix::fs::DirBuilderExt},
+    os::{
+        fd::OwnedFd,
+        unix::{fs::DirBuilderExt, net::UnixListener},
+    },
     path::{Path, PathBuf},
     process::Command,
     sync::{Mutex, MutexGuard, PoisonError},
@@ -124,6 +127,8 @@ pub struct Host {
     pools: Mutex<Pools>,
     // Held for its lock, which keeps a second agent off this data directory.
     _lock: File,
+    // Held for its name, which keeps a second agent off this network namespace's bridge and packet filter.
+    _claim: UnixListener,
 }
 
 impl std::fmt::Debug for Host {
@@ -181,6 +186,7 @@ impl Host {
         if dns.is_empty() {
             tracing::warn!("no nameserver is known for nodes; set network.dns in the configuration");
         }
+        let claim = network::claim()?;
         let template = disk::ensure_template(data, settings.config.limits.disk)?;
         let mtu = network::prepare(&settings.config.network)?;
         let addresses = (1u64 << (32 - settings.config.network.subnet.prefix)).saturating_sub(3);
@@ -197,6 +203,7 @@ impl Host {
                 ranges: Pool::new(idmap::RANGES),
             }),
             _lock: lock,
+            _claim: claim,
             settings,
         };
         host.sweep();
@@ -439,17 +446,8 @@ impl Host {
         let dir = self.layout(&node.tag).dir.join(format!("exec-{}", crate::random::hex::<6>()));
         fs::create_dir(&dir).map_err(at("create", &dir))?;
         let files = ExecFiles(dir);
-        let spec = files.0.join("process.json");
         let process = bundle::process(args, "/root", &["TERM=dumb".into()], false);
-        fs::write(&spec, process.to_string()).map_err(at("write", &spec))?;
-        let mut command = self.runtime.command(&files.0.join("log"));
-        command
-            .arg("exec")
-            .arg("--process")
-            .arg(&spec)
-            .arg("--pid-file")
-            .arg(files.0.join("pid"))
-            .arg(device(&node.tag));
+        let command = self.runtime.streaming(&device(&node.tag), &process, &files.0)?;
         Ok((command, files))
     }
 

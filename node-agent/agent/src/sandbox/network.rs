@@ -2,13 +2,18 @@
 
 use std::{
     fs,
+    io::ErrorKind,
     net::Ipv4Addr,
+    os::{
+        linux::net::SocketAddrExt,
+        unix::net::{SocketAddr, UnixListener},
+    },
     path::{Path, PathBuf},
 };
 
 use slipway_runtime::net::{self, Attachment, Cidr};
 
-use super::{Result, at, firewall};
+use super::{Error, Result, at, firewall};
 use crate::config::Network;
 
 fn gateway(network: &Network) -> Cidr {
@@ -16,7 +21,19 @@ fn gateway(network: &Network) -> Cidr {
     Cidr { address: Ipv4Addr::from(u32::from(network.subnet.network().address) + 1), ..network.subnet }
 }
 
-/// Makes bridge and packet filter and switches forwarding on; gives the uplink's MTU.
+/// Takes this network namespace for one agent, as long as what this gives lives: the bridge's address and the packet filter's tables are
+/// one agent's. The kernel keeps a socket's abstract name apart by network namespace and frees it however its owner ends.
+pub(crate) fn claim() -> Result<UnixListener> {
+    let step = "claim this network namespace";
+    let name = SocketAddr::from_abstract_name("slipway-network").map_err(at(step, Path::new("@slipway-network")))?;
+    UnixListener::bind_addr(&name).map_err(|source| match source.kind() {
+        ErrorKind::AddrInUse => Error::NetworkInUse,
+        _ => at(step, Path::new("@slipway-network"))(source),
+    })
+}
+
+/// Makes bridge and packet filter and switches forwarding on; gives the uplink's MTU. Forwarding stays on at the end: who else has come to
+/// rely on it meanwhile (a container engine, a virtual network) cannot be told.
 pub(crate) fn prepare(network: &Network) -> Result<u32> {
     let forward = Path::new("/proc/sys/net/ipv4/ip_forward");
     if fs::read_to_string(forward).map_err(at("read", forward))?.trim() != "1" {

@@ -1,6 +1,7 @@
 //! Commands that move whole archives: save, load, import, export.
 
 use super::Context;
+use super::list::platform_query;
 use crate::client::{Body, encode, encode_path, query};
 use crate::error::{Failure, go_io};
 use crate::pull::{self, Target};
@@ -102,8 +103,10 @@ pub(crate) async fn save(context: &Context) -> Result<u8, Failure> {
     let args = &context.args;
     let path = args.text_or_empty("output");
     check_output(path, "save image")?;
-    let names: Vec<_> = args.args.iter().map(|n| format!("names={}", encode(n))).collect();
-    let body = context.client.open(Method::GET, &format!("/images/get?{}", names.join("&")), None).await?.into_body();
+    let mut query: Vec<_> = args.args.iter().map(|n| format!("names={}", encode(n))).collect();
+    let platform = platform_query(context)?;
+    query.extend(platform.strip_prefix('?').map(str::to_owned));
+    let body = context.client.open(Method::GET, &format!("/images/get?{}", query.join("&")), None).await?.into_body();
     download(body, path).await.map(|()| 0)
 }
 
@@ -138,7 +141,7 @@ pub(crate) async fn load(context: &Context) -> Result<u8, Failure> {
         upload(open(input)?)
     };
     let quiet = args.switch("quiet") || !terminal::stdout_is_terminal();
-    let path = format!("/images/load?quiet={}", u8::from(quiet));
+    let path = format!("/images/load?quiet={}{}", u8::from(quiet), platform_query(context)?.replacen('?', "&", 1));
     let answer = context.client.send(Method::POST, &path, tar_headers("application/x-tar"), body).await?;
     let json = answer.headers().get("content-type").is_some_and(|t| t.as_bytes().starts_with(b"application/json"));
     if json {

@@ -97,7 +97,7 @@ pub(crate) async fn command(context: &Context) -> Result<u8, Failure> {
 }
 
 /// `?platform=` in the engine's notation, for the API versions that know it.
-fn platform_query(context: &Context) -> Result<String, Failure> {
+pub(super) fn platform_query(context: &Context) -> Result<String, Failure> {
     match context.args.text("platform").filter(|p| !p.is_empty()) {
         None => Ok(String::new()),
         Some(text) => {

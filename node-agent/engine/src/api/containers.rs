@@ -191,10 +191,10 @@ async fn update_one(State(engine): Engined, Path(id): Path<String>, JsonBody(bod
     };
     resources::check(&new)?;
     if container.is_running() {
-        let (runtime, c) = (crate::runtime::Runtime::new(&engine.config.runtime), container.clone());
+        let (runtime, c) = (crate::runtime::client(&engine.config.runtime), container.clone());
         let limits = Value::Object(resources::resources(&new));
         blocking(move || {
-            let done = runtime.update(&c.id, &limits, &c.run_dir);
+            let done = runtime.with_scratch(c.run_dir.clone()).update(&c.id, &limits);
             done.map_err(|e| Error::internal(format!("Cannot update container {}: {e}", c.id)))
         })
         .await?;

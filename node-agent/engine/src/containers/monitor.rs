@@ -48,7 +48,7 @@ pub(super) async fn lost(engine: &Arc<Engine>, container: &Arc<Container>) -> Ex
     if let Some(exit) = text.and_then(|t| serde_json::from_slice(&t).ok()) {
         return exit;
     }
-    let (runtime, id) = (crate::runtime::Runtime::new(&engine.config.runtime), container.id.clone());
+    let (runtime, id) = (crate::runtime::client(&engine.config.runtime), container.id.clone());
     // Whatever is left of it has lost its streams and its parent.
     let _ = tokio::task::spawn_blocking(move || runtime.delete(&id, true)).await;
     Exit { code: 255, oom_killed: false, at: clock::now_string() }

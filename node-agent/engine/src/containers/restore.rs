@@ -70,7 +70,7 @@ fn sweep(engine: &Arc<Engine>) {
         }
     }
     let Ok(entries) = std::fs::read_dir(engine.config.exec_root.join("containers")) else { return };
-    let runtime = crate::runtime::Runtime::new(&engine.config.runtime);
+    let runtime = crate::runtime::client(&engine.config.runtime);
     for entry in entries.flatten() {
         let id = entry.file_name().to_string_lossy().into_owned();
         if !known.contains(&id) {

@@ -168,7 +168,7 @@ pub async fn pause(engine: &Engine, container: &Arc<Container>, freeze: bool) ->
             return Err(Error::conflict(format!("container {} is {what}", container.id)));
         }
     }
-    let (runtime, id) = (crate::runtime::Runtime::new(&engine.config.runtime), container.id.clone());
+    let (runtime, id) = (crate::runtime::client(&engine.config.runtime), container.id.clone());
     let name = if freeze { "pause" } else { "unpause" };
     blocking(move || {
         let done = if freeze { runtime.pause(&id) } else { runtime.resume(&id) };

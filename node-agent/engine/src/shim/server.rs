@@ -14,7 +14,9 @@ use super::peer::{Peer, Role};
 use super::protocol::{Event, Exit, Reply, Request, ShimConfig};
 use super::task::{Output, Stdin, Task, set_nonblocking};
 use crate::clock;
-use crate::runtime::{Io, Runtime};
+use slipway_runtime::client::Client;
+
+use crate::runtime::Ends;
 
 /// How long output held open by other processes is waited for after a process has ended.
 const DRAIN: Duration = Duration::from_secs(2);
@@ -24,7 +26,7 @@ const LINGER: Duration = Duration::from_secs(60);
 /// The shim's state.
 pub(crate) struct Server {
     config: ShimConfig,
-    runtime: Runtime,
+    runtime: Client,
     listener: UnixListener,
     log: Option<JsonLog>,
     tasks: Vec<Task>,
@@ -51,14 +53,14 @@ impl Server {
             UnixListener::bind(&config.socket).map_err(|e| format!("listening on {}: {e}", config.socket.display()))?;
         listener.set_nonblocking(true).map_err(|e| format!("socket flags: {e}"))?;
         let log = config.log.clone().map(JsonLog::open).transpose().map_err(|e| format!("opening the log: {e}"))?;
-        let runtime = Runtime::new(&config.runtime);
-        let (io, ends) = Io::new(config.tty, config.open_stdin).map_err(|e| format!("making pipes: {e}"))?;
+        let runtime = crate::runtime::client(&config.runtime).with_scratch(config.bundle.clone());
+        let (io, ends) = Ends::with_streams(config.tty, config.open_stdin).map_err(|e| format!("making pipes: {e}"))?;
         let started = match runtime.create(&config.id, &config.bundle, io) {
             Ok(started) => started,
             Err(error) => {
                 let _ = runtime.delete(&config.id, true);
                 let _ = std::fs::remove_file(&config.socket);
-                return Err(error);
+                return Err(error.to_string());
             }
         };
         let size = config.console_size;
@@ -285,7 +287,7 @@ impl Server {
         }
         let role = match request {
             Request::Start => {
-                self.runtime.start(&self.config.id)?;
+                self.runtime.start(&self.config.id).map_err(|e| e.to_string())?;
                 Role::Closing
             }
             Request::Attach { exec, stdin, stdout, stderr } => {
@@ -333,8 +335,8 @@ impl Server {
             return Err("the container has ended".into());
         }
         let tty = process["terminal"].as_bool().unwrap_or(false);
-        let (io, ends) = Io::new(tty, stdin).map_err(|e| format!("making pipes: {e}"))?;
-        let started = self.runtime.exec(&self.config.id, &self.config.bundle, id, process, io)?;
+        let (io, ends) = Ends::with_streams(tty, stdin).map_err(|e| format!("making pipes: {e}"))?;
+        let started = self.runtime.exec(&self.config.id, process, io).map_err(|e| e.to_string())?;
         let task = make_task(Some(id.to_owned()), started.pid, started.terminal, ends, stdin, size)?;
         self.tasks.push(task);
         Ok(started.pid)
@@ -423,7 +425,7 @@ fn make_task(
     exec: Option<String>,
     pid: u32,
     terminal: Option<OwnedFd>,
-    ends: crate::runtime::Ends,
+    ends: Ends,
     open_stdin: bool,
     size: Option<(u16, u16)>,
 ) -> Result<Task, String> {
