@@ -1,5 +1,6 @@
 //! The inputs that fuzzing has kept, run through the properties that it checks. `fuzz/` finds new ones; CONTRIBUTING.md says how.
 
+#[allow(unreachable_pub, reason = "a crate of its own uses them, too")]
 #[path = "../fuzz/src/properties/mod.rs"]
 mod properties;
 

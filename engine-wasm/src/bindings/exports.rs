@@ -18,7 +18,7 @@ const AHEAD: usize = 64 << 10;
 extern "C" {
     /// Where bytes come from: an object with `size` and `read(offset, length)`.
     #[derive(Clone)]
-    type Source;
+    pub type Source;
     #[wasm_bindgen(method, getter, structural)]
     fn size(this: &Source) -> f64;
     #[wasm_bindgen(method, structural, catch)]

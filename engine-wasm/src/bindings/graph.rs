@@ -22,7 +22,6 @@ pub(super) const TABLE: &[(&str, Function)] = &[
             target: named.text("target")?.map(str::to_owned),
             build_args,
             instructions: named.flag("instructions")?,
-            ..DockerfileOptions::default()
         };
         written(&from_dockerfile(args.text(0, "text")?, &options), &named)
     }),
@@ -42,8 +41,7 @@ pub(super) const TABLE: &[(&str, Function)] = &[
 ];
 
 fn written(graph: &Graph, named: &Options<'_>) -> Result<Value, Failure> {
-    let formats =
-        [("svg", Format::Svg), ("dot", Format::Dot), ("mermaid", Format::Mermaid), ("json", Format::Json)];
+    let formats = [("svg", Format::Svg), ("dot", Format::Dot), ("mermaid", Format::Mermaid), ("json", Format::Json)];
     graph.write(named.choice("format", &formats)?).map(Value::from).map_err(failure)
 }
 

@@ -10,8 +10,8 @@ use super::args::{Args, Options as Named};
 use crate::dockerfile;
 use crate::image::tar::Kind;
 use crate::image::{
-    Archive, ContentReader, Digests, Error, Image, LayerReader, Limits, Merged, MergedId, Options, Progress, ReadAt, Tree,
-    Verifier, align, diff, efficiency, findings, history, inspect, platform, steps,
+    Archive, ContentReader, Digests, Error, Image, LayerReader, Limits, Merged, MergedId, Options, Progress, ReadAt,
+    Tree, Verifier, align, diff, efficiency, findings, history, inspect, platform, steps,
 };
 
 /// Told how many bytes of how many are done; says whether to go on.
@@ -150,7 +150,8 @@ impl Opened {
     fn read(&mut self, image: &Image, watch: &mut Watch<'_>) -> Result<Vec<Arc<Tree>>, Failure> {
         let key = |index: usize| image.layers.get(index).and_then(|layer| layer.path.clone()).unwrap_or_default();
         let missing = |this: &Self, index: usize| !this.trees.contains_key(&key(index));
-        let total = image.layers.iter().enumerate().filter(|(i, _)| missing(self, *i)).map(|(_, layer)| layer.stored).sum();
+        let total =
+            image.layers.iter().enumerate().filter(|(i, _)| missing(self, *i)).map(|(_, layer)| layer.stored).sum();
         let mut done = 0;
         let mut trees = Vec::new();
         for (index, layer) in image.layers.iter().enumerate() {

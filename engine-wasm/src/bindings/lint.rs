@@ -55,7 +55,8 @@ fn found(text: &str, args: &Args) -> Result<Vec<Diagnostic>, Failure> {
             ignored.insert(name.as_str().ok_or_else(wrong)?.to_owned());
         }
     }
-    let mut build = expand::Options { target: named.text("target")?.unwrap_or_default().to_owned(), ..Default::default() };
+    let mut build =
+        expand::Options { target: named.text("target")?.unwrap_or_default().to_owned(), ..Default::default() };
     if let Some(variables) = named.get("buildArgs") {
         let wrong = || expected("buildArgs", "an object of strings");
         for (name, value) in variables.as_object().ok_or_else(wrong)? {

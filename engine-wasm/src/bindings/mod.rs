@@ -26,7 +26,16 @@ pub use failure::Failure;
 type Function = fn(&Args) -> Result<Value, Failure>;
 
 /// The modules' functions.
-const TABLES: &[&[(&str, Function)]] = &[dockerfile::TABLE, editor::TABLE, graph::TABLE, ignore::TABLE, lint::TABLE, reference::TABLE, template::TABLE, units::TABLE];
+const TABLES: &[&[(&str, Function)]] = &[
+    dockerfile::TABLE,
+    editor::TABLE,
+    graph::TABLE,
+    ignore::TABLE,
+    lint::TABLE,
+    reference::TABLE,
+    template::TABLE,
+    units::TABLE,
+];
 
 /// Calls a function: `dockerfile.parse` with `["FROM scratch\n"]`. Arguments and result are JSON texts, as described in the package's TypeScript types.
 ///

@@ -181,7 +181,7 @@ mod tests {
     fn asked(line: &str) -> Result<Vec<(&'static str, String)>, (String, u8)> {
         let args: Vec<String> = line.split(' ').map(str::to_owned).collect();
         let around = Surroundings { width: None, config_dir: "/root/.docker", env: &|_| None };
-        let Ok(Invocation::Command(parsed)) = parse(&args, &around, &mut Global::default()) else { panic!("{line}") };
+        let Ok(Invocation::Run(parsed)) = parse(&args, &around, &mut Global::default()) else { panic!("{line}") };
         query(&parsed, "Dockerfile", "", &|name| (name == "SET").then(|| "here".to_owned()))
     }
 

@@ -75,11 +75,8 @@ impl Regexp {
                 match self.program.get(at) {
                     Some(Op::Match) => return true,
                     Some(Op::Split(a, b)) => stack.extend([*b, *a]),
-                    Some(Op::Assert(assertion)) => {
-                        if assertion.holds(previous, next) {
-                            stack.push(at + 1);
-                        }
-                    }
+                    Some(Op::Assert(assertion)) if assertion.holds(previous, next) => stack.push(at + 1),
+                    Some(Op::Assert(_)) => {}
                     Some(_) => threads.list.push(at),
                     None => {}
                 }

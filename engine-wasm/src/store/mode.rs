@@ -94,7 +94,7 @@ impl Mode {
                     let search = *search && (is_dir || mode & 0o111 != 0 || clause.operator == b'-');
                     (bits | if search { 0o111 } else { 0 }) & (who | bits & 0o1000)
                 }
-                What::Copy(shift) => (new >> shift & 7) * 0o111 & who,
+                What::Copy(shift) => (((new >> shift) & 7) * 0o111) & who,
             };
             match clause.operator {
                 b'+' => new |= bits,

@@ -81,7 +81,9 @@ fn array(out: &mut Vec<u8>, list: &[Json], order: KeyOrder, depth: usize) {
 
 fn object(out: &mut Vec<u8>, map: &serde_json::Map<String, Json>, order: KeyOrder, depth: usize) {
     let entries = match order {
-        KeyOrder::AsGiven => map.iter().filter(|(key, _)| !hidden(key)).map(|(key, json)| (key.as_str(), json)).collect(),
+        KeyOrder::AsGiven => {
+            map.iter().filter(|(key, _)| !hidden(key)).map(|(key, json)| (key.as_str(), json)).collect()
+        }
         KeyOrder::Sorted => sorted(map),
     };
     out.push(b'{');

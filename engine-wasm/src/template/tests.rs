@@ -149,7 +149,8 @@ fn the_deepest_templates_fit_a_megabyte_of_stack() {
 #[test]
 fn widths_up_to_gos_limit_are_filled() {
     use super::Template;
-    let length = |text: &str| Template::parse("", text).and_then(|t| t.render(&serde_json::Value::Null)).map(|out| out.len());
+    let length =
+        |text: &str| Template::parse("", text).and_then(|t| t.render(&serde_json::Value::Null)).map(|out| out.len());
     assert_eq!(length(r#"{{printf "%0936724d" 1}}"#), Ok(936_724));
     assert_eq!(length(r#"{{printf "%.100000x" 255}}"#), Ok(100_000));
     assert_eq!(length(r#"{{printf "%.70000U" 65}}"#), Ok(70_002));

@@ -194,7 +194,10 @@ fn struct_arg<'a>(fields: &Object, options: &Options, depth: usize) -> Arg<'a> {
             text.push(b' ');
         }
         // Longer than the output may be, it would not be printed either.
-        text.extend(crate::golang::printf::sprintf(b"%v", &[json_arg(json, options, depth)], options.max_output).unwrap_or_default());
+        text.extend(
+            crate::golang::printf::sprintf(b"%v", &[json_arg(json, options, depth)], options.max_output)
+                .unwrap_or_default(),
+        );
     }
     text.push(b'}');
     Arg::Str(Cow::Owned(text), "struct")

@@ -19,6 +19,7 @@ fn a_session_whose_time_is_up_leaves_nothing_of_its_containers() {
         let Some(library) = common::library() else { return };
         let before = common::census();
         let server = Server::start(settings, "[sessions]\nlifetime = \"30s\"\nmax_lifetime = \"30s\"\n", Some(library));
+        let idle = common::census();
         let start = Instant::now();
         let session = Session::open(server.to);
         session.engine();
@@ -30,7 +31,7 @@ fn a_session_whose_time_is_up_leaves_nothing_of_its_containers() {
         }
         assert!(start.elapsed() >= Duration::from_secs(30), "it ended after {:?}", start.elapsed());
         assert_eq!(session.ask("GET", "", b"").code(), "no_such_session");
-        common::same(&before.with_bridge(), &common::census());
+        common::same(&idle, &common::census());
         server.end();
         common::same(&before, &common::census());
     });
@@ -42,6 +43,7 @@ fn a_deleted_session_ends_its_containers_and_a_flooding_terminal() {
         let Some(library) = common::library() else { return };
         let before = common::census();
         let server = Server::start(settings, "", Some(library));
+        let idle = common::census();
         let session = Session::open(server.to);
         session.engine();
         session.good(RUN);
@@ -62,7 +64,7 @@ fn a_deleted_session_ends_its_containers_and_a_flooding_terminal() {
         });
         drop(runtime);
         assert_eq!(session.ask("GET", "", b"").code(), "no_such_session");
-        common::same(&before.with_bridge(), &common::census());
+        common::same(&idle, &common::census());
         server.end();
         common::same(&before, &common::census());
     });
@@ -74,13 +76,14 @@ fn a_killed_agents_containers_are_gone_when_the_next_is_ready() {
         let Some(library) = common::library() else { return };
         let before = common::census();
         let mut server = Server::start(settings, "", Some(library.clone()));
+        let idle = common::census();
         let mut session = Session::open(server.to);
         session.engine();
         session.good(RUN);
         server.kill();
         assert_ne!(before.clone().of_the_host(), common::census().of_the_host(), "the node outlives its agent");
         let server = Server::start(settings, "", Some(library));
-        common::same(&before.with_bridge(), &common::census());
+        common::same_number(&idle);
         session.to = server.to;
         assert_eq!(session.ask("GET", "", b"").code(), "no_such_session");
         server.end();
@@ -94,6 +97,7 @@ fn a_full_disk_stops_at_its_limit_and_hurts_nobody_else() {
         let Some(library) = common::library() else { return };
         let before = common::census();
         let server = Server::start(settings, "[limits]\ndisk = \"512MiB\"\n", Some(library));
+        let idle = common::census();
         let session = Session::open(server.to);
         session.engine();
         session.good(RUN);
@@ -110,7 +114,7 @@ fn a_full_disk_stops_at_its_limit_and_hurts_nobody_else() {
         assert_eq!(code, 1);
         session.delete();
         other.delete();
-        common::same(&before.with_bridge(), &common::census());
+        common::same(&idle, &common::census());
         server.end();
         common::same(&before, &common::census());
     });
@@ -121,6 +125,7 @@ fn a_fork_bomb_stops_at_its_nodes_limit_and_goes_with_it() {
     common::isolated(|settings| {
         let before = common::census();
         let server = Server::start(settings, "[limits]\npids = 200\n", None);
+        let idle = common::census();
         let session = Session::open(server.to);
         let other = Session::open(server.to);
         session.engine();
@@ -136,7 +141,7 @@ fn a_fork_bomb_stops_at_its_nodes_limit_and_goes_with_it() {
         assert!(refused.status == 200 || refused.code().len() > 3);
         session.delete();
         other.delete();
-        common::same(&before.with_bridge(), &common::census());
+        common::same(&idle, &common::census());
         server.end();
         common::same(&before, &common::census());
     });

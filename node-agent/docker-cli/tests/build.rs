@@ -148,9 +148,7 @@ fn compare(name: &str, docker: &dyn Fn(&Lab) -> String, ours: bool) {
         let warning = "DEPRECATED: The legacy builder is deprecated and will be removed in a future release.\n            BuildKit is currently disabled; enable it by removing the DOCKER_BUILDKIT=0\n            environment-variable.\n\n";
         let stderr = String::from_utf8_lossy(&run.stderr).replace(warning, "");
         let got = format!("{}--- stderr\n{stderr}", String::from_utf8_lossy(&run.stdout));
-        let got = got
-            .replace(&dir.display().to_string(), "CASE")
-            .replace(&lab.dir.display().to_string(), "LAB");
+        let got = got.replace(&dir.display().to_string(), "CASE").replace(&lab.dir.display().to_string(), "LAB");
         let mut wanted = section(RECORDED, name).unwrap_or_else(|| panic!("{name} was not recorded")).to_owned() + "\n";
         for (then, now) in TODAY {
             wanted = wanted.replace(then, now);
@@ -159,7 +157,7 @@ fn compare(name: &str, docker: &dyn Fn(&Lab) -> String, ours: bool) {
             let text = normal(text);
             // `inspect -f '{{json …}}'` of our client prints what the engine sends, with the fields that are empty.
             text.lines()
-                .filter(|line| !line.is_empty() && !(ours && line.starts_with('{')))
+                .filter(|line| !(line.is_empty() || ours && line.starts_with('{')))
                 .map(str::to_owned)
                 .collect()
         };
@@ -245,7 +243,7 @@ fn a_full_disk_fails_the_build_and_nothing_else() {
     let Some(mut lab) = Lab::bare("build-full") else { return };
     lab.kill_engine();
     let data = lab.dir.join("data").display().to_string();
-    let mounted = lab.inside("mount", &["-t", "tmpfs", "-o", "size=16m", "tmpfs", &data]).status();
+    let mounted = lab.inside("mount").args(["-t", "tmpfs", "-o", "size=16m", "tmpfs", &data]).status();
     assert!(mounted.expect("mount starts").success());
     lab.start_engine();
     if !import_base(&lab) {

@@ -33,7 +33,17 @@ fn all_exposed_ports_are_published_on_free_ones() {
     let Some(lab) = Lab::new("publish") else { return };
     lab.ok(&["create", "--name", "source", "alpine", "true"]);
     lab.ok(&["commit", "--change", "EXPOSE 80 81/udp", "source", "exposing"]);
-    lab.ok(&["run", "-d", "-P", "--name", "web", "exposing", "sh", "-c", "while :; do echo served | nc -l -p 80; done"]);
+    lab.ok(&[
+        "run",
+        "-d",
+        "-P",
+        "--name",
+        "web",
+        "exposing",
+        "sh",
+        "-c",
+        "while :; do echo served | nc -l -p 80; done",
+    ]);
     let ports = lab.ok(&["port", "web"]);
     assert!(ports.contains("80/tcp -> 0.0.0.0:") && ports.contains("81/udp -> 0.0.0.0:"), "{ports}");
     let port = lab.ok(&["port", "web", "80"]);
@@ -48,9 +58,7 @@ fn all_exposed_ports_are_published_on_free_ones() {
 fn a_new_volume_gets_what_the_image_has_there_and_an_old_one_keeps_what_it_has() {
     let Some(lab) = Lab::new("copy-up") else { return };
     let list = ["stat", "-c", "%n %a %u:%g", "/etc/passwd", "/etc/apk/keys/one.pub", "/etc/apk"];
-    let run = |options: &[&str], command: &[&str]| {
-        lab.ok(&[&["run", "--rm"], options, &["alpine"], command].concat())
-    };
+    let run = |options: &[&str], command: &[&str]| lab.ok(&[&["run", "--rm"], options, &["alpine"], command].concat());
     assert_eq!(run(&["-v", "etc:/etc"], &list), run(&[], &list));
     run(&["-v", "etc:/etc"], &["sh", "-c", "echo changed > /etc/motd; rm /etc/issue"]);
     assert_eq!(run(&["-v", "etc:/etc"], &["sh", "-c", "cat /etc/motd; ls /etc/issue 2>&1 | wc -l"]), "changed\n1");

@@ -89,8 +89,12 @@ fn registry(path: &Path, layer: &[u8]) {
                 let mut words = request.split(' ');
                 let (method, path) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
                 let path = path.split('?').next().unwrap_or_default();
-                let none = ("application/json", b"{\"errors\":[{\"code\":\"BLOB_UNKNOWN\",\"message\":\"unknown\"}]}".to_vec());
-                let (status, (kind, body)) = answers.get(path).map_or(("404 Not Found", &none), |found| ("200 OK", found));
+                let none = (
+                    "application/json",
+                    b"{\"errors\":[{\"code\":\"BLOB_UNKNOWN\",\"message\":\"unknown\"}]}".to_vec(),
+                );
+                let (status, (kind, body)) =
+                    answers.get(path).map_or(("404 Not Found", &none), |found| ("200 OK", found));
                 let head = format!(
                     "HTTP/1.1 {status}\r\nConnection: close\r\nContent-Type: {kind}\r\nDocker-Content-Digest: {}\r\nContent-Length: {}\r\n\r\n",
                     digest(body),
@@ -170,8 +174,10 @@ fn what_does_not_fit_says_so_leaves_nothing_and_works_when_there_is_room() {
     std::fs::write(&root, &layer).expect("an archive");
     full.check("import", &["import", "-", "imported"], Some(&root), "imported");
 
-    let manifest = json!([{"Config": "config.json", "RepoTags": ["loaded:latest"], "Layers": ["layer.tar"]}]).to_string();
-    let saved = archive(&[("config.json", &config(&layer)), ("layer.tar", &layer), ("manifest.json", manifest.as_bytes())]);
+    let manifest =
+        json!([{"Config": "config.json", "RepoTags": ["loaded:latest"], "Layers": ["layer.tar"]}]).to_string();
+    let saved =
+        archive(&[("config.json", &config(&layer)), ("layer.tar", &layer), ("manifest.json", manifest.as_bytes())]);
     let file = place.join("saved.tar");
     std::fs::write(&file, saved).expect("an archive");
     full.check("load", &["load"], Some(&file), "loaded");

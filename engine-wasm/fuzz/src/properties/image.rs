@@ -22,7 +22,10 @@ pub fn image(data: &[u8]) {
     assert!(archive.images().len() <= limits.images);
     let _ = archive.select(None, None);
     for image in archive.images().iter().take(4) {
-        assert_eq!(archive.select(Some(image.id.as_str()), Some(&image.platform)).map(|found| &found.id).ok(), Some(&image.id));
+        assert_eq!(
+            archive.select(Some(image.id.as_str()), Some(&image.platform)).map(|found| &found.id).ok(),
+            Some(&image.id)
+        );
         for layer in image.layers.iter().take(8) {
             let Ok((unpacked, tree)) = archive.read_tree(layer, Digests::Both, Options::default()) else { continue };
             walk(&tree);

@@ -1,8 +1,8 @@
 //! References: what was read is written so that reading it again gives the same, in full and as people write it.
 
 use engine_wasm::reference::{
-    AnyReference, DEFAULT_DOMAIN, NAME_MAX, glob_match, parse, parse_any, parse_docker_ref, parse_named, parse_normalized,
-    validate_digest,
+    AnyReference, DEFAULT_DOMAIN, NAME_MAX, glob_match, parse, parse_any, parse_docker_ref, parse_named,
+    parse_normalized, validate_digest,
 };
 use engine_wasm::units::{bytes_size, from_human_size, human_size, ram_in_bytes};
 

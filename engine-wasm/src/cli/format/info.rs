@@ -162,10 +162,8 @@ static SWARM: Struct = Struct {
     ],
 };
 
-static COMMIT: Struct = Struct {
-    name: "system.Commit",
-    fields: &[("ID", "ID", Kind::Text), ("Expected", "Expected", Kind::Text)],
-};
+static COMMIT: Struct =
+    Struct { name: "system.Commit", fields: &[("ID", "ID", Kind::Text), ("Expected", "Expected", Kind::Text)] };
 
 fn pretty(i: &Value) -> String {
     let mut out = String::new();

@@ -126,22 +126,25 @@ fn mark_maps(value: &mut Value) {
 
 /// Renders by the names in the JSON; where those do not fit, by the names that the fields have in Go (`.ID` for `Id`).
 fn render(template: &Template, object: &Value) -> Result<String, crate::template::Error> {
-    template.render_strict(object).or_else(|error| {
-        // Only where it failed: a map that was left out is null to those who print it.
-        let mut marked = object.clone();
-        mark_maps(&mut marked);
-        template.render_strict(&marked).map_err(|_| error)
-    }).or_else(|error| {
-        let mut aliased = object.clone();
-        if let Some(map) = aliased.as_object_mut() {
-            for (json, go) in [("Id", "ID"), ("Os", "OS"), ("HostsPath", "HostsPath")] {
-                if let Some(value) = map.get(json).cloned() {
-                    map.entry(go).or_insert(value);
+    template
+        .render_strict(object)
+        .or_else(|error| {
+            // Only where it failed: a map that was left out is null to those who print it.
+            let mut marked = object.clone();
+            mark_maps(&mut marked);
+            template.render_strict(&marked).map_err(|_| error)
+        })
+        .or_else(|error| {
+            let mut aliased = object.clone();
+            if let Some(map) = aliased.as_object_mut() {
+                for (json, go) in [("Id", "ID"), ("Os", "OS"), ("HostsPath", "HostsPath")] {
+                    if let Some(value) = map.get(json).cloned() {
+                        map.entry(go).or_insert(value);
+                    }
                 }
             }
-        }
-        template.render_strict(&aliased).map_err(|_| error)
-    })
+            template.render_strict(&aliased).map_err(|_| error)
+        })
 }
 
 fn indented(value: &Value) -> String {

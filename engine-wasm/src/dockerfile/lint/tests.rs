@@ -1,8 +1,11 @@
 use super::super::expand;
 use super::*;
 
-/// Rule, first and last line, and the marked text of every finding; then the first error.
-fn found(text: &str) -> (Vec<(&'static str, (usize, usize), &str)>, String) {
+/// Rule, first and last line, and the marked text.
+type Found<'t> = (&'static str, (usize, usize), &'t str);
+
+/// Every finding; then the first error.
+fn found(text: &str) -> (Vec<Found<'_>>, String) {
     let report = check(text, &Options::default());
     let warnings = report.warnings.iter().map(|w| (w.rule, w.lines, &text[w.span.clone()])).collect();
     (warnings, report.errors.first().map(|error| error.message.clone()).unwrap_or_default())

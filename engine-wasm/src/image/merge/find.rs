@@ -113,7 +113,9 @@ fn contains(path: &[u8], text: &[u8]) -> bool {
 /// Matches with one place to come back to for `*` and one for `**`, so the time is bounded.
 fn glob(pattern: &[u8], path: &[u8]) -> bool {
     let (mut p, mut s) = (0, 0);
-    let (mut star, mut globstar): (Option<(usize, usize)>, Option<(usize, usize)>) = (None, None);
+    // Where the pattern goes on after it, and where in the path it would next be tried.
+    let mut star: Option<(usize, usize)> = None;
+    let mut globstar: Option<(usize, usize)> = None;
     loop {
         if pattern[p..].starts_with(b"**") {
             let after = if pattern[p + 2..].starts_with(b"/") { p + 3 } else { p + 2 };

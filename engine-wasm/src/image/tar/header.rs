@@ -107,15 +107,18 @@ impl<'a> Header<'a> {
     }
 
     /// Old GNU sparse: the first parts, whether more blocks follow, and the file's size.
-    pub(super) fn sparse(&self) -> Result<(Vec<(u64, u64)>, bool, u64), TarProblem> {
+    pub(super) fn sparse(&self) -> Result<(Parts, bool, u64), TarProblem> {
         let bad = |_| TarProblem::Sparse("its numbers cannot be read");
         let map = sparse_parts(self.field(386, 96))?;
         Ok((map, self.0[482] != 0, self.unsigned(483, 12, "realsize").map_err(bad)?))
     }
 }
 
-/// Offset and length of each part, 24 bytes each, up to the first empty one.
-pub(super) fn sparse_parts(bytes: &[u8]) -> Result<Vec<(u64, u64)>, TarProblem> {
+/// Offset and length of each part of a sparse file that is there.
+type Parts = Vec<(u64, u64)>;
+
+/// Reads [`Parts`], 24 bytes each, up to the first empty one.
+pub(super) fn sparse_parts(bytes: &[u8]) -> Result<Parts, TarProblem> {
     let read = |bytes| number(bytes).and_then(|n| u64::try_from(n).ok());
     let used = bytes.chunks_exact(24).take_while(|part| part[0] != 0);
     used.map(|part| Some((read(&part[..12])?, read(&part[12..])?)))

@@ -39,9 +39,8 @@ impl Runtime {
 
     /// Makes the container `id` from `bundle` and gives its first process's id.
     pub(crate) fn create(&self, id: &str, bundle: &Path) -> Result<u32> {
-        let null = || -> std::io::Result<OwnedFd> {
-            Ok(fs::File::options().read(true).write(true).open("/dev/null")?.into())
-        };
+        let null =
+            || -> std::io::Result<OwnedFd> { Ok(fs::File::options().read(true).write(true).open("/dev/null")?.into()) };
         let open = || Ok([null()?, null()?, null()?]);
         let streams = open().map_err(at("open", Path::new("/dev/null")))?;
         self.at(bundle).create(id, bundle, Io::Inherit(streams)).map(|started| started.pid).map_err(failed)

@@ -110,11 +110,10 @@ pub struct Census {
 }
 
 impl Census {
-    /// What a running agent has without any session besides this: its bridge.
-    pub fn with_bridge(&self) -> Self {
-        let mut census = self.clone();
-        census.devices.insert("slipway0".to_owned());
-        census
+    /// How many there are of each.
+    fn counts(&self) -> [usize; 6] {
+        let Self { mounts, cgroups, devices, network_namespaces, loops, processes } = self;
+        [mounts.len(), cgroups.len(), devices.len(), network_namespaces.len(), loops.len(), processes.len()]
     }
 
     /// What is here and not in `before`; what another test of this machine has removed meanwhile is no matter.
@@ -237,6 +236,16 @@ pub fn same(before: &Census, after: &Census) {
         left = census().without(before);
     }
     assert_eq!(left, Census::default(), "something leaked");
+}
+
+/// As [`same`], for another run of the agent than the `idle` one: its registry's parts are as many and are named otherwise.
+pub fn same_number(idle: &Census) {
+    let start = Instant::now();
+    while census().counts() != idle.counts() && start.elapsed() < Duration::from_secs(10) {
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    let now = census();
+    assert_eq!(now.counts(), idle.counts(), "something leaked: {:#?}", now.without(idle));
 }
 
 /// As [`same`], for what outlives the namespaces of one test.

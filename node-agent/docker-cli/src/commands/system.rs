@@ -24,8 +24,7 @@ pub(crate) async fn version(context: &Context) -> Result<u8, Failure> {
         built: "",
         arch: if cfg!(target_arch = "aarch64") { "arm64" } else { "amd64" },
     };
-    let text =
-        version::show(context.args.text_or_empty("format"), &client, server.as_ref().ok()).map_err(unshown)?;
+    let text = version::show(context.args.text_or_empty("format"), &client, server.as_ref().ok()).map_err(unshown)?;
     output::print(&text);
     server.map(|_| 0).map_err(Failure::from)
 }
@@ -44,8 +43,8 @@ fn unshown(wrong: Wrong) -> Failure {
 /// `docker info`.
 pub(crate) async fn info(context: &Context) -> Result<u8, Failure> {
     let answer = context.client.get("/info").await;
-    let text = info::show(context.args.text_or_empty("format"), VERSION, false, answer.as_ref().ok())
-        .map_err(unshown)?;
+    let text =
+        info::show(context.args.text_or_empty("format"), VERSION, false, answer.as_ref().ok()).map_err(unshown)?;
     output::print(&text);
     match answer {
         Ok(answer) => {

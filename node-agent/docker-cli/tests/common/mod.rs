@@ -90,13 +90,6 @@ impl Lab {
         Some(lab)
     }
 
-    /// A program in the engine's namespaces.
-    pub(crate) fn inside(&self, program: &str, args: &[&str]) -> Command {
-        let mut command = Command::new("nsenter");
-        command.args(["-t", &self.holder.id().to_string(), "-n", "-m"]).arg(program).args(args);
-        command
-    }
-
     /// Starts the engine and waits until it answers.
     pub(crate) fn start_engine(&mut self) {
         let path = |name: &str| self.dir.join(name).display().to_string();

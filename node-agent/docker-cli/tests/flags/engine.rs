@@ -143,7 +143,9 @@ fn shown(path: &str) -> Value {
         }
         "/info" => json!({"ServerVersion": "1", "OSType": "linux", "NCPU": 2, "MemTotal": 5}),
         "/version" => json!({"Version": "1", "ApiVersion": "1.50", "Os": "linux", "Components": []}),
-        "/events" => json!({"Type": "container", "Action": "start", "Actor": {"ID": ID, "Attributes": {"name": "c1"}}, "time": 1, "timeNano": 1_000_000_000}),
+        "/events" => {
+            json!({"Type": "container", "Action": "start", "Actor": {"ID": ID, "Attributes": {"name": "c1"}}, "time": 1, "timeNano": 1_000_000_000})
+        }
         path if path.ends_with("/history") => {
             json!([{"Id": IMAGE, "Created": 1_700_000_000, "CreatedBy": "a step that is longer than the forty-five characters which the table shows of it", "Size": 1_000_000, "Comment": "", "Tags": ["image:latest"]}])
         }

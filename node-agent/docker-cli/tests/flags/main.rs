@@ -18,7 +18,11 @@ const WITHOUT_EFFECT: &[(&str, &str, &str)] = &[
     ("*", "sig-proxy", "decides about signals; proven in a terminal (tests/terminal.rs)"),
     ("docker cp", "archive", "decides who owns a copied file; proven by side_by_side.sh"),
     ("docker cp", "quiet", "hides the progress that only a terminal shows"),
-    ("docker load", "quiet", "hides the progress that only a terminal shows; without one the request says quiet anyway"),
+    (
+        "docker load",
+        "quiet",
+        "hides the progress that only a terminal shows; without one the request says quiet anyway",
+    ),
     ("*", "detach-keys", "decides about keys; proven in a terminal (tests/terminal.rs)"),
 ];
 
@@ -120,7 +124,7 @@ fn value(command: Cmd, flag: &Flag, dir: &Path) -> String {
         ("tmpfs", _) => "/t".into(),
         ("type", _) => "image".into(),
         ("volume", _) => "w:/w".into(),
-        ("dns" , _) => "9.9.9.9".into(),
+        ("dns", _) => "9.9.9.9".into(),
         (_, Kind::ThrottleBps | Kind::ThrottleIops) => "/dev/sda:1000".into(),
         (_, Kind::Sysctl) => "net.ipv4.ip_forward=1".into(),
         (_, Kind::Map | Kind::Label | Kind::Env) => "key=value".into(),
@@ -168,7 +172,9 @@ fn every_flag_changes_what_is_asked_or_shown() {
         return;
     }
     let dir = tempfile::tempdir().expect("a directory");
-    for (name, text) in [("environment", "FROM=file\n"), ("labels", "from=file\n"), ("archive", "no tar, which the engine would say")] {
+    for (name, text) in
+        [("environment", "FROM=file\n"), ("labels", "from=file\n"), ("archive", "no tar, which the engine would say")]
+    {
         std::fs::write(dir.path().join(name), text).expect("written");
     }
     let engine = Engine::start(dir.path());
@@ -184,12 +190,15 @@ fn every_flag_changes_what_is_asked_or_shown() {
                 words.iter().cloned().chain(beside).chain(extra).chain(arguments).collect()
             };
             let given = format!("--{}={}", flag.name, value(command.id, flag, dir.path()));
-            let (bare, flagged) = (run(&engine, dir.path(), &with(None)), run(&engine, dir.path(), &with(Some(given.clone()))));
-            let refused = ["unknown flag", "invalid argument", "invalid value"].iter().any(|text| flagged.stderr.contains(text));
+            let (bare, flagged) =
+                (run(&engine, dir.path(), &with(None)), run(&engine, dir.path(), &with(Some(given.clone()))));
+            let refused =
+                ["unknown flag", "invalid argument", "invalid value"].iter().any(|text| flagged.stderr.contains(text));
             if refused {
                 wrong.push(format!("{path} {given}: {}", flagged.stderr.trim()));
             } else if bare == flagged {
-                let listed = WITHOUT_EFFECT.iter().any(|(of, name, _)| (*of == "*" || *of == path) && *name == flag.name);
+                let listed =
+                    WITHOUT_EFFECT.iter().any(|(of, name, _)| (*of == "*" || *of == path) && *name == flag.name);
                 if !listed {
                     unlisted.insert(format!("{path} {given}: {bare:?}"));
                 }

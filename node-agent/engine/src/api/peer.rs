@@ -5,7 +5,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 
 use tokio::io::Interest;
-use tokio::io::unix::AsyncFd;
+use tokio::net::UnixStream;
 
 /// The socket of a request's client.
 #[derive(Debug, Clone)]
@@ -27,13 +27,15 @@ impl Peer {
     /// Ends when the client has closed its side.
     pub(crate) async fn gone(&self) {
         let watched = self.0.as_ref().and_then(|socket| socket.try_clone().ok());
-        let watched = watched.and_then(|socket| AsyncFd::register_with_interest(socket, Interest::READABLE).ok());
+        // Whatever its family: nothing but readiness is asked of it.
+        let watched = watched.and_then(|socket| UnixStream::from_std(socket.into()).ok());
         let Some(watched) = watched else { return std::future::pending().await };
-        while let Ok(mut guard) = watched.ready(Interest::READABLE).await {
-            if guard.ready().is_read_closed() {
+        while let Ok(ready) = watched.ready(Interest::READABLE).await {
+            if ready.is_read_closed() {
                 return;
             }
-            guard.clear_ready();
+            // What came is for HTTP to read; only the next event matters here.
+            let _ = watched.try_io(Interest::READABLE, || Err::<(), _>(std::io::ErrorKind::WouldBlock.into()));
         }
     }
 }
@@ -42,7 +44,6 @@ impl Peer {
 mod tests {
     use super::*;
     use tokio::io::AsyncWriteExt as _;
-    use tokio::net::UnixStream;
 
     #[tokio::test]
     async fn a_client_is_gone_when_it_has_closed_and_not_before() {

@@ -66,7 +66,7 @@ impl Cache {
         let found = match local {
             Some(id) if self.sources.is_empty() || self.sources.iter().any(|s| self.is_below(&id, &s.id)) => Some(id),
             _ if self.sources.is_empty() => None,
-            _ => self.from_sources(parent, step)?,
+            _ => self.among_sources(parent, step)?,
         };
         self.missed = found.is_none();
         Ok(found)
@@ -100,7 +100,7 @@ impl Cache {
         false
     }
 
-    fn from_sources(&mut self, parent: Option<&ImageId>, step: &Config) -> Result<Option<ImageId>> {
+    fn among_sources(&mut self, parent: Option<&ImageId>, step: &Config) -> Result<Option<ImageId>> {
         let parent = parent.map(|id| self.store.image(id)).transpose()?;
         let done = parent.as_ref().map_or(0, |image| image.config.history.len());
         let command = step.cmd.clone().unwrap_or_default().join(" ");

@@ -52,7 +52,7 @@ const PIP_VALUES: [&str; 27] = [
 ];
 
 /// What stands after `install`.
-fn installed<'c>(args: Vec<&'c Arg>) -> Vec<&'c Arg> {
+fn installed(args: Vec<&Arg>) -> Vec<&Arg> {
     args.into_iter().skip_while(|arg| arg.text != "install").skip_while(|arg| arg.text == "install").collect()
 }
 

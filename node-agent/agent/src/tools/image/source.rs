@@ -41,7 +41,7 @@ impl Directory {
 impl Files for Directory {
     fn size(&self, path: &str) -> Option<u64> {
         let metadata = std::fs::metadata(self.place(path)?).ok()?;
-        metadata.is_file().then(|| metadata.len())
+        metadata.is_file().then_some(metadata.len())
     }
 
     fn read_at(&self, path: &str, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
