@@ -60,8 +60,8 @@ fn what_a_session_pushes_only_that_session_sees_and_it_survives_the_registrys_de
 /// The registry has a moment without a socket when it is started again.
 fn session_until(session: &Session, path: &str) -> String {
     session.good(&format!(
-        "curl -sS --retry 20 --retry-connrefused --retry-all-errors --retry-delay 1 \
-         --unix-socket /run/slipway/library.sock 'http://registry{path}'"
+        "curl -s --retry 20 --retry-connrefused --retry-all-errors --retry-delay 1 \
+         --unix-socket /run/slipway/library.sock 'http://registry{path}' 2>/dev/null"
     ))
 }
 

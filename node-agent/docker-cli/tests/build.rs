@@ -95,6 +95,9 @@ fn import_base(lab: &Lab) -> bool {
         header.set_entry_type(kind);
         header.set_mode(mode);
         header.set_size(0);
+        header.set_uid(0);
+        header.set_gid(0);
+        header.set_mtime(0);
         header
     };
     for dir in ["bin/", "etc/", "proc/", "root/", "tmp/"] {
