@@ -52,7 +52,7 @@ pub(crate) async fn build(context: &Context) -> Result<u8, Failure> {
         }
     }
     let show = Arc::new(Sending::new(quiet));
-    let body = body(source, extra, &show)?;
+    let body = body(source, extra, args.switch("compress"), &show)?;
     let pairs: Vec<String> = query.iter().map(|(name, value)| format!("{name}={}", encode(value))).collect();
     let mut headers = HeaderMap::new();
     headers.insert("content-type", HeaderValue::from_static("application/x-tar"));
@@ -75,22 +75,23 @@ pub(crate) async fn build(context: &Context) -> Result<u8, Failure> {
 }
 
 /// The request's body, written by a thread of its own while it is sent.
-fn body(source: Source, extra: String, show: &Arc<Sending>) -> Result<Body, Failure> {
+fn body(source: Source, extra: String, compress: bool, show: &Arc<Sending>) -> Result<Body, Failure> {
     let show = Arc::clone(show);
     match source {
         Source::Remote(_) => Ok(client::empty()),
-        Source::Archive(head) => Ok(upload(Counted { inner: io::Cursor::new(head).chain(io::stdin()), show })),
-        Source::Dockerfile(content) => piped(show, move |out| build_context::write_dockerfile(&content, out)),
+        Source::Archive(head) => Ok(counted(io::Cursor::new(head).chain(io::stdin()), compress, show)),
+        Source::Dockerfile(content) => piped(show, compress, move |out| build_context::write_dockerfile(&content, out)),
         Source::Directory(dir) => {
             let ignored = dir.ignored()?;
             dir.check(&ignored)?;
-            piped(show, move |out| dir.write(&ignored, &extra, out))
+            piped(show, compress, move |out| dir.write(&ignored, &extra, out))
         }
     }
 }
 
 fn piped(
     show: Arc<Sending>,
+    compress: bool,
     write: impl FnOnce(io::BufWriter<io::PipeWriter>) -> io::Result<()> + Send + 'static,
 ) -> Result<Body, Failure> {
     let (reader, writer) = io::pipe().map_err(|e| Failure::new(go_io(&e)))?;
@@ -103,7 +104,16 @@ fn piped(
             _ => {}
         }
     });
-    Ok(upload(Counted { inner: reader, show }))
+    Ok(counted(reader, compress, show))
+}
+
+/// What is counted is what goes up: with `--compress`, gzip's bytes.
+fn counted(inner: impl Read + Send + 'static, compress: bool, show: Arc<Sending>) -> Body {
+    if !compress {
+        return upload(Counted { inner, show });
+    }
+    let inner = flate2::read::GzEncoder::new(inner, flate2::Compression::default());
+    upload(Counted { inner, show })
 }
 
 /// Counts what goes up.
@@ -260,8 +270,14 @@ pub(crate) async fn prune(context: &Context) -> Result<u8, Failure> {
     if !args.switch("force") && !super::image::confirm(&question) {
         return Ok(0);
     }
-    let all = if args.switch("all") { "?all=1" } else { "" };
-    let answer = context.client.post(&format!("/build/prune{all}"), None).await?;
+    let keep = args.text_or_empty("keep-storage");
+    let keep = if keep.is_empty() { 0 } else { engine_wasm::units::ram_in_bytes(keep).unwrap_or_default() };
+    let query = client::query(&[
+        ("all", if args.switch("all") { "1" } else { "" }),
+        ("filters", &engine_wasm::cli::when::filters(&args.list("filter"))),
+        ("keep-storage", &if keep == 0 { String::new() } else { keep.to_string() }),
+    ]);
+    let answer = context.client.post(&format!("/build/prune{query}"), None).await?;
     let list: Vec<&str> = answer["CachesDeleted"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
     if !list.is_empty() {
         output::print(&format!("Deleted build cache objects:\n{}\n\n", list.join("\n")));

@@ -3,21 +3,27 @@
 
 pub mod files;
 pub mod ports;
+mod restore;
+mod show;
 
 use std::collections::HashMap;
 use std::net::Ipv4Addr;
 use std::os::fd::OwnedFd;
 use std::path::Path;
-use std::sync::{Arc, Mutex};
+use std::sync::Mutex;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 use slipway_runtime::net::{self, Attachment, Cidr};
 
 use crate::containers::Container;
 use crate::containers::names::random_hex;
 use crate::engine::{Engine, lock};
-use crate::error::{Error, Result, blocking};
+use crate::error::{Error, Result};
 use crate::types::{EndpointSettings, HostConfig};
+
+pub(crate) use restore::restore;
+use show::id_of;
+pub use show::{find, list};
 
 /// The default bridge and who has which address on it.
 #[derive(Debug)]
@@ -236,112 +242,4 @@ fn container_network_event(engine: &Engine, container: &Container, action: &str)
     let attributes = [("container", container.id.as_str()), ("name", "bridge"), ("type", "bridge")];
     let attributes = attributes.map(|(k, v)| (k.to_owned(), v.to_owned())).into();
     engine.events.log("network", action, &engine.network.id, attributes);
-}
-
-/// After a restart: running containers keep their addresses and ports; veth pairs of the others go.
-pub(crate) async fn restore(engine: &Arc<Engine>) {
-    let mut any = false;
-    let mut kept = Vec::new();
-    for container in engine.all_containers() {
-        let data = container.data();
-        let running = data.record.state.running && !data.record.state.restarting;
-        if let (true, "bridge", Ok(address)) =
-            (running, data.host.network_mode.as_str(), data.record.network_settings.ip_address.parse::<Ipv4Addr>())
-        {
-            let wanted = ports::from_bindings(&data.record.network_settings.ports, address);
-            let mut state = lock(&engine.network.state);
-            state.leases.insert(address, container.id.clone());
-            kept.push(veth(&container.id));
-            any = true;
-            if !wanted.is_empty() {
-                let reserved = wanted.iter().filter_map(|p| ports::hold(p).ok()).collect();
-                state.published.insert(container.id.clone(), (wanted, reserved));
-            }
-        }
-    }
-    let engine = engine.clone();
-    let done = blocking(move || {
-        if any {
-            ensure_bridge(&engine.network)?;
-        }
-        let master = format!("/sys/class/net/{}/brif", engine.network.bridge);
-        for entry in std::fs::read_dir(master).into_iter().flatten().flatten() {
-            let name = entry.file_name().to_string_lossy().into_owned();
-            if name.starts_with("veth") && !kept.contains(&name) {
-                let _ = net::run_in(None, async |links| links.remove(&name).await);
-            }
-        }
-        Ok(())
-    });
-    if let Err(e) = done.await {
-        tracing::warn!("restoring the network: {e}");
-    }
-}
-
-/// The id of a predefined network, stable for its name.
-fn id_of(engine: &Engine, name: &str) -> String {
-    match name {
-        "bridge" => engine.network.id.clone(),
-        other => {
-            let hash = other.bytes().fold(0u32, |h, b| h.wrapping_mul(31).wrapping_add(u32::from(b)));
-            format!("{hash:08x}{}", &engine.network.id[8..])
-        }
-    }
-}
-
-/// The predefined networks as `GET /networks` shows them.
-#[must_use]
-pub fn list(engine: &Engine) -> Vec<Value> {
-    ["bridge", "host", "none"].map(|name| inspect(engine, name)).into()
-}
-
-/// Finds a network by name or id prefix.
-///
-/// # Errors
-/// Docker's sentence for none.
-pub fn find(engine: &Engine, name: &str) -> Result<Value> {
-    let known = ["bridge", "host", "none"];
-    let found = known.iter().find(|n| **n == name || (!name.is_empty() && id_of(engine, n).starts_with(name)));
-    found.map(|n| inspect(engine, n)).ok_or_else(|| Error::not_found(format!("network {name} not found")))
-}
-
-fn inspect(engine: &Engine, name: &str) -> Value {
-    let network = &engine.network;
-    let mut containers = serde_json::Map::new();
-    for container in engine.all_containers() {
-        let data = container.data();
-        if !data.record.state.running || data.host.network_mode != name {
-            continue;
-        }
-        let Some(e) = data.record.network_settings.networks.get(name) else { continue };
-        let address =
-            if e.ip_address.is_empty() { String::new() } else { format!("{}/{}", e.ip_address, e.ip_prefix_len) };
-        containers.insert(container.id.clone(), json!({
-            "Name": data.record.name.trim_start_matches('/'), "EndpointID": e.endpoint_id, "MacAddress": e.mac_address,
-            "IPv4Address": address, "IPv6Address": "",
-        }));
-    }
-    let (driver, config, options) = match name {
-        "bridge" => (
-            "bridge",
-            json!([{ "Subnet": network.cidr.network().to_string(), "Gateway": network.cidr.address.to_string() }]),
-            json!({
-                "com.docker.network.bridge.default_bridge": "true",
-                "com.docker.network.bridge.enable_icc": "true",
-                "com.docker.network.bridge.enable_ip_masquerade": "true",
-                "com.docker.network.bridge.host_binding_ipv4": "0.0.0.0",
-                "com.docker.network.bridge.name": network.bridge,
-                "com.docker.network.driver.mtu": lock(&network.state).ready.unwrap_or(1500).to_string(),
-            }),
-        ),
-        "host" => ("host", Value::Null, json!({})),
-        _ => ("null", Value::Null, json!({})),
-    };
-    json!({
-        "Name": name, "Id": id_of(engine, name), "Created": crate::clock::rfc3339_nano(engine.started), "Scope": "local",
-        "Driver": driver, "EnableIPv4": true, "EnableIPv6": false,
-        "IPAM": { "Driver": "default", "Options": null, "Config": config },
-        "Internal": false, "Attachable": false, "Ingress": false, "ConfigFrom": { "Network": "" }, "ConfigOnly": false,
-        "Containers": containers, "Options": options, "Labels": {},
-    })
 }

@@ -1,19 +1,23 @@
 //! The edge: xterm.js in an element of the page, a [`Socket`] to the node, and [`Client`] between the two.
 
+mod listen;
+mod remark;
+
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use js_sys::{Array, Object, Uint8Array};
 use wasm_bindgen::prelude::*;
-use web_sys::{HtmlElement, KeyboardEvent, ResizeObserver};
+use web_sys::{HtmlElement, ResizeObserver};
 use xterm_js_rs::addons::fit::FitAddon;
 use xterm_js_rs::{Terminal, TerminalOptions};
 
-use super::client::{Action, Client, Notice, Status};
+use super::client::{Action, Client, Status};
 use super::frame::Size;
 use super::socket::Socket;
 use super::xterm;
-use crate::dom::{Listener, Timer, copy, document, window};
+use crate::dom::{Listener, Timer, document, window};
+use remark::remark;
 
 /// How long the box must have kept its size before the terminal follows.
 const SETTLE_MS: i32 = 60;
@@ -267,105 +271,6 @@ impl View {
         }
     }
 
-    fn listen(&self) {
-        // What xterm keeps holds the terminal weakly, or the two would keep each other forever.
-        let view = self.weak();
-        let on_data = Closure::<dyn Fn(String)>::new(move |data: String| {
-            let Some(view) = view() else { return };
-            view.step(|client| client.input(data.as_bytes(), now()));
-        });
-        let terminal = &self.0.terminal;
-        terminal.on_data(on_data.into_js_value().unchecked_ref());
-        // Mouse reports beyond column 95 are bytes, one a character.
-        let view = self.weak();
-        let on_binary = Closure::<dyn Fn(String)>::new(move |data: String| {
-            let Some(view) = view() else { return };
-            let bytes: Vec<u8> = data.chars().map(|c| c as u8).collect();
-            view.step(|client| client.input(&bytes, now()));
-        });
-        terminal.on_binary(on_binary.into_js_value().unchecked_ref());
-        let view = self.weak();
-        let on_key =
-            Closure::<dyn Fn(KeyboardEvent) -> bool>::new(move |event| view().is_none_or(|view| view.key(&event)));
-        terminal.attach_custom_key_event_handler(on_key.into_js_value().unchecked_ref());
-        let view = self.weak();
-        xterm::swallow_questions(terminal, move || view().is_some_and(|view| view.0.replaying.get()));
-
-        let (view, online, shown) = (self.clone(), self.clone(), self.clone());
-        let listeners = vec![
-            Listener::new(&self.0.element, "mouseup", move |_| {
-                if view.0.terminal.has_selection() {
-                    copy(&view.0.terminal.get_selection());
-                }
-            }),
-            Listener::new(&window(), "online", move |_| online.step(Client::online)),
-            Listener::new(&document(), "visibilitychange", move |_| shown.looked_at()),
-        ];
-        self.0.listeners.replace(listeners);
-        let view = self.clone();
-        let tick = Timer::every(1000, move || view.step(|client| client.tick(now())));
-        self.0.tick.replace(Some(tick));
-
-        let view = self.weak();
-        let resized = Closure::<dyn Fn()>::new(move || {
-            let Some(view) = view() else { return };
-            let later = view.clone();
-            let timer = Timer::once(SETTLE_MS, move || later.fit());
-            view.0.settle.replace(Some(timer));
-        });
-        if let Ok(observer) = ResizeObserver::new(resized.into_js_value().unchecked_ref()) {
-            observer.observe(&self.0.element);
-            self.0.observer.replace(Some(observer));
-        }
-    }
-
-    fn looked_at(&self) {
-        if document().hidden() {
-            self.0.hidden_since.set(Some(now()));
-        } else if self.0.hidden_since.take().is_some_and(|t| now() - t > AWAY_MS) {
-            self.step(|client| client.probe(now()));
-        }
-    }
-
-    /// Keys of the page's own; true lets xterm have the key.
-    fn key(&self, event: &KeyboardEvent) -> bool {
-        if event.type_() != "keydown" {
-            return true;
-        }
-        let control = event.ctrl_key() || event.meta_key();
-        let key = event.key();
-        if event.shift_key() && key == "F6" {
-            event.prevent_default();
-            (self.0.setup.on_leave)();
-            return false;
-        }
-        if event.ctrl_key() && event.shift_key() && key.eq_ignore_ascii_case("c") {
-            event.prevent_default();
-            if self.0.terminal.has_selection() {
-                copy(&self.0.terminal.get_selection());
-            }
-            return false;
-        }
-        if event.ctrl_key() && event.shift_key() && key.eq_ignore_ascii_case("v") {
-            // The browser pastes, and xterm hears of it by the paste.
-            return false;
-        }
-        if control && !event.alt_key() {
-            let size = match key.as_str() {
-                "=" | "+" => self.0.font_size.get() + 1,
-                "-" => self.0.font_size.get() - 1,
-                "0" => FONT_DEFAULT,
-                _ => return true,
-            };
-            event.prevent_default();
-            let size = size.clamp(*FONT.start(), *FONT.end());
-            self.set_font_size(size);
-            (self.0.setup.on_font)(size);
-            return false;
-        }
-        true
-    }
-
     /// Lists xterm's object in `window.slipwayTerminals`, where browser tests and the curious read the screen.
     fn expose(&self) {
         exposed().push(&self.0.terminal);
@@ -382,32 +287,6 @@ fn exposed() -> Array {
             xterm::set(window.unchecked_ref(), "slipwayTerminals", &list);
             list
         }
-    }
-}
-
-fn remark(notice: &Notice) -> String {
-    let text = match notice {
-        Notice::Gap(missing) => {
-            format!("{} of earlier output are no longer kept", amount(*missing))
-        }
-        Notice::Exit(0) => "the shell has ended: press Enter for a new one".to_owned(),
-        Notice::Exit(code) => {
-            format!("the shell has ended with code {code}: press Enter for a new one")
-        }
-        Notice::Fresh => "this is a new shell: the server has lost the former one".to_owned(),
-        Notice::Error(sentence) => sentence.clone(),
-        Notice::InputRefused(length) => {
-            format!("{} were not pasted: the node has not taken the last input yet", amount(*length as u64))
-        }
-    };
-    format!("\r\n\x1b[0;38;5;215m▸ {text}\x1b[0m\r\n")
-}
-
-fn amount(bytes: u64) -> String {
-    match bytes {
-        0..10_000 => format!("{bytes} bytes"),
-        10_000..1_000_000 => format!("{} kB", bytes / 1000),
-        _ => format!("{:.1} MB", bytes as f64 / 1e6),
     }
 }
 

@@ -1,0 +1,186 @@
+//! The configuration file of `serve`: TOML, every key optional, unknown keys refused. What is read here is turned into plain
+//! numbers, durations and addresses once; everything below takes it as checked. `CONFIGURATION.md` beside the crate lists every key.
+
+mod error;
+mod file;
+#[cfg(test)]
+mod tests;
+mod values;
+
+use std::{
+    net::Ipv4Addr,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use slipway_runtime::net::Cidr;
+
+pub use error::Error;
+use file::File;
+use values::Check;
+
+/// Everything `serve` can be told.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Config {
+    /// What one node may use.
+    pub limits: Limits,
+    /// How long sessions live and how many there may be.
+    pub sessions: Sessions,
+    /// The nodes' network.
+    pub network: Network,
+    /// A PEM file with certificates that nodes trust besides the usual ones (`extra_ca`).
+    pub extra_ca: Option<PathBuf>,
+    /// First host id of the nodes' user namespaces (`first_id`); 65,536 ids a node follow from here.
+    pub first_id: u32,
+    /// An OCI runtime to run nodes with instead of our own (`runtime`).
+    pub runtime: Option<PathBuf>,
+}
+
+/// `[limits]`: what one node may use.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Limits {
+    /// Memory in bytes (`memory`, default `1GiB`).
+    pub memory: u64,
+    /// Processes and threads (`pids`, default 2048).
+    pub pids: u64,
+    /// Processors, fractions allowed (`cpus`, default 2.0).
+    pub cpus: f64,
+    /// Writable disk in bytes (`disk`, default `4GiB`).
+    pub disk: u64,
+}
+
+/// `[sessions]`: lifetime and number.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Sessions {
+    /// How long a session lives (`lifetime`, default `4h`).
+    pub lifetime: Duration,
+    /// How much one extension adds (`extension`, default `1h`).
+    pub extension: Duration,
+    /// How old a session can get by extensions (`max_lifetime`, default `12h`).
+    pub max_lifetime: Duration,
+    /// How many sessions there may be at a time (`max`, default 40).
+    pub max: usize,
+    /// How many nodes a session may have (`max_nodes`, default 5).
+    pub max_nodes: usize,
+    /// What one session may push to its registry in bytes (`registry`, default `4GiB`).
+    pub registry: u64,
+}
+
+/// `[network]`: the nodes' addresses and what they may reach.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Network {
+    /// Name of the bridge (`bridge`, default `slipway0`).
+    pub bridge: String,
+    /// The nodes' subnet (`subnet`, default `10.213.0.0/16`); its first address is the gateway.
+    pub subnet: Cidr,
+    /// Nameservers for the nodes (`dns`, default: those of the host).
+    pub dns: Vec<Ipv4Addr>,
+    /// Networks that nodes cannot reach (`deny`, default `["169.254.0.0/16"]`, the clouds' metadata services).
+    pub deny: Vec<Cidr>,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self::parse("", "defaults").unwrap_or_else(|error| unreachable!("the built-in defaults are tested: {error}"))
+    }
+}
+
+impl Config {
+    /// Reads and checks the file at `path`.
+    ///
+    /// # Errors
+    /// When it cannot be read, is no TOML of this shape, or a value is out of range; the text has place and remedy.
+    pub fn load(path: &Path) -> Result<Self, Error> {
+        let text = std::fs::read_to_string(path).map_err(|source| Error::Read { path: path.to_owned(), source })?;
+        Self::parse(&text, &path.display().to_string())
+    }
+
+    /// Checks `text`; `place` names it in errors.
+    ///
+    /// # Errors
+    /// As [`Config::load`].
+    pub fn parse(text: &str, place: &str) -> Result<Self, Error> {
+        let file: File = toml::from_str(text)
+            .map_err(|error| Error::Syntax { place: place.to_owned(), message: error.to_string() })?;
+        let check = Check { place };
+        let limits = Limits {
+            memory: check.bytes("limits.memory", &file.limits.memory, 64 << 20)?,
+            pids: check.that(
+                "limits.pids",
+                file.limits.pids,
+                (32..=4_194_304).contains(&file.limits.pids),
+                "write a number of at least 32",
+            )?,
+            cpus: check.that(
+                "limits.cpus",
+                file.limits.cpus,
+                (0.05..=1024.0).contains(&file.limits.cpus),
+                "write a number of processors such as 1.5, at least 0.05",
+            )?,
+            disk: check.bytes("limits.disk", &file.limits.disk, 64 << 20)?,
+        };
+        let sessions = Sessions {
+            lifetime: check.duration("sessions.lifetime", &file.sessions.lifetime)?,
+            extension: check.duration("sessions.extension", &file.sessions.extension)?,
+            max_lifetime: check.duration("sessions.max_lifetime", &file.sessions.max_lifetime)?,
+            max: check.that(
+                "sessions.max",
+                file.sessions.max,
+                (1..=4000).contains(&file.sessions.max),
+                "write a number from 1 to 4000",
+            )?,
+            max_nodes: check.that(
+                "sessions.max_nodes",
+                file.sessions.max_nodes,
+                (1..=100).contains(&file.sessions.max_nodes),
+                "write a number from 1 to 100",
+            )?,
+            registry: check.bytes("sessions.registry", &file.sessions.registry, 64 << 20)?,
+        };
+        check.that(
+            "sessions.max_lifetime",
+            &file.sessions.max_lifetime,
+            sessions.max_lifetime >= sessions.lifetime,
+            "write at least sessions.lifetime",
+        )?;
+        let bridge = file.network.bridge;
+        let named = (1..=15).contains(&bridge.len())
+            && bridge.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
+        let subnet = check.cidr("network.subnet", &file.network.subnet)?;
+        check.that(
+            "network.subnet",
+            subnet,
+            (8..=28).contains(&subnet.prefix),
+            "write a subnet with a prefix from /8 to /28",
+        )?;
+        check.that(
+            "first_id",
+            file.first_id,
+            (65_536..=u32::MAX - 65_536 * 4096).contains(&file.first_id),
+            "write an id of at least 65536 with room for 4096 ranges of 65536 above it",
+        )?;
+        Ok(Self {
+            limits,
+            sessions,
+            network: Network {
+                bridge: check.that(
+                    "network.bridge",
+                    bridge,
+                    named,
+                    "write a device name of at most 15 letters, digits, '-' and '_'",
+                )?,
+                subnet: subnet.network(),
+                dns: file.network.dns,
+                deny: file
+                    .network
+                    .deny
+                    .iter()
+                    .map(|text| check.cidr("network.deny", text))
+                    .collect::<Result<_, _>>()?,
+            },
+            extra_ca: file.extra_ca,
+            first_id: file.first_id,
+            runtime: file.runtime,
+        })
+    }
+}
