@@ -101,7 +101,7 @@ fn registry() -> std::path::PathBuf {
                 line.clear();
             }
             let code = if request.contains("/v2/library/known/") { "MANIFEST_UNKNOWN" } else { "NAME_UNKNOWN" };
-            let body = format!("{{\"errors\":[{{\"code\":\"{code}\",\"message\":\"unknown\"}}]}}");
+            let body = format!("{{\"errors\":[{{\"code\":\"{code}\",\"message\":\"manifest unknown\"}}]}}");
             let head =
                 "HTTP/1.1 404 Not Found\r\nContent-Type: application/json\r\nConnection: close\r\nContent-Length: ";
             let _ = write!(reader.get_mut(), "{head}{}\r\n\r\n{body}", body.len());
