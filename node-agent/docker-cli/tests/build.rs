@@ -15,6 +15,8 @@ const RECORDED: &str = include_str!("build/dockerd-20.10.24.txt");
 const TODAY: &[(&str, &str)] = &[
     ("unknown instruction: RUM", "unknown instruction: RUM (did you mean RUN?)"),
     ("unknown instruction: ECHO", "unknown instruction: echo"),
+    // Taken for an id when it was recorded.
+    ("\"Interval\":ID", "\"Interval\":300000000000"),
     ("unknown instruction: STDIN", "unknown instruction: stdin"),
     ("unknown instruction: X\n", "unknown instruction: x\n"),
     ("Unknown flag: what", "unknown flag: --what"),
