@@ -58,6 +58,7 @@ pub(crate) fn program(rules: &[LinuxDeviceCgroup]) -> Vec<u64> {
         block.extend(rule.minor().filter(|n| *n >= 0).map(|n| differs(5, n)));
         let access_test = usize::from(bits != 7) * 3;
         let length = block.len() + access_test + 2;
+        let matches_everything = block.is_empty() && access_test == 0;
         for (i, (op, register, value)) in block.iter().enumerate() {
             code.push(instruction(*op, *register, 0, (length - i - 1) as i16, *value));
         }
@@ -69,6 +70,10 @@ pub(crate) fn program(rules: &[LinuxDeviceCgroup]) -> Vec<u64> {
         }
         code.push(instruction(0xb7, 0, 0, 0, i32::from(rule.allow())));
         code.push(instruction(0x95, 0, 0, 0, 0));
+        if matches_everything {
+            // Earlier rules cannot decide any more, and the kernel refuses a program with instructions that nothing leads to.
+            return code;
+        }
     }
     code.push(instruction(0xb7, 0, 0, 0, 0));
     code.push(instruction(0x95, 0, 0, 0, 0));
@@ -119,6 +124,40 @@ mod tests {
                 other => panic!("opcode {other:#x}"),
             }
         }
+    }
+
+    /// Which instructions anything leads to: the kernel refuses a program with others.
+    fn reached(code: &[u64]) -> Vec<bool> {
+        let mut reached = vec![false; code.len()];
+        let mut open = vec![0];
+        while let Some(pc) = open.pop() {
+            if std::mem::replace(&mut reached[pc], true) {
+                continue;
+            }
+            match code[pc] as u8 {
+                0x95 => {}
+                0x55 | 0x15 => open.extend([pc + 1, pc + 1 + (code[pc] >> 16) as u16 as usize]),
+                _ => open.push(pc + 1),
+            }
+        }
+        reached
+    }
+
+    #[test]
+    fn a_rule_for_everything_ends_the_program_since_no_instruction_may_be_out_of_reach() {
+        for rules in [
+            r#"[{"allow":true,"access":"rwm"}]"#,
+            r#"[{"allow":false,"access":"rwm"}]"#,
+            r#"[{"allow":false},{"allow":true,"type":"a","major":-1,"minor":-1},{"allow":false,"type":"b","access":"w"}]"#,
+            "[]",
+        ] {
+            let rules: Vec<LinuxDeviceCgroup> = serde_json::from_str(rules).unwrap();
+            let code = program(&rules);
+            assert!(reached(&code).iter().all(|reached| *reached), "{rules:?}");
+            assert_eq!(code.last().map(|word| *word as u8), Some(0x95), "it ends by an exit");
+        }
+        let everything: Vec<LinuxDeviceCgroup> = serde_json::from_str(r#"[{"allow":true,"access":"rwm"}]"#).unwrap();
+        assert_eq!(decide(&program(&everything), 1, 4, 8, 0), 1, "a privileged container writes to a disk");
     }
 
     #[test]
