@@ -170,7 +170,7 @@ impl<'a> Parser<'a> {
         }
         if current.words.is_empty() && self.assigns(&word) {
             let array = self.source.text[word.range.clone()].ends_with('=') && self.take("(");
-            return if array { self.list(Some(')'), depth + 1) } else { Some(()) };
+            return if array { self.array(depth) } else { Some(()) };
         }
         if current.words.is_empty() && !word.quoted {
             match word.text.as_str() {
@@ -179,7 +179,16 @@ impl<'a> Parser<'a> {
                     self.out.chain = self.out.chain && matches!(word.text.as_str(), "!" | "time");
                     return Some(());
                 }
-                "for" | "select" | "function" | "[" => {
+                "function" => {
+                    // Its name and perhaps `()`; what follows is a command as any.
+                    self.out.chain = false;
+                    self.blanks();
+                    self.word(depth)?;
+                    self.blanks();
+                    self.take("()");
+                    return Some(());
+                }
+                "for" | "select" | "[" => {
                     self.out.chain &= word.text == "[";
                     current.dropped = true;
                     return Some(());
@@ -206,6 +215,28 @@ impl<'a> Parser<'a> {
         }
         current.words.push(word);
         Some(())
+    }
+
+    fn blanks(&mut self) {
+        while self.take(" ") || self.take("\t") || self.take("\\\n") {}
+    }
+
+    /// The words of `name=(…)`, after the parenthesis: no commands, but there may be some in their substitutions.
+    fn array(&mut self, depth: usize) -> Option<()> {
+        loop {
+            match self.peek()? {
+                ')' => {
+                    self.at += 1;
+                    return Some(());
+                }
+                ' ' | '\t' | '\r' | '\n' => self.at += 1,
+                '#' => self.at += self.rest().find('\n')?,
+                ';' | '&' | '|' | '<' | '>' | '(' => return None,
+                _ => {
+                    self.word(depth)?;
+                }
+            }
+        }
     }
 
     /// `name=…`, whose name is neither quoted nor expanded.

@@ -32,6 +32,8 @@ fn commands_are_found_wherever_they_stand() {
         ("a 'b\\' c\\ d \\\n e", vec!["a|b\\|c d|e"]),
         ("command a b; $x a; exec -a y z", vec!["a|a|b", "exec|-a|y|z"]),
         ("cat <<E > x\nrm -rf /\nE\nb {c,d} e", vec!["cat", "b||e"]),
+        ("x=(a $(b c) 'd' # )\n) && e; x+=(f)", vec!["b|c", "e"]),
+        ("function f { a; } && function g() { b; }; c", vec!["a", "b", "c"]),
         ("a 'open", vec![]),
         ("(a", vec![]),
         ("a <(b c) d", vec!["a||d", "b|c"]),
