@@ -60,7 +60,53 @@ pub fn rename(text: &str, offset: usize, new: &str) -> Result<Vec<TextEdit>, Ren
         matches!(target, Named::Stage(_)) && model.text[span.clone()].bytes().all(|b| b.is_ascii_digit())
     };
     let edits = places(&model, &target).into_iter().filter(|span| !numbers(span));
-    Ok(edits.map(|span| TextEdit { span, text: new.to_owned() }).collect())
+    let mut edits: Vec<TextEdit> = edits.map(|span| TextEdit { span, text: new.to_owned() }).collect();
+    // The comment that describes a stage calls it by its name in lower case.
+    let told = if matches!(target, Named::Stage(_)) { new.to_ascii_lowercase() } else { new.to_owned() };
+    edits.extend(descriptions(&model, &target).into_iter().map(|span| TextEdit { span, text: told.clone() }));
+    edits.sort_by_key(|edit| edit.span.start);
+    Ok(edits)
+}
+
+/// The name in the comments that describe it: `# name …` above its `FROM` or `ARG`.
+fn descriptions(model: &Model<'_>, target: &Named) -> Vec<Range<usize>> {
+    let (nodes, name): (Vec<usize>, String) = match target {
+        Named::Stage(stage) => {
+            let stage = &model.stages[*stage];
+            (
+                vec![stage.nodes.start],
+                stage.name.as_ref().map(|name| name.text.to_ascii_lowercase()).unwrap_or_default(),
+            )
+        }
+        Named::Variable(name, stages) => {
+            let args = model.variables.iter().filter(|v| !v.env && v.name.text == *name && stages.contains(&v.stage));
+            (args.map(|variable| variable.node).collect(), name.clone())
+        }
+    };
+    let mut out: Vec<Range<usize>> = Vec::new();
+    for node in nodes.iter().filter_map(|node| model.file.nodes.get(*node)) {
+        let above = model.text.get(..node.span.start).unwrap_or_default();
+        let mut end = above.rfind('\n').map_or(0, |end| end + 1);
+        // Of several comments the first counts.
+        let mut found = None;
+        let mut left = node.comments.len();
+        while left > 0 && end > 0 {
+            let start = above[..end - 1].rfind('\n').map_or(0, |end| end + 1);
+            let line = &above[start..end];
+            end = start;
+            let Some(comment) = line.strip_prefix('#') else {
+                left -= usize::from(line.trim_start().starts_with('#'));
+                continue;
+            };
+            left -= 1;
+            let begin = start + 1 + (comment.len() - comment.trim_start().len());
+            if above[begin..].strip_prefix(name.as_str()).is_some_and(|rest| rest.starts_with(' ')) {
+                found = Some(begin..begin + name.len());
+            }
+        }
+        out.extend(found.filter(|span| !out.contains(span)));
+    }
+    out
 }
 
 fn target(model: &Model<'_>, offset: usize) -> Result<(Named, Range<usize>), RenameError> {

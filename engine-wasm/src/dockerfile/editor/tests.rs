@@ -130,6 +130,20 @@ fn renaming_changes_every_place_and_no_meaning() {
 }
 
 #[test]
+fn renaming_keeps_the_comments_that_describe() {
+    let text =
+        "# v the # version\nARG v=1\n# more\n# Base to build on\n# base is old\n\nFROM a AS Base\n# v again\nARG v\n";
+    let at = |needle: &str| text.find(needle).unwrap();
+    let renamed = applied(text, &rename(text, at("v=1"), "w").unwrap());
+    assert!(
+        renamed.starts_with("# w the # version\nARG w=1\n# more") && renamed.ends_with("# w again\nARG w\n"),
+        "{renamed}"
+    );
+    let renamed = applied(text, &rename(text, at("Base\n"), "New").unwrap());
+    assert!(renamed.contains("# Base to build on\n# new is old\n\nFROM a AS New\n"), "{renamed}");
+}
+
+#[test]
 fn a_name_that_is_wrong_or_taken_is_refused() {
     let stage = FILE.find("AS base").unwrap() + 4;
     for (new, error) in [
@@ -149,6 +163,8 @@ fn a_name_that_is_wrong_or_taken_is_refused() {
     assert_eq!(rename(FILE, variable, "1x"), Err(RenameError::VariableName("1x".into())));
     assert_eq!(rename(FILE, variable, "Q"), Err(RenameError::Taken("Q".into())));
     assert_eq!(rename(FILE, variable, "V"), Err(RenameError::Taken("V".into())));
+    assert_eq!(rename("FROM a\nENV PATH=/x:$PATH", 12, "x"), Err(RenameError::Predefined("PATH".into())));
+    assert_eq!(rename("FROM a\nARG TARGETSTAGE", 12, "x"), Err(RenameError::Predefined("TARGETSTAGE".into())));
     assert_eq!(rename("FROM a\nARG TARGETOS", 12, "x"), Err(RenameError::Predefined("TARGETOS".into())));
     assert_eq!(rename("FROM a\nRUN $x", 12, "y"), Err(RenameError::Undefined("x".into())));
     assert_eq!(rename("FROM a", 1, "y"), Err(RenameError::NoName));

@@ -6,34 +6,26 @@ use super::model::Model;
 use crate::dockerfile::shell::{Env, Lexer};
 
 /// Arguments that the builder sets itself (Dockerfile reference, "Automatic platform ARGs in the global scope"), with what they hold.
-pub(super) const PLATFORM_ARGS: [(&str, &str); 8] = [
+pub(super) const PLATFORM_ARGS: [(&str, &str); 11] = [
     ("TARGETPLATFORM", "the platform that is built for, such as `linux/amd64`"),
     ("TARGETOS", "the operating system of the platform that is built for"),
     ("TARGETARCH", "the architecture of the platform that is built for"),
+    ("TARGETOSVERSION", "the version of the operating system that is built for, where it has one"),
     ("TARGETVARIANT", "the variant of the architecture that is built for, such as `v7`"),
     ("BUILDPLATFORM", "the platform that the build runs on"),
     ("BUILDOS", "the operating system that the build runs on"),
+    ("BUILDOSVERSION", "the version of the operating system that the build runs on, where it has one"),
     ("BUILDARCH", "the architecture that the build runs on"),
     ("BUILDVARIANT", "the variant of the architecture that the build runs on"),
+    ("TARGETSTAGE", "the name of the stage that is built"),
 ];
 
 /// Arguments that need no `ARG` (Dockerfile reference, "Predefined ARGs").
-pub(super) const PROXY_ARGS: [&str; 10] = [
-    "HTTP_PROXY",
-    "http_proxy",
-    "HTTPS_PROXY",
-    "https_proxy",
-    "FTP_PROXY",
-    "ftp_proxy",
-    "NO_PROXY",
-    "no_proxy",
-    "ALL_PROXY",
-    "all_proxy",
-];
+pub(super) use crate::dockerfile::expand::PROXY_ARGS;
 
-/// Whether the builder gives the name a meaning.
+/// Whether the builder gives the name a meaning. `PATH` has a value in every image, which `ENV PATH=$PATH:…` goes on from.
 pub(super) fn is_predefined(name: &str) -> bool {
-    PROXY_ARGS.contains(&name) || PLATFORM_ARGS.iter().any(|(platform, _)| *platform == name)
+    name == "PATH" || PROXY_ARGS.contains(&name) || PLATFORM_ARGS.iter().any(|(platform, _)| *platform == name)
 }
 
 /// The variables in force: `ENV` hides `ARG`.

@@ -1,5 +1,5 @@
 use super::*;
-use crate::dockerfile::instructions::{Program, program};
+use crate::dockerfile::instructions::{Command, Program, program};
 use crate::dockerfile::{Dockerfile, parse};
 
 fn read(text: &str) -> (Dockerfile, Program) {

@@ -17,7 +17,7 @@ pub use same::same_meaning;
 use super::directive::Watcher;
 use super::{Dockerfile, Error, Node, parse};
 
-/// How instructions' names are written.
+/// How instructions' names, and `AS`, are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Case {
     /// `FROM`.
@@ -33,7 +33,7 @@ pub enum Case {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Options {
-    /// The case of instructions' names.
+    /// The case of instructions' names and of `AS`.
     pub case: Case,
     /// Spaces before what continues an instruction on its own line; at most [`MAX_INDENT`] are written.
     pub indent: usize,

@@ -7,7 +7,7 @@ use crate::dockerfile::Node;
 /// A part of an instruction that is written as it stands, apart from the exceptions named here.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Piece {
-    /// An instruction's name, whose case may change.
+    /// An instruction's name, or `AS`, whose case may change.
     Name(Range<usize>),
     /// A word.
     Word(Range<usize>),
@@ -40,7 +40,11 @@ fn collect(node: &Node, out: &mut Vec<Piece>) -> bool {
         return true;
     }
     match name.as_str() {
-        "add" | "copy" | "volume" | "expose" | "from" | "arg" => out.extend(words(0).map(Piece::Word)),
+        "from" => out.extend(node.args.iter().enumerate().map(|(index, word)| match index {
+            _ if node.is_keyword(index) => Piece::Name(word.span.clone()),
+            _ => Piece::Word(word.span.clone()),
+        })),
+        "add" | "copy" | "volume" | "expose" | "arg" => out.extend(words(0).map(Piece::Word)),
         "env" | "label" => {
             for pair in node.args.chunks(3) {
                 let [name, value, equals] = pair else { return false };

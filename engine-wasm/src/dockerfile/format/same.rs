@@ -2,7 +2,7 @@
 
 use crate::dockerfile::{Dockerfile, Node, Word};
 
-/// Whether two files have the same directives and the same instructions: names (in any case), flags, arguments to the byte, JSON or shell form, here-documents, triggers of `ONBUILD` to the byte (the image keeps their text), and the comments above them.
+/// Whether two files have the same directives and the same instructions: names and `AS` (in any case), flags, arguments to the byte, JSON or shell form, here-documents, triggers of `ONBUILD` to the byte (the image keeps their text), and the comments above them.
 pub fn same_meaning(a: &Dockerfile, b: &Dockerfile) -> bool {
     files(a, b, false)
 }
@@ -20,8 +20,14 @@ pub(super) fn files(a: &Dockerfile, b: &Dockerfile, shell: bool) -> bool {
 fn nodes(a: &Node, b: &Node, shell: bool) -> bool {
     let loose = shell && a.is_shell_command();
     a.name.text.eq_ignore_ascii_case(&b.name.text)
-        && words(&a.flags, &b.flags, false)
-        && words(&a.args, &b.args, loose)
+        && a.flags.len() == b.flags.len()
+        && a.flags.iter().zip(&b.flags).all(|(a, b)| same_word(a, b, false))
+        && a.args.len() == b.args.len()
+        && a.args
+            .iter()
+            .zip(&b.args)
+            .enumerate()
+            .all(|(index, (x, y))| same_word(x, y, loose) || (a.is_keyword(index) && b.is_keyword(index)))
         && a.json == b.json
         && a.comments == b.comments
         && match (&a.child, &b.child) {
@@ -36,9 +42,8 @@ fn nodes(a: &Node, b: &Node, shell: bool) -> bool {
         })
 }
 
-fn words(a: &[Word], b: &[Word], loose: bool) -> bool {
-    a.len() == b.len()
-        && a.iter().zip(b).all(|(a, b)| a.text == b.text || (loose && squeezed(&a.text) == squeezed(&b.text)))
+fn same_word(a: &Word, b: &Word, loose: bool) -> bool {
+    a.text == b.text || (loose && squeezed(&a.text) == squeezed(&b.text))
 }
 
 /// A shell command with each run of unquoted blanks as one space.
@@ -85,6 +90,14 @@ impl Quotes {
 }
 
 impl Node {
+    /// Whether an argument is the word `AS` of `FROM image AS name`.
+    pub(super) fn is_keyword(&self, index: usize) -> bool {
+        index == 1
+            && self.args.len() == 3
+            && self.args[1].text.eq_ignore_ascii_case("as")
+            && self.name.text.eq_ignore_ascii_case("from")
+    }
+
     /// Whether the arguments are text for a shell.
     pub(super) fn is_shell_command(&self) -> bool {
         let name = &self.name.text;
