@@ -53,6 +53,8 @@ pub struct Config {
     pub sessions: Sessions,
     /// The nodes' network.
     pub network: Network,
+    /// The layers that nodes share.
+    pub layers: Layers,
     /// A PEM file with certificates that nodes trust besides the usual ones (`extra_ca`).
     pub extra_ca: Option<PathBuf>,
     /// First host id of the nodes' user namespaces (`first_id`); 65,536 ids a node follow from here.
@@ -91,6 +93,13 @@ pub struct Sessions {
     pub registry: u64,
 }
 
+/// `[layers]`: what the host keeps of images for all its nodes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Layers {
+    /// Bytes of disk that they may take (`disk`, default `20GiB`).
+    pub disk: u64,
+}
+
 /// `[network]`: the nodes' addresses and what they may reach.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Network {
@@ -111,6 +120,7 @@ struct File {
     limits: FileLimits,
     sessions: FileSessions,
     network: FileNetwork,
+    layers: FileLayers,
     extra_ca: Option<PathBuf>,
     first_id: u32,
     runtime: Option<PathBuf>,
@@ -123,6 +133,7 @@ impl Default for File {
             limits: FileLimits::default(),
             sessions: FileSessions::default(),
             network: FileNetwork::default(),
+            layers: FileLayers::default(),
             extra_ca: None,
             first_id: 1_879_048_192,
             runtime: None,
@@ -168,6 +179,19 @@ impl Default for FileSessions {
             max_nodes: 5,
             registry: "4GiB".into(),
         }
+    }
+}
+
+#[derive(Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize))]
+#[serde(deny_unknown_fields, default)]
+struct FileLayers {
+    disk: String,
+}
+
+impl Default for FileLayers {
+    fn default() -> Self {
+        Self { disk: "20GiB".into() }
     }
 }
 
@@ -291,6 +315,7 @@ impl Config {
                     .map(|text| check.cidr("network.deny", text))
                     .collect::<Result<_, _>>()?,
             },
+            layers: Layers { disk: check.bytes("layers.disk", &file.layers.disk, 64 << 20)? },
             extra_ca: file.extra_ca,
             first_id: file.first_id,
             runtime: file.runtime,
