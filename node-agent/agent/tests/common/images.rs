@@ -14,7 +14,7 @@ use sha2::{Digest as _, Sha256};
 pub struct Layer {
     pub digest: String,
     pub diff_id: String,
-    size: usize,
+    pub size: usize,
 }
 
 /// A library in a directory of its own.
