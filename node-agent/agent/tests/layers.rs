@@ -286,7 +286,7 @@ fn images_on_shared_layers_live_as_any_others() {
         assert_eq!(session.good("grep -c overlay2/.*/diff /proc/self/mountinfo"), "2\n");
         assert!(session.good("docker pull ubuntu").contains("Already exists"));
 
-        let run = |script: &str| session.good(&format!("docker run --rm lab/special bash -c {script:?}"));
+        let run = |script: &str| session.good(&format!("docker run --rm lab/special bash -c '{script}'"));
         assert_eq!(run("cat owned; stat -c ' %u:%g %a' owned var/spool"), "by 1234 1234:1234 640\n 0:0 1777\n");
         assert_eq!(run("ls opt; ls etc/debian_version 2>/dev/null; echo $?"), "new\n2\n");
         assert_eq!(run("setpriv --reuid 1000 --regid 1000 --clear-groups suid-id -u"), "0\n");
