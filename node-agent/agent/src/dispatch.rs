@@ -19,6 +19,7 @@ const PROGRAMS: &[(&str, &str, Program)] = &[
     ("lab", "checks labs", crate::labs::check_main),
     ("template", "formats JSON as docker's --format does", crate::tools::template::main),
     ("dockerfile", "checks, formats and draws Dockerfiles", crate::tools::dockerfile::main),
+    ("unpack-layer", "unpacks one layer for serve", crate::layers::program::main),
     ("init", "process 1 of a node", crate::init::main),
     ("relay", "joins standard streams to a socket in a node", crate::relay::main),
 ];

@@ -22,8 +22,15 @@ use nix::{
 /// Where the engine's messages go: on the session's disk, which has a limit.
 const LOG: &str = "/var/log/slipway-engine.log";
 /// The engine's arguments in a node.
-const ENGINE: [&str; 5] =
-    ["engine", "--host", "unix:///var/run/docker.sock", "--registry-mirror", "unix:///run/slipway/library.sock"];
+const ENGINE: [&str; 7] = [
+    "engine",
+    "--host",
+    "unix:///var/run/docker.sock",
+    "--registry-mirror",
+    "unix:///run/slipway/library.sock",
+    "--host-layers",
+    "/run/slipway-host/layers.sock",
+];
 /// An engine that ran this long had started well; the wait before the next start is short again.
 const SETTLED: Duration = Duration::from_secs(10);
 /// The longest wait between two starts.

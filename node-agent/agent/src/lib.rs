@@ -6,6 +6,7 @@ pub mod dispatch;
 pub mod http;
 pub mod init;
 pub mod labs;
+mod layers;
 pub mod library;
 mod preflight;
 mod random;

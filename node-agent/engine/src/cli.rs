@@ -60,6 +60,9 @@ struct Options {
     /// Tries for a layer whose transfer breaks.
     #[arg(long, default_value_t = 5)]
     max_download_attempts: u32,
+    /// Socket of a host that keeps layers for several engines; where it does not answer, layers are downloaded.
+    #[arg(long)]
+    host_layers: Option<PathBuf>,
     /// error, warn, info or debug.
     #[arg(long, default_value = "warn")]
     log_level: String,
@@ -117,6 +120,7 @@ fn run(options: Options) -> Result<()> {
         bridge: options.bridge,
         bip: options.bip.parse().map_err(|e| Error::bad(format!("--bip: {e}")))?,
         registries,
+        host_layers: options.host_layers,
     };
     // One thread for everything that waits; blocking work gets small threads that end when idle.
     let event_loop = tokio::runtime::Builder::new_current_thread()

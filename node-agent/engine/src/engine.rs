@@ -29,6 +29,8 @@ pub struct EngineConfig {
     pub bip: slipway_runtime::net::Cidr,
     /// How registries are reached.
     pub registries: slipway_images::registry::Options,
+    /// The socket of a host that keeps layers for several engines.
+    pub host_layers: Option<PathBuf>,
 }
 
 /// A running engine.
@@ -67,7 +69,7 @@ impl Engine {
         {
             std::fs::create_dir_all(&dir).map_err(|e| Error::internal(format!("creating {}: {e}", dir.display())))?;
         }
-        let store = Arc::new(Store::open(&config.data_root)?);
+        let store = Arc::new(Store::open_with(&config.data_root, config.host_layers.as_deref())?);
         let volumes = Volumes::open(config.data_root.join("volumes"))?;
         let id_file = config.data_root.join("engine-id");
         let id = match std::fs::read_to_string(&id_file) {

@@ -9,6 +9,7 @@ mod layer;
 mod progress;
 mod reference;
 pub mod registry;
+pub mod shared;
 mod store;
 
 pub use archive::{ImportOptions, Loaded};

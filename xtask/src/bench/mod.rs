@@ -5,6 +5,7 @@ mod engines;
 mod measure;
 mod pulls;
 mod runtimes;
+mod shared;
 
 use std::fs;
 use std::net::TcpListener;
@@ -39,11 +40,12 @@ pub fn run(layout: &Layout) -> Result<()> {
 
     let mut rows = Vec::new();
     let mut failures = 0;
-    let parts: [(&str, Part<'_>); 4] = [
+    let parts: [(&str, Part<'_>); 5] = [
         ("runtimes", Box::new(|| runtime_rows(layout, &dir, &rootfs, &archive))),
         ("engines", Box::new(|| engine_rows(layout, &dir, &archive))),
         ("pulls", Box::new(|| pull_rows(layout, &dir, &archive))),
         ("terminals", Box::new(|| terminal_rows(layout, &dir))),
+        ("shared layers", Box::new(|| shared_rows(layout, &dir))),
     ];
     for (name, part) in parts {
         eprintln!("==> measuring {name}");
@@ -140,6 +142,33 @@ fn pull_rows(layout: &Layout, dir: &Path, archive: &Path) -> Result<Vec<Row>> {
             peer: named(|peer| peer.known_ms),
             unit: "ms",
             promise: "<= 30 ms",
+        },
+    ])
+}
+
+fn shared_rows(layout: &Layout, dir: &Path) -> Result<Vec<Row>> {
+    let listen =
+        TcpListener::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).context("finding a free port")?;
+    let data = dir.join("sharing");
+    let mut server = Server::start(layout, listen, &data, None, "warn")?;
+    server.wait_until_ready()?;
+    let measured = shared::measure(listen, &data);
+    server.end()?;
+    let measured = measured?;
+    Ok(vec![
+        Row {
+            what: "docker pull of what the host has",
+            ours: measured.pull_ms,
+            peer: None,
+            unit: "ms",
+            promise: "<= 30 ms",
+        },
+        Row {
+            what: "disk of ten sessions, same five images, to one",
+            ours: measured.disk,
+            peer: None,
+            unit: "x",
+            promise: "1 x",
         },
     ])
 }

@@ -11,6 +11,7 @@ pub(super) struct File {
     pub(super) limits: FileLimits,
     pub(super) sessions: FileSessions,
     pub(super) network: FileNetwork,
+    pub(super) layers: FileLayers,
     pub(super) extra_ca: Option<PathBuf>,
     pub(super) first_id: u32,
     pub(super) runtime: Option<PathBuf>,
@@ -23,6 +24,7 @@ impl Default for File {
             limits: FileLimits::default(),
             sessions: FileSessions::default(),
             network: FileNetwork::default(),
+            layers: FileLayers::default(),
             extra_ca: None,
             first_id: 1_879_048_192,
             runtime: None,
@@ -68,6 +70,19 @@ impl Default for FileSessions {
             max_nodes: 5,
             registry: "4GiB".into(),
         }
+    }
+}
+
+#[derive(Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize))]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct FileLayers {
+    pub(super) disk: String,
+}
+
+impl Default for FileLayers {
+    fn default() -> Self {
+        Self { disk: "20GiB".into() }
     }
 }
 

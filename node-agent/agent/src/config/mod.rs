@@ -28,6 +28,8 @@ pub struct Config {
     pub sessions: Sessions,
     /// The nodes' network.
     pub network: Network,
+    /// The layers that nodes share.
+    pub layers: Layers,
     /// A PEM file with certificates that nodes trust besides the usual ones (`extra_ca`).
     pub extra_ca: Option<PathBuf>,
     /// First host id of the nodes' user namespaces (`first_id`); 65,536 ids a node follow from here.
@@ -64,6 +66,13 @@ pub struct Sessions {
     pub max_nodes: usize,
     /// What one session may push to its registry in bytes (`registry`, default `4GiB`).
     pub registry: u64,
+}
+
+/// `[layers]`: what the host keeps of images for all its nodes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Layers {
+    /// Bytes of disk that they may take (`disk`, default `20GiB`).
+    pub disk: u64,
 }
 
 /// `[network]`: the nodes' addresses and what they may reach.
@@ -178,6 +187,7 @@ impl Config {
                     .map(|text| check.cidr("network.deny", text))
                     .collect::<Result<_, _>>()?,
             },
+            layers: Layers { disk: check.bytes("layers.disk", &file.layers.disk, 64 << 20)? },
             extra_ca: file.extra_ca,
             first_id: file.first_id,
             runtime: file.runtime,

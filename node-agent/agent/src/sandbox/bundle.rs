@@ -23,6 +23,8 @@ pub(crate) struct Plan<'a> {
     pub(crate) agent: &'a Path,
     /// The directory with the session's registry socket, if there is a registry.
     pub(crate) registry: Option<&'a Path>,
+    /// The directory with the node's socket for layers.
+    pub(crate) layers: &'a Path,
     /// First id of the node's range.
     pub(crate) base: u32,
 }
@@ -45,6 +47,7 @@ pub(crate) fn config(plan: &Plan<'_>) -> Value {
         // The directory, not the socket: a registry that had to be started again makes a new socket.
         mounts.push(json!({"destination": "/run/slipway", "type": "bind", "source": registry, "options": ["bind", "rprivate", "ro", "nosuid", "nodev", "noexec"]}));
     }
+    mounts.push(json!({"destination": "/run/slipway-host", "type": "bind", "source": plan.layers, "options": ["bind", "rprivate", "ro", "nosuid", "nodev", "noexec"]}));
     let devices: Vec<Value> = DEVICES
         .iter()
         .filter(|(path, ..)| Path::new(path).exists())

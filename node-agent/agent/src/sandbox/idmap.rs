@@ -43,6 +43,11 @@ impl Pool {
 
 /// A user namespace that maps ids 0…65535 to `base`…, held by a descriptor only.
 pub(crate) fn user_namespace(base: u32) -> Result<OwnedFd> {
+    mapping(0, base)
+}
+
+/// A user namespace that maps ids `from`… to `base`…, a range of them, held by a descriptor only.
+pub(crate) fn mapping(from: u32, base: u32) -> Result<OwnedFd> {
     // SAFETY: a plain fork-like clone (no shared memory, no new stack); the child only calls pause and _exit, both
     // async-signal-safe, so it is sound in a process with threads.
     let pid = unsafe { libc::syscall(libc::SYS_clone, libc::CLONE_NEWUSER | libc::SIGCHLD, 0, 0, 0, 0) };
@@ -53,7 +58,7 @@ pub(crate) fn user_namespace(base: u32) -> Result<OwnedFd> {
         },
         -1 => Err(Error::System { step: "create a user namespace".into(), source: io::Error::last_os_error() }),
         pid => {
-            let result = map_and_open(pid, base);
+            let result = map_and_open(pid, from, base);
             // The parent owns this child: nobody else waits for it, so the pid cannot have been reused.
             // SAFETY: kill and waitpid on a child of ours; the status pointer may be null.
             unsafe {
@@ -65,8 +70,8 @@ pub(crate) fn user_namespace(base: u32) -> Result<OwnedFd> {
     }
 }
 
-fn map_and_open(pid: i64, base: u32) -> Result<OwnedFd> {
-    let map = format!("0 {base} {RANGE}\n");
+fn map_and_open(pid: i64, from: u32, base: u32) -> Result<OwnedFd> {
+    let map = format!("{from} {base} {RANGE}\n");
     for file in ["uid_map", "gid_map"] {
         let path = format!("/proc/{pid}/{file}");
         std::fs::write(&path, &map).map_err(at("write the id mapping", Path::new(&path)))?;

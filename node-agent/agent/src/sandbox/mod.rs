@@ -15,13 +15,14 @@ mod oci;
 mod reap;
 mod registry;
 mod rootfs;
+mod unpacker;
 
 use std::{
     fs::{self, File},
     net::Ipv4Addr,
     os::unix::{fs::DirBuilderExt, net::UnixListener},
     path::{Path, PathBuf},
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -33,12 +34,13 @@ pub use oci::Runtime;
 
 use tokio::sync::oneshot;
 
-use crate::config::Config;
+use crate::{config::Config, layers::Layers};
 use cgroup::Hierarchies;
 use firewall::Port;
 use idmap::Pool;
 use registry::Service;
 use rootfs::Layout;
+use unpacker::Unpacker;
 
 /// Where things are and what is allowed.
 #[derive(Clone, Debug)]
@@ -113,6 +115,10 @@ pub struct Host {
     dns: Vec<Ipv4Addr>,
     extra_ca: Option<Vec<u8>>,
     registry: Option<Service>,
+    /// What nodes share of their images; set before the first node is made.
+    layers: Option<Arc<Layers>>,
+    /// First host id of the files of layers.
+    layer_ids: u32,
     mtu: u32,
     pools: Mutex<Pools>,
     // Held for its lock, which keeps a second agent off this data directory.
@@ -180,7 +186,12 @@ impl Host {
         let template = disk::ensure_template(data, settings.config.limits.disk)?;
         let mtu = network::prepare(&settings.config.network)?;
         let addresses = (1u64 << (32 - settings.config.network.subnet.prefix)).saturating_sub(3);
+        let mut ranges = Pool::new(idmap::RANGES);
+        // The first range, in every run of the agent: layers' files keep their owners.
+        let range = ranges.take().ok_or(Error::Exhausted { what: "id range", remedy: "use a second host" })?;
         let mut host = Self {
+            layers: None,
+            layer_ids: settings.config.first_id + range * idmap::RANGE,
             runtime,
             cgroups: Hierarchies::discover()?,
             template,
@@ -188,17 +199,37 @@ impl Host {
             extra_ca,
             registry: None,
             mtu,
-            pools: Mutex::new(Pools {
-                addresses: Pool::new(u32::try_from(addresses).unwrap_or(u32::MAX)),
-                ranges: Pool::new(idmap::RANGES),
-            }),
+            pools: Mutex::new(Pools { addresses: Pool::new(u32::try_from(addresses).unwrap_or(u32::MAX)), ranges }),
             _lock: lock,
             _claim: claim,
             settings,
         };
         host.sweep();
         host.registry = host.new_registry()?;
+        host.layers = Some(Arc::new(host.open_layers()?));
         Ok(host)
+    }
+
+    /// The layers that nodes share: those of the library, and of what the registry has pulled for all.
+    fn open_layers(&self) -> Result<Layers> {
+        let Settings { data_dir, node_image, agent, library, config } = &self.settings;
+        let unpacker = Unpacker {
+            runtime: self.runtime.clone(),
+            cgroups: self.cgroups.clone(),
+            nodes: data_dir.join("nodes"),
+            node_image: node_image.clone(),
+            agent: agent.clone(),
+            owner: self.layer_ids,
+            running: Mutex::new(Some(std::collections::HashSet::new())),
+        };
+        let sources = library.iter().cloned().chain([data_dir.join("registry/cache")]).collect();
+        let dir = data_dir.join("layers");
+        Layers::open(dir.clone(), self.layer_ids, sources, config.layers.disk, Box::new(unpacker))
+            .map_err(at("use the layers in", &dir))
+    }
+
+    fn layers(&self) -> Option<&Arc<Layers>> {
+        self.layers.as_ref()
     }
 
     /// Names and ids for the registry's process, which is not started yet.
@@ -296,6 +327,9 @@ impl Host {
     /// # Errors
     /// When a part cannot be removed; the others are.
     pub fn close(&self) -> Result<()> {
+        if let Some(layers) = self.layers() {
+            layers.close();
+        }
         for error in self.registry.iter().flat_map(|service| self.tear_down(&service.tag)) {
             tracing::error!(%error, "a part of the registry could not be removed");
         }
@@ -304,4 +338,15 @@ impl Host {
         let bridge = network::disconnect(&self.settings.config.network.bridge);
         filter.and(bridge)
     }
+}
+
+/// Ends everything in a container of ours and removes all it had but its network; goes on after an error.
+fn tear_down(runtime: &Runtime, cgroups: &Hierarchies, layout: &Layout, tag: &str) -> Vec<Error> {
+    let mut errors = Vec::new();
+    errors.extend(cgroups.kill(tag, Duration::from_secs(10)).err());
+    errors.extend(runtime.delete(&device(tag), &layout.dir).err());
+    errors.extend(rootfs::unmount(layout));
+    errors.extend(cgroups.remove(tag).err());
+    errors.extend(rootfs::remove(layout));
+    errors
 }

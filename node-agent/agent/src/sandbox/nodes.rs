@@ -14,7 +14,7 @@ use super::{
     firewall::{self, Port},
     idmap, network,
     rootfs::{self, Identity},
-    watch,
+    tear_down, watch,
 };
 
 impl Host {
@@ -70,6 +70,10 @@ impl Host {
             extra_ca: self.extra_ca.as_deref(),
         };
         rootfs::build(&layout, &self.template, node_image, base, &identity)?;
+        if let Some(layers) = self.layers() {
+            let (dir, namespace) = (layout.layers(), idmap::mapping(self.layer_ids, base)?);
+            layers.open_node(&node.tag, &dir, base, namespace).map_err(at("make the socket for layers in", &dir))?;
+        }
         lap("filesystem");
         self.cgroups.create(&node.tag, &config.limits)?;
         let plan = bundle::Plan {
@@ -79,6 +83,7 @@ impl Host {
             docker: &layout.docker(),
             agent,
             registry: registry.as_deref(),
+            layers: &layout.layers(),
             base,
         };
         let path = layout.bundle.join("config.json");
@@ -127,15 +132,14 @@ impl Host {
     }
 
     pub(super) fn tear_down(&self, tag: &str) -> Vec<Error> {
-        let layout = self.layout(tag);
-        let id = device(tag);
         let mut errors = Vec::new();
         errors.extend(self.cgroups.kill(tag, Duration::from_secs(10)).err());
-        errors.extend(self.runtime.delete(&id, &layout.dir).err());
-        errors.extend(network::disconnect(&id).err());
-        errors.extend(rootfs::unmount(&layout));
-        errors.extend(self.cgroups.remove(tag).err());
-        errors.extend(rootfs::remove(&layout));
+        errors.extend(network::disconnect(&device(tag)).err());
+        errors.extend(tear_down(&self.runtime, &self.cgroups, &self.layout(tag), tag));
+        // Last: until now its mounts may have been there.
+        if let Some(layers) = self.layers() {
+            layers.close_node(tag);
+        }
         errors
     }
 }

@@ -43,7 +43,12 @@ impl Runtime {
             || -> std::io::Result<OwnedFd> { Ok(fs::File::options().read(true).write(true).open("/dev/null")?.into()) };
         let open = || Ok([null()?, null()?, null()?]);
         let streams = open().map_err(at("open", Path::new("/dev/null")))?;
-        self.at(bundle).create(id, bundle, Io::Inherit(streams)).map(|started| started.pid).map_err(failed)
+        self.create_with(id, bundle, Io::Inherit(streams))
+    }
+
+    /// As [`Runtime::create`], with the caller's streams.
+    pub(crate) fn create_with(&self, id: &str, bundle: &Path, io: Io) -> Result<u32> {
+        self.at(bundle).create(id, bundle, io).map(|started| started.pid).map_err(failed)
     }
 
     /// Starts what was created.

@@ -39,6 +39,11 @@ impl Layout {
     pub(crate) fn docker(&self) -> PathBuf {
         self.disk.join("docker")
     }
+
+    /// The directory with the node's socket for layers.
+    pub(crate) fn layers(&self) -> PathBuf {
+        self.dir.join("host")
+    }
 }
 
 /// What `/etc` in a node says.

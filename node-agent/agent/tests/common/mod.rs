@@ -4,6 +4,7 @@
 #![allow(dead_code, unreachable_pub, reason = "each test program uses a part")]
 
 pub mod client;
+pub mod images;
 pub mod page;
 pub mod server;
 

@@ -91,9 +91,11 @@ pub(crate) fn unmount_stack(target: &Path) -> io::Result<()> {
 
 /// Whether something is mounted at `path`.
 pub(crate) fn is_mounted(path: &Path) -> bool {
-    use std::os::unix::fs::MetadataExt as _;
-    let (Some(parent), Ok(here)) = (path.parent(), fs::symlink_metadata(path)) else {
-        return false;
-    };
-    fs::symlink_metadata(parent).is_ok_and(|above| above.dev() != here.dev())
+    use rustix::fs::{AtFlags, CWD, StatxFlags, statx};
+    let mount =
+        |path: &Path| statx(CWD, path, AtFlags::SYMLINK_NOFOLLOW, StatxFlags::MNT_ID).map(|stat| stat.stx_mnt_id);
+    match (path.parent().map(mount), mount(path)) {
+        (Some(Ok(above)), Ok(here)) => above != here,
+        _ => false,
+    }
 }

@@ -67,6 +67,8 @@ pub(crate) struct Rules {
     pub(crate) has_parent: bool,
     /// Whether to record what is needed to reproduce the stream.
     pub(crate) record: bool,
+    /// Entries that the archive may have.
+    pub(crate) entries: u64,
 }
 
 /// What an unpacked layer amounts to.
@@ -95,7 +97,13 @@ pub(crate) fn unpack(input: impl BufRead, root: &Path, rules: Rules) -> Result<U
         whiteouts: HashSet::new(),
         opaque: HashSet::new(),
     };
+    let mut entries = 0;
     while let Some(entry) = reader.next_entry().map_err(UnpackError::Stream)? {
+        entries += 1;
+        if entries > rules.entries {
+            let text = format!("the layer has more than {} entries", rules.entries);
+            return Err(UnpackError::Stream(io::Error::other(text)));
+        }
         unpacker.entry(&mut reader, &entry)?;
         reader.finish_entry().map_err(UnpackError::Stream)?;
     }

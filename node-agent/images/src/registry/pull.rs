@@ -18,12 +18,13 @@ use super::platform::Platform;
 use super::registries::{Registries, Tell};
 use super::transport::Call;
 use super::unpack::{Cancel, Incoming, Unpack};
-use crate::digest::{ChainId, Digest, ImageId};
+use crate::digest::{ChainId, DiffId, Digest, ImageId};
 use crate::error::Error;
 use crate::image::ImageConfig;
 use crate::progress::Progress;
 use crate::reference::Reference;
-use crate::store::Store;
+use crate::shared::protocol::Wanted as WantedLayer;
+use crate::store::{Held, Store};
 
 pub(crate) const MAX_MANIFEST: usize = 4 << 20;
 const MAX_CONFIG: usize = 8 << 20;
@@ -331,6 +332,36 @@ impl Fetch<'_> {
         Ok(body.to_vec())
     }
 
+    /// Adds to `held` those next layers that the host has for its engines.
+    async fn from_host(
+        &self,
+        store: &Arc<Store>,
+        manifest: &Manifest,
+        diffs: &[DiffId],
+        mut held: Held,
+    ) -> Result<Held, PullError> {
+        let before = held.len();
+        if !store.has_host() || before == diffs.len() {
+            return Ok(held);
+        }
+        let digests = manifest.layers.iter().map(|layer| layer.digest);
+        let stack: Vec<WantedLayer> =
+            digests.zip(diffs).map(|(digest, diff_id)| WantedLayer { digest, diff_id: *diff_id }).collect();
+        let (store, repository) = (Arc::clone(store), self.reference.full_name());
+        let held = blocking(move || -> Result<Held, Error> {
+            held.add_from_host(stack.clone());
+            for layer in &stack[before..held.len()] {
+                store.note_blob(&layer.diff_id, &layer.digest, &repository)?;
+            }
+            Ok(held)
+        });
+        let held = held.await??;
+        for layer in &manifest.layers[before..held.len()] {
+            self.tell.layer(&layer.digest, "Pull complete", None);
+        }
+        Ok(held)
+    }
+
     async fn layers(&self, store: &Arc<Store>, manifest: &Manifest, config: Vec<u8>) -> Result<(), PullError> {
         let parsed: ImageConfig = serde_json::from_slice(&config)
             .map_err(|error| PullError::Invalid(format!("invalid image configuration: {error}")))?;
@@ -355,10 +386,13 @@ impl Fetch<'_> {
                 None => break,
             }
         }
+        for layer in &manifest.layers[held.len()..] {
+            tell.layer(&layer.digest, "Pulling fs layer", None);
+        }
+        let held = self.from_host(store, manifest, &diffs, Held::new(store, held)).await?.take();
         let missing = &manifest.layers[held.len()..];
         let (mut incoming, mut outgoing) = (Vec::new(), Vec::new());
         for (diff, layer) in diffs[held.len()..].iter().zip(missing) {
-            tell.layer(&layer.digest, "Pulling fs layer", None);
             let (sender, receiver) = oneshot::channel();
             incoming.push(Incoming { diff: *diff, digest: layer.digest, file: receiver });
             outgoing.push((layer, sender));

@@ -79,7 +79,7 @@ impl Store {
         fs::remove_dir(&target).at("remove", &target)?;
         fs::rename(&upper, &target).at("rename", &upper)?;
         fs::create_dir(&upper).at("create", &upper)?;
-        self.adopt(staged, record.parent.as_ref(), diff, Unpacked { size, tar_split }).map(Some)
+        self.adopt(staged, record.parent.as_ref(), diff, Unpacked { size, tar_split }, None).map(Some)
     }
 
     /// As [`Self::take_rw`], but the writable layer keeps what it has: for a container that is to stay.

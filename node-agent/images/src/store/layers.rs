@@ -15,11 +15,14 @@ use super::{State, Store, lock};
 use crate::digest::{ChainId, DiffId};
 use crate::error::{Error, IoContext as _, Result};
 use crate::fsutil::{names, random_hex, random_link, read_optional, remove_tree, sync_dir};
+use crate::layer::overlay::{is_mounted, unmount_stack};
 use crate::layer::stream::{PipeSink, PipeWriter};
 use crate::layer::{Rules, UnpackError, Unpacked, assemble, stream, unpack};
 
 /// Docker's limit on the layers of an image.
 pub(crate) const MAX_DEPTH: usize = 125;
+/// The file of a layer's record that says whose its files are; Docker's records have none of that name and pass over it.
+const SHARED: &str = "shared";
 
 #[derive(Debug, Clone)]
 pub(super) struct LayerRecord {
@@ -27,6 +30,8 @@ pub(super) struct LayerRecord {
     pub(super) parent: Option<ChainId>,
     pub(super) cache_id: String,
     pub(super) size: u64,
+    /// The host's name for it, where its files are the host's.
+    pub(super) shared: Option<String>,
 }
 
 /// A layer in the store. As long as the value lives, the layer is not removed.
@@ -85,7 +90,7 @@ impl Store {
         // The parent must not go while we build on it.
         let parent_layer = parent.map(|parent| self.layer(parent).ok_or(Error::NoSuchLayer(*parent))).transpose()?;
         let staged = self.stage(parent)?;
-        let rules = Rules { userns: self.userns, has_parent: parent.is_some(), record: true };
+        let rules = Rules { userns: self.userns, has_parent: parent.is_some(), record: true, entries: u64::MAX };
         let root = staged.dir.join("diff");
         let (writer, reader) = stream::pipe();
         let mut hash = Sha256::new();
@@ -98,7 +103,7 @@ impl Store {
         if let Some(expected) = expect.filter(|expected| **expected != diff) {
             return Err(Error::WrongDiffId { expected: *expected, found: diff });
         }
-        let layer = self.adopt(staged, parent, diff, unpacked)?;
+        let layer = self.adopt(staged, parent, diff, unpacked, None)?;
         drop(parent_layer);
         Ok(layer)
     }
@@ -161,11 +166,12 @@ impl Store {
         parent: Option<&ChainId>,
         diff: DiffId,
         unpacked: Unpacked,
+        shared: Option<String>,
     ) -> Result<Layer> {
         let id = ChainId::new(parent, &diff);
         let transaction = self.paths.layer_transactions().join(format!("write-set-{}", random_hex::<8>()));
-        let record =
-            LayerRecord { diff, parent: parent.copied(), cache_id: staged.cache_id.clone(), size: unpacked.size };
+        let (parent, cache_id) = (parent.copied(), staged.cache_id.clone());
+        let record = LayerRecord { diff, parent, cache_id, size: unpacked.size, shared };
         let written = write_record(&transaction, &record, unpacked.tar_split.as_deref());
         let mut state = self.state();
         if written.is_err() || state.layers.contains_key(&id) {
@@ -181,7 +187,9 @@ impl Store {
             remove_tree(&retire(&self.paths, &id)?)?;
         }
         fs::rename(&transaction, &target).at("rename", &transaction)?;
-        sync_dir(&self.paths.layers()).at("sync", &target)?;
+        if record.shared.is_none() {
+            sync_dir(&self.paths.layers()).at("sync", &target)?;
+        }
         staged.keep = true;
         state.layers.insert(id, record.clone());
         Ok(self.lease(&mut state, id, &record))
@@ -193,6 +201,7 @@ impl Store {
         let needed = needed_layers(&state);
         let mut removed = Vec::new();
         let mut dirs = Vec::new();
+        let mut shared = Vec::new();
         for id in ids {
             let mut next = Some(*id);
             while let Some(id) = next.filter(|id| !needed.contains(id)) {
@@ -203,6 +212,7 @@ impl Store {
                 dirs.push(self.paths.cache(&record.cache_id));
                 state.layers.remove(&id);
                 removed.push(id);
+                shared.extend(record.shared);
                 next = record.parent;
             }
         }
@@ -210,6 +220,7 @@ impl Store {
         for dir in dirs {
             remove_cache(&self.paths.links(), &dir)?;
         }
+        self.give_back(shared);
         Ok(removed)
     }
 }
@@ -290,8 +301,12 @@ pub(super) fn make_cache(paths: &Paths, id: &str, lower: &[String]) -> Result<()
     fs::write(dir.join("lower"), text).at("write", dir.join("lower"))
 }
 
-/// Removes a layer directory and its short link.
+/// Removes a layer directory and its short link. Files of the host's are only unmounted.
 pub(super) fn remove_cache(links: &Path, dir: &Path) -> Result<()> {
+    let diff = dir.join("diff");
+    if is_mounted(&diff) {
+        unmount_stack(&diff).at("unmount", &diff)?;
+    }
     if let Ok(Some(link)) = read_optional(&dir.join("link"))
         && !link.contains('/')
         && !link.is_empty()
@@ -317,11 +332,13 @@ pub(super) fn retire(paths: &Paths, id: &ChainId) -> Result<PathBuf> {
 
 fn write_record(dir: &Path, record: &LayerRecord, tar_split: Option<&[u8]>) -> Result<()> {
     mkdir(dir, 0o755)?;
+    // What the host keeps ends with it, and so does this record: it need not outlive a crash.
+    let durable = record.shared.is_none();
     let write = |name: &str, content: &[u8]| {
         let path = dir.join(name);
         let written = fs::File::create_new(&path).and_then(|mut file| {
             std::io::Write::write_all(&mut file, content)?;
-            file.sync_all()
+            if durable { file.sync_all() } else { Ok(()) }
         });
         written.at("write", &path)
     };
@@ -334,7 +351,10 @@ fn write_record(dir: &Path, record: &LayerRecord, tar_split: Option<&[u8]>) -> R
     if let Some(tar_split) = tar_split {
         write("tar-split.json.gz", tar_split)?;
     }
-    sync_dir(dir).at("sync", dir)
+    if let Some(name) = &record.shared {
+        write(SHARED, name.as_bytes())?;
+    }
+    if durable { sync_dir(dir).at("sync", dir) } else { Ok(()) }
 }
 
 /// Reads the database. A layer whose record is damaged or whose parent is missing is left out, as Docker does.
@@ -347,6 +367,12 @@ pub(super) fn load(paths: &Paths, state: &mut State) -> Result<()> {
             state.layers.insert(id, record);
         }
     }
+    leave_out_broken(state);
+    Ok(())
+}
+
+/// Forgets layers that do not stand on the layers below them.
+pub(super) fn leave_out_broken(state: &mut State) {
     loop {
         let broken: Vec<ChainId> = state
             .layers
@@ -358,7 +384,7 @@ pub(super) fn load(paths: &Paths, state: &mut State) -> Result<()> {
             .map(|(id, _)| *id)
             .collect();
         if broken.is_empty() {
-            return Ok(());
+            return;
         }
         for id in broken {
             state.layers.remove(&id);
@@ -380,5 +406,6 @@ fn read_record(dir: &Path, paths: &Paths) -> Option<LayerRecord> {
         parent,
         cache_id,
         size: read("size")?.trim().parse().ok()?,
+        shared: read(SHARED).map(|name| name.trim().to_owned()),
     })
 }

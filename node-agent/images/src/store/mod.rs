@@ -10,6 +10,7 @@ mod paths;
 mod references;
 mod remove;
 mod rw;
+mod shared;
 mod sweep;
 
 use std::collections::HashMap;
@@ -23,6 +24,7 @@ use crate::digest::{ChainId, ImageId};
 use crate::error::{Error, IoContext as _, Result};
 use crate::image::Image;
 use crate::layer::in_user_namespace;
+use crate::shared::Host;
 
 pub use build::BuildStep;
 pub use commit::CommitOptions;
@@ -31,6 +33,7 @@ pub use images::ImageSummary;
 pub use layers::Layer;
 pub use remove::{ImageUser, Removed};
 pub use rw::RwLayer;
+pub(crate) use shared::Held;
 
 use layers::LayerRecord;
 use paths::Paths;
@@ -43,6 +46,8 @@ pub struct Store {
     paths: Paths,
     userns: bool,
     state: Arc<Mutex<State>>,
+    /// Who keeps layers for this engine and others.
+    host: Option<Host>,
     /// Holds the lock that keeps other processes out.
     _lock: File,
 }
@@ -62,6 +67,12 @@ struct State {
 impl Store {
     /// Opens the store under `data_root`, making it if it is not there, and sweeps what an interrupted run has left.
     pub fn open(data_root: &Path) -> Result<Self> {
+        Self::open_with(data_root, None)
+    }
+
+    /// As [`Self::open`], with the socket of a host that keeps layers for several engines.
+    pub fn open_with(data_root: &Path, host: Option<&Path>) -> Result<Self> {
+        let host = host.map(|socket| Host::new(socket.to_owned()));
         fs::create_dir_all(data_root).at("create", data_root)?;
         let data_root = &fs::canonicalize(data_root).at("resolve", data_root)?;
         let lock = File::open(data_root).at("open", data_root)?;
@@ -72,11 +83,12 @@ impl Store {
         let mut state = State::default();
         sweep::temporaries(&paths)?;
         layers::load(&paths, &mut state)?;
+        shared::restore(&paths, &mut state, host.as_ref());
         rw::load(&paths, &mut state)?;
         images::load(&paths, &mut state)?;
         state.references = References::load(&paths.repositories())?;
         sweep::unused(&paths, &mut state)?;
-        Ok(Self { paths, userns: in_user_namespace(), state: Arc::new(Mutex::new(state)), _lock: lock })
+        Ok(Self { paths, userns: in_user_namespace(), host, state: Arc::new(Mutex::new(state)), _lock: lock })
     }
 
     /// The state; a panic elsewhere leaves it usable, since memory follows the disk step by step.
