@@ -1,4 +1,4 @@
-//! `node-agent engine`: options, the event loop, sockets, and what a signal does.
+//! `node-agent engine`: options, the event loop, sockets, and what a signal does; `engine fsck` is a command of its own.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -13,7 +13,8 @@ use crate::engine::{Engine, EngineConfig};
 use crate::error::{Error, Result};
 use crate::shim::protocol::RuntimeCommand;
 
-/// The Docker engine: containers, images, networks and volumes behind Docker's HTTP API.
+/// The Docker engine: containers, images, networks and volumes behind Docker's HTTP API. `engine fsck` checks a data root that
+/// no engine uses.
 #[derive(Debug, Parser)]
 #[command(name = "engine", version)]
 struct Options {
@@ -70,6 +71,9 @@ struct Options {
 
 /// Runs the engine until a signal ends it; containers go on.
 pub fn main(args: Vec<OsString>) -> ExitCode {
+    if args.first().is_some_and(|word| word == "fsck") {
+        return crate::fsck::main(&args[1..]);
+    }
     let options = match Options::try_parse_from(std::iter::once(OsString::from("engine")).chain(args)) {
         Ok(options) => options,
         Err(e) => {

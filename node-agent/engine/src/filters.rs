@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+use crate::clock;
 use crate::error::{Error, Result};
 
 /// Parsed filters: any value of a key satisfies it, and every key must be satisfied.
@@ -60,6 +61,26 @@ impl Filters {
     #[must_use]
     pub fn flag(&self, key: &str) -> Option<bool> {
         self.get(key).first().map(|v| matches!(v.as_str(), "1" | "true" | "True" | "TRUE" | "t" | "T"))
+    }
+
+    /// Whether labels satisfy `label`, all of them, and not `label!`, all of them together, as moby reads these.
+    #[must_use]
+    pub fn labels_fit(&self, labels: &BTreeMap<String, String>) -> bool {
+        let all = |key: &str| self.get(key).iter().all(|wanted| label_matches(labels, wanted));
+        all("label") && !(self.has("label!") && all("label!"))
+    }
+
+    /// The time of `until`: a duration before now, a date, or seconds since 1970.
+    ///
+    /// # Errors
+    /// For several of them, and for what is no time.
+    pub fn until(&self) -> Result<Option<time::OffsetDateTime>> {
+        let [text] = self.get("until") else {
+            return if self.has("until") { Err(Error::bad("more than one until filter specified")) } else { Ok(None) };
+        };
+        let now = clock::now().unix_timestamp_nanos();
+        let seconds = engine_wasm::cli::when::timestamp(text, now).map_err(Error::bad)?;
+        Ok(clock::parse_api(&seconds))
     }
 
     /// Whether for every key some value satisfies `test(key, value)`. Labels must all match, as in moby.

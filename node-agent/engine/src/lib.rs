@@ -12,6 +12,7 @@ pub mod error;
 pub mod events;
 pub mod exec;
 pub mod filters;
+mod fsck;
 pub mod images;
 pub mod logs;
 pub mod network;

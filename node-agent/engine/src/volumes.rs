@@ -11,7 +11,7 @@ use crate::containers::names::{self, random_hex};
 use crate::containers::write_json;
 use crate::engine::Engine;
 use crate::error::{Error, Result};
-use crate::filters::{Filters, label_matches};
+use crate::filters::Filters;
 
 /// A volume.
 #[derive(Debug, Clone)]
@@ -169,8 +169,7 @@ impl Volumes {
         let all = filters.flag("all").unwrap_or(false);
         let (mut deleted, mut space) = (Vec::new(), 0);
         for volume in self.list() {
-            let chosen = (all || volume.about.anonymous)
-                && filters.all(|k, v| k != "label" || label_matches(&volume.about.labels, v));
+            let chosen = (all || volume.about.anonymous) && filters.labels_fit(&volume.about.labels);
             let size = if chosen { size_of(&volume.mountpoint) } else { 0 };
             if chosen && users(engine, &volume.name).is_empty() && self.remove(engine, &volume.name, false).is_ok() {
                 deleted.push(volume.name);

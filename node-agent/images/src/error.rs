@@ -85,6 +85,9 @@ pub enum ResolveError {
     /// Nothing has this name or id.
     #[error("No such image: {0}")]
     NotFound(String),
+    /// A repository has no such tag.
+    #[error("reference does not exist")]
+    NoSuchReference,
     /// Several images' ids begin so.
     #[error("multiple IDs found with provided prefix: {0}")]
     Ambiguous(String),

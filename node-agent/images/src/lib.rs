@@ -3,6 +3,7 @@
 mod archive;
 mod digest;
 mod error;
+pub mod fsck;
 mod fsutil;
 mod image;
 mod layer;
@@ -17,7 +18,7 @@ pub use digest::{ChainId, DiffId, Digest, ImageId, ParseDigestError};
 pub use error::{Error, ResolveError, Result};
 pub use image::{ContainerConfig, Healthcheck, History, Image, ImageConfig, RootFs};
 pub use layer::stream::decompress;
-pub use layer::{Change, ChangeKind, UnpackError, in_user_namespace};
+pub use layer::{Change, ChangeKind, Target, UnpackError, extract, in_user_namespace, write_tree};
 pub use progress::{Progress, Text};
 pub use reference::Reference;
 pub use store::{BlobSource, BuildStep, CommitOptions, ImageSummary, ImageUser, Layer, Removed, RwLayer, Store};

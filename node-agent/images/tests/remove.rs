@@ -24,7 +24,8 @@ fn remove(store: &Store, name: &str, force: bool, users: &dyn Fn(&ImageId) -> Ve
             .into_iter()
             .map(|removed| match removed {
                 Removed::Untagged(name) => format!("Untagged: {name}"),
-                Removed::Deleted(id) => format!("Deleted: {id}"),
+                Removed::Image(id) => format!("Deleted: {id}"),
+                Removed::Layer(id, _) => format!("Deleted: {id}"),
             })
             .collect(),
     }

@@ -1,6 +1,7 @@
 //! `cargo xtask bench`: the numbers that were promised, as ratios against peers found on this machine, in one run, as medians.
 //! It prints what it measures and fails only when it could not measure.
 
+mod archives;
 mod engines;
 mod measure;
 mod pulls;
@@ -24,6 +25,7 @@ use measure::{Row, median};
 
 const CONTAINERS: usize = 15;
 const PULLS: usize = 5;
+const ARCHIVES: usize = 5;
 const LIFECYCLES: usize = 40;
 const SESSIONS: usize = 10;
 const MEGABYTES: usize = 200;
@@ -44,6 +46,7 @@ pub fn run(layout: &Layout) -> Result<()> {
         ("runtimes", Box::new(|| runtime_rows(layout, &dir, &rootfs, &archive))),
         ("engines", Box::new(|| engine_rows(layout, &dir, &archive))),
         ("pulls", Box::new(|| pull_rows(layout, &dir, &archive))),
+        ("archives", Box::new(|| archive_rows(layout, &dir, &archive))),
         ("terminals", Box::new(|| terminal_rows(layout, &dir))),
         ("shared layers", Box::new(|| shared_rows(layout, &dir))),
     ];
@@ -170,6 +173,29 @@ fn shared_rows(layout: &Layout, dir: &Path) -> Result<Vec<Row>> {
             unit: "x",
             promise: "1 x",
         },
+    ])
+}
+
+fn archive_rows(layout: &Layout, dir: &Path, archive: &Path) -> Result<Vec<Row>> {
+    let change = dir.join("change");
+    archives::change(&change)?;
+    let ours = archives::measure(&Engine::ours(layout, &dir.join("archiver"))?, archive, &change, ARCHIVES)?;
+    let peer = match installed("dockerd") {
+        true => Some(archives::measure(&Engine::dockerd(&dir.join("peer-archiver"))?, archive, &change, ARCHIVES)?),
+        false => None,
+    };
+    fs::remove_dir_all(&change).with_context(|| format!("removing {}", change.display()))?;
+    let row = |what: &'static str, value: fn(&archives::Archives) -> f64| Row {
+        what,
+        ours: value(&ours),
+        peer: peer.as_ref().map(|peer| ("dockerd".to_owned(), value(peer))),
+        unit: "ms",
+        promise: ">= 2 x",
+    };
+    Ok(vec![
+        row("docker commit of a change of 100 MB", |archives| archives.commit_ms),
+        row("docker save, 100 MB", |archives| archives.save_ms),
+        row("docker load, 100 MB", |archives| archives.load_ms),
     ])
 }
 

@@ -11,16 +11,18 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use http::{HeaderMap, StatusCode};
 use serde_json::{Value, json};
-use slipway_images::{Progress, Reference};
+use slipway_images::Progress;
 use tokio::sync::mpsc;
 
 use super::extract::Params;
 use super::peer::Peer;
 use super::registry::{self, failure, line, progress_body};
 use super::transfer::{body_reader, tar_body};
+use crate::builder::remote;
 use crate::engine::Engine;
 use crate::error::{Error, Result, blocking};
-use crate::images::{self, pull, remove};
+use crate::images::pull::{self, Import};
+use crate::images::{self, remove};
 
 type Engined = State<Arc<Engine>>;
 
@@ -89,10 +91,12 @@ async fn save(engine: Arc<Engine>, names: Vec<String>) -> Result<Response> {
         return Err(Error::bad("Missing image reference"));
     }
     // Looked up first: an error after the first byte could only break the connection off.
-    for name in &names {
-        images::find(&engine, name)?;
-    }
-    Ok(tar_body("application/x-tar", move |out| Ok(engine.store.save(&names, out)?)))
+    let ids = engine.store.saved_images(&names)?;
+    Ok(tar_body("application/x-tar", move |out| {
+        engine.store.save(&names, out)?;
+        ids.iter().for_each(|id| images::event(&engine, "save", id, &id.to_string()));
+        Ok(())
+    }))
 }
 
 async fn create(
@@ -102,21 +106,30 @@ async fn create(
     peer: Option<Extension<Peer>>,
     body: Body,
 ) -> Result<Response> {
-    let (repo, tag) = (params.get("repo").to_owned(), params.get("tag").to_owned());
     if !params.get("fromImage").is_empty() {
         return registry::pull(engine, &params, &headers, peer.map(|peer| peer.0)).await;
     }
-    match params.get("fromSrc") {
-        "-" => import(engine, repo, tag, &params, body).await,
-        _ => Err(Error::unsupported("images are imported from the client's stream only (fromSrc=-), not from a URL")),
-    }
-}
-
-async fn import(engine: Arc<Engine>, repo: String, tag: String, params: &Params, body: Body) -> Result<Response> {
-    let (message, changes) = (params.get("message").to_owned(), params.all("changes").to_vec());
-    let reader = body_reader(body);
-    let id = blocking(move || pull::import(&engine, reader, &repo, &tag, &message, &changes)).await?;
+    let text = |key: &str| params.get(key).to_owned();
+    let request = Import {
+        source: text("fromSrc"),
+        repo: text("repo"),
+        tag: text("tag"),
+        message: text("message"),
+        changes: params.all("changes").to_vec(),
+        platform: text("platform"),
+    };
+    request.check()?;
     let (lines, receiver) = mpsc::unbounded_channel();
+    let id = if request.source == "-" {
+        let reader = body_reader(body);
+        blocking(move || pull::import(&engine, reader, &request)).await?
+    } else {
+        let url =
+            if request.source.contains("://") { request.source.clone() } else { format!("http://{}", request.source) };
+        let fetched = remote::get(&url).await?;
+        let _ = lines.send(line(&json!({ "status": format!("Downloading from {url}") })));
+        blocking(move || pull::import(&engine, &fetched.body[..], &request)).await?
+    };
     let _ = lines.send(line(&json!({ "status": id.to_string() })));
     Ok(progress_body(receiver))
 }
@@ -131,11 +144,10 @@ async fn load(State(engine): Engined, body: Body) -> Result<Response> {
         match outcome {
             Ok(loaded) => {
                 for image in loaded {
-                    let name = image.names.first().map_or_else(|| image.id.to_string(), Reference::familiar_string);
-                    images::event(&engine, "load", &image.id, &name);
+                    images::event(&engine, "load", &image.id, &image.id.to_string());
                 }
             }
-            Err(e) => drop(lines.send(failure(&e.into()))),
+            Err(e) => drop(lines.send(failure(&images::archive_error(&e)))),
         }
     });
     Ok(progress_body(receiver))

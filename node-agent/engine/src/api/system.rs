@@ -169,8 +169,16 @@ async fn event_stream(State(engine): Engined, params: Params) -> Result<Response
 
 async fn disk_usage(State(engine): Engined) -> Result<Json<Value>> {
     blocking(move || {
-        let images = crate::images::list(&engine, false, &Default::default())?;
-        let layers: u64 = engine.store.images().iter().map(|s| s.image.size).sum();
+        let mut images = crate::images::list(&engine, false, &Default::default())?;
+        let sharing = crate::images::remove::Sharing::of(&engine);
+        let containers = engine.all_containers();
+        for image in &mut images {
+            let id = image["Id"].as_str().unwrap_or_default().to_owned();
+            image["Containers"] = json!(containers.iter().filter(|c| c.data().record.image == id).count());
+            if let Some(found) = id.parse().ok().and_then(|id| engine.store.image(&id).ok()) {
+                image["SharedSize"] = json!(sharing.shared(&found.layers));
+            }
+        }
         let query = crate::containers::list::Query { all: true, size: true, ..Default::default() };
         let containers = crate::containers::list::list(&engine, &query)?;
         let volumes: Vec<Value> = engine
@@ -184,7 +192,7 @@ async fn disk_usage(State(engine): Engined) -> Result<Json<Value>> {
                 value
             })
             .collect();
-        Ok(Json(json!({ "LayersSize": layers, "Images": images, "Containers": containers, "Volumes": volumes, "BuildCache": [] })))
+        Ok(Json(json!({ "LayersSize": sharing.total, "Images": images, "Containers": containers, "Volumes": volumes, "BuildCache": [] })))
     })
     .await
 }

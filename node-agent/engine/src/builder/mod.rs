@@ -3,7 +3,7 @@
 //! `engine_wasm`; nothing here parses one.
 
 mod add;
-mod args;
+pub(crate) mod args;
 mod cache;
 mod commit;
 mod context;
@@ -15,11 +15,11 @@ mod options;
 mod output;
 mod owner;
 mod plan;
-mod remote;
+pub(crate) mod remote;
 mod run;
 mod source;
 mod stage;
-mod state;
+pub(crate) mod state;
 mod steps;
 
 use std::collections::BTreeSet;

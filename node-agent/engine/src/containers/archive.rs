@@ -7,12 +7,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use serde_json::{Value, json};
+use slipway_images::{Target, UnpackError};
 
 use super::Container;
 use crate::clock;
 use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::rootfs::Inside;
+use crate::types::Record;
 
 /// A container's root, mounted while this lives.
 struct Mounted {
@@ -21,25 +23,84 @@ struct Mounted {
     root: PathBuf,
 }
 
+/// Where a path of a container lies.
+struct Place {
+    /// What is `/` for links on the way: the container's root, or a volume.
+    root: PathBuf,
+    /// The path seen from there.
+    inside: PathBuf,
+    /// Whether it is a file that something else is mounted on.
+    mounted_file: bool,
+    /// Whether it may be written to.
+    writable: bool,
+}
+
 impl Mounted {
     fn new(engine: &Arc<Engine>, container: &Container) -> Result<Self> {
         let root = engine.store.mount_rw(&container.id)?;
         Ok(Self { engine: engine.clone(), id: container.id.clone(), root })
     }
 
-    /// Where `path` leads: into a volume, or into the root.
-    fn locate(&self, container: &Container, path: &str) -> (PathBuf, PathBuf) {
+    /// Where `path`, absolute and clean, leads: into a volume, to a file that is mounted, or into the root.
+    fn locate(&self, container: &Container, path: &Path) -> Place {
         let data = container.data();
-        let path = Path::new("/").join(path);
-        let points =
-            data.record.mount_points.values().filter(|m| m.kind != "tmpfs" && path.starts_with(&m.destination));
-        match points.max_by_key(|m| m.destination.len()) {
-            Some(m) if Path::new(&m.source).is_dir() => {
-                let rest = path.strip_prefix(&m.destination).unwrap_or(Path::new(""));
-                (m.source.clone().into(), Path::new("/").join(rest))
+        let record = &data.record;
+        let points = record.mount_points.values().filter(|m| m.kind != "tmpfs" && path.starts_with(&m.destination));
+        if let Some(m) = points.max_by_key(|m| m.destination.len()) {
+            let source = Path::new(&m.source);
+            let rest = path.strip_prefix(&m.destination).unwrap_or(Path::new(""));
+            if source.is_dir() {
+                let inside = Path::new("/").join(rest);
+                return Place { root: source.to_owned(), inside, mounted_file: false, writable: m.rw };
             }
-            _ => (self.root.clone(), path),
+            if rest.as_os_str().is_empty()
+                && let Some(place) = mounted_file(source, m.rw)
+            {
+                return place;
+            }
         }
+        let own = own_files(record).into_iter().find(|(target, _)| *target == path);
+        if let Some(place) = own.and_then(|(_, source)| mounted_file(Path::new(&source), true)) {
+            return place;
+        }
+        let writable = !data.host.readonly_rootfs;
+        Place { root: self.root.clone(), inside: path.to_owned(), mounted_file: false, writable }
+    }
+}
+
+fn mounted_file(source: &Path, writable: bool) -> Option<Place> {
+    let inside = Path::new("/").join(source.file_name()?);
+    source.is_file().then(|| Place {
+        root: source.parent().unwrap_or(source).to_owned(),
+        inside,
+        mounted_file: true,
+        writable,
+    })
+}
+
+/// The files that the engine keeps for a container and mounts over its own.
+fn own_files(record: &Record) -> [(&'static Path, String); 3] {
+    [
+        (Path::new("/etc/hostname"), record.hostname_path.clone()),
+        (Path::new("/etc/hosts"), record.hosts_path.clone()),
+        (Path::new("/etc/resolv.conf"), record.resolv_conf_path.clone()),
+    ]
+}
+
+/// A path as clients send it: absolute and without `..`, and whether it must be a directory.
+fn cleaned(path: &str) -> (PathBuf, bool) {
+    let clean = engine_wasm::ignore::path::clean(&format!("/{path}"));
+    (PathBuf::from(clean), path.ends_with('/') || path.ends_with("/."))
+}
+
+impl Place {
+    /// What is there. A path that says directory follows a link in the last place, and finds nothing else.
+    fn open(&self, directory: bool) -> std::io::Result<Inside> {
+        if !directory {
+            return Inside::open_nofollow(&self.root, &self.inside);
+        }
+        let found = Inside::open(&self.root, &self.inside)?;
+        if found.metadata()?.is_dir() { Ok(found) } else { Err(std::io::ErrorKind::NotADirectory.into()) }
     }
 }
 
@@ -51,26 +112,32 @@ impl Drop for Mounted {
     }
 }
 
-fn missing(container: &Container, path: &str, e: &std::io::Error) -> Error {
-    if matches!(e.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory) {
-        return Error::not_found(format!("Could not find the file {path} in container {}", container.id));
+fn missing(container: &Container, place: &Place, path: &str, e: &std::io::Error) -> Error {
+    match e.kind() {
+        std::io::ErrorKind::NotADirectory if path.ends_with('/') || path.ends_with("/.") => {
+            Error::internal(format!("lstat {}{path}: not a directory", place.root.display()))
+        }
+        std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory => {
+            Error::not_found(format!("Could not find the file {path} in container {}", container.id))
+        }
+        _ => Error::internal(format!("reading {path} in container {}: {e}", container.id)),
     }
-    Error::internal(format!("reading {path} in container {}: {e}", container.id))
 }
 
 /// What `X-Docker-Container-Path-Stat` says of a path.
 pub fn stat(engine: &Arc<Engine>, container: &Container, path: &str) -> Result<Value> {
     let mounted = Mounted::new(engine, container)?;
-    let (root, inside) = mounted.locate(container, path);
-    let file = Inside::open_nofollow(&root, &inside).map_err(|e| missing(container, path, &e))?;
-    let meta = file.metadata().map_err(|e| missing(container, path, &e))?;
+    let (clean, directory) = cleaned(path);
+    let place = mounted.locate(container, &clean);
+    let file = place.open(directory).map_err(|e| missing(container, &place, path, &e))?;
+    let meta = file.metadata().map_err(|e| missing(container, &place, path, &e))?;
     let target = if meta.is_symlink() { file.link_target().unwrap_or_default() } else { String::new() };
-    let name = inside.file_name().map_or_else(|| "/".into(), |n| n.to_string_lossy().into_owned());
+    let name = clean.file_name().map_or_else(|| "/".into(), |n| n.to_string_lossy().into_owned());
     let modified = time::OffsetDateTime::from_unix_timestamp(meta.mtime()).unwrap_or_else(|_| clock::now());
     let target = if target.is_empty() || target.starts_with('/') {
         target
     } else {
-        inside.parent().unwrap_or(Path::new("/")).join(target).to_string_lossy().into_owned()
+        clean.parent().unwrap_or(Path::new("/")).join(target).to_string_lossy().into_owned()
     };
     Ok(
         json!({ "name": name, "size": meta.size(), "mode": go_mode(&meta), "mtime": clock::rfc3339_nano(modified), "linkTarget": target }),
@@ -101,23 +168,27 @@ fn go_mode(meta: &Metadata) -> u32 {
 /// Writes the tar of a file or directory, named by its last component.
 pub fn read(engine: &Arc<Engine>, container: &Container, path: &str, out: &mut dyn Write) -> Result<()> {
     let mounted = Mounted::new(engine, container)?;
-    let (root, inside) = mounted.locate(container, path);
-    let file = Inside::open_nofollow(&root, &inside).map_err(|e| missing(container, path, &e))?;
-    let name = inside.file_name().map_or_else(|| PathBuf::from("/"), PathBuf::from);
-    let mut tar = tar::Builder::new(out);
-    tar.follow_symlinks(false);
+    let (clean, directory) = cleaned(path);
+    let place = mounted.locate(container, &clean);
+    let file = place.open(directory).map_err(|e| missing(container, &place, path, &e))?;
     let meta = file.metadata()?;
+    let name = clean.file_name().map_or_else(|| ".".to_owned(), |name| name.to_string_lossy().into_owned());
+    if meta.is_dir() {
+        let name = if path.ends_with("/.") { "." } else { &name };
+        // The directory itself, not the descriptor's link to it.
+        slipway_images::write_tree(&file.path().join("."), name, out)?;
+        return Ok(());
+    }
+    let mut tar = tar::Builder::new(out);
+    let mut entry = header(&meta);
     if meta.is_symlink() {
-        let mut entry = header(&meta);
-        entry.set_entry_type(tar::EntryType::Symlink);
         entry.set_size(0);
         tar.append_link(&mut entry, &name, file.link_target()?)?;
-    } else if meta.is_dir() {
-        let name = if name == Path::new("/") { PathBuf::from(".") } else { name };
-        let prefix = if path.ends_with("/.") { PathBuf::from(".") } else { name };
-        tar.append_dir_all(prefix, file.path())?;
+    } else if meta.is_file() {
+        tar.append_data(&mut entry, &name, File::open(file.path())?.take(meta.size()))?;
     } else {
-        tar.append_path_with_name(std::fs::canonicalize(file.path())?, &name)?;
+        entry.set_size(0);
+        tar.append_data(&mut entry, &name, std::io::empty())?;
     }
     tar.finish()?;
     Ok(())
@@ -131,83 +202,46 @@ fn header(meta: &Metadata) -> tar::Header {
 
 /// Unpacks a tar into an existing directory.
 pub fn write(engine: &Arc<Engine>, container: &Container, path: &str, strict: bool, tar: impl Read) -> Result<()> {
-    let (read_only, target_rw) = {
-        let data = container.data();
-        let point = data.record.mount_points.values().find(|m| Path::new(path).starts_with(&m.destination));
-        (data.host.readonly_rootfs, point.map(|p| p.rw))
-    };
-    if target_rw == Some(false) {
-        return Err(Error::new(http::StatusCode::FORBIDDEN, "mounted volume is marked read-only"));
-    }
-    if read_only && target_rw.is_none() {
-        return Err(Error::new(http::StatusCode::FORBIDDEN, "container rootfs is marked read-only"));
-    }
     let mounted = Mounted::new(engine, container)?;
-    let (root, inside) = mounted.locate(container, path);
-    let dir = Inside::open(&root, &inside).map_err(|e| missing(container, path, &e))?;
-    if !dir.metadata()?.is_dir() {
+    let (clean, _) = cleaned(path);
+    let place = mounted.locate(container, &clean);
+    if !place.writable {
+        let what = if place.root == mounted.root { "container rootfs" } else { "mounted volume" };
+        return Err(Error::new(http::StatusCode::FORBIDDEN, format!("{what} is marked read-only")));
+    }
+    let dir = Inside::open(&place.root, &place.inside).map_err(|e| missing(container, &place, path, &e))?;
+    if place.mounted_file || !dir.metadata()?.is_dir() {
         return Err(Error::bad("extraction point is not a directory"));
     }
-    let mut archive = tar::Archive::new(tar);
-    archive.set_preserve_permissions(true);
-    archive.set_preserve_mtime(true);
-    archive.set_preserve_ownerships(true);
-    archive.set_overwrite(true);
-    let base = dir.path();
-    // The library's own words for a stream that ends within a header.
-    let damaged = |e: std::io::Error| match e.to_string().as_str() {
-        "failed to read entire block" => Error::internal("unexpected EOF"),
-        text => Error::internal(text),
-    };
-    for entry in archive.entries()? {
-        let mut entry = entry.map_err(damaged)?;
-        let target = base.join(
-            entry.path()?.components().filter(|c| matches!(c, std::path::Component::Normal(_))).collect::<PathBuf>(),
-        );
-        if strict && let Ok(found) = std::fs::symlink_metadata(&target) {
-            let (old_dir, new_dir) = (found.is_dir(), entry.header().entry_type().is_dir());
-            if old_dir != new_dir {
-                let (old, new) = if old_dir { ("directory", "non-directory") } else { ("non-directory", "directory") };
-                return Err(Error::bad(format!("cannot overwrite {old} \"{}\" with {new} \"{}\"", path, path)));
-            }
-        }
-        // `unpack_in` keeps every entry below the directory, links included.
-        entry.unpack_in(&base).map_err(|e| Error::internal(format!("unpacking into {path}: {e}")))?;
-    }
+    let busy = if place.root == mounted.root { busy(container) } else { Vec::new() };
+    let target = Target { root: &place.root, dir: &place.inside, keep_kinds: strict, busy: &busy };
+    slipway_images::extract(tar, &target).map_err(|e| wrong(&clean, e))?;
     container.event(engine, "extract-to-dir", &[("path", path.to_owned())]);
     Ok(())
+}
+
+/// What is mounted on in the container and so cannot be replaced in its root.
+fn busy(container: &Container) -> Vec<PathBuf> {
+    let data = container.data();
+    let own = own_files(&data.record).into_iter().filter(|(_, source)| Path::new(source).is_file());
+    let points = data.record.mount_points.values().map(|m| PathBuf::from(&m.destination));
+    own.map(|(target, _)| target.to_owned()).chain(points).collect()
+}
+
+/// A failed extraction in Docker's words.
+fn wrong(dir: &Path, e: UnpackError) -> Error {
+    match e {
+        UnpackError::Breakout { path, .. } => Error::internal(format!("{path:?} is outside of {dir:?}")),
+        UnpackError::Entry { action, path, source } => Error::internal(format!("{action} /{path}: {source}")),
+        UnpackError::Stream(source) => Error::internal(source),
+        UnpackError::Kind { .. } => Error::bad(e.to_string()),
+        other => Error::internal(other),
+    }
 }
 
 /// Writes the whole root as tar.
 pub fn export(engine: &Arc<Engine>, container: &Container, out: &mut dyn Write) -> Result<()> {
     let mounted = Mounted::new(engine, container)?;
-    let mut tar = tar::Builder::new(out);
-    tar.follow_symlinks(false);
-    append_tree(&mut tar, &mounted.root, Path::new(""))?;
-    tar.finish()?;
-    Ok(())
-}
-
-fn append_tree(tar: &mut tar::Builder<&mut dyn Write>, dir: &Path, name: &Path) -> std::io::Result<()> {
-    let mut entries: Vec<_> = std::fs::read_dir(dir)?.collect::<Result<_, _>>()?;
-    entries.sort_by_key(std::fs::DirEntry::file_name);
-    for entry in entries {
-        let (path, name) = (entry.path(), name.join(entry.file_name()));
-        let meta = entry.metadata()?;
-        let mut head = header(&meta);
-        if meta.is_dir() {
-            head.set_size(0);
-            tar.append_data(&mut head, &name, std::io::empty())?;
-            append_tree(tar, &path, &name)?;
-        } else if meta.is_symlink() {
-            head.set_size(0);
-            tar.append_link(&mut head, &name, std::fs::read_link(&path)?)?;
-        } else if meta.is_file() {
-            tar.append_data(&mut head, &name, File::open(&path)?.take(meta.size()))?;
-        } else if meta.mode() & 0o170_000 != 0o140_000 {
-            head.set_size(0);
-            tar.append_data(&mut head, &name, std::io::empty())?;
-        }
-    }
+    slipway_images::write_tree(&mounted.root, "", out)?;
     Ok(())
 }

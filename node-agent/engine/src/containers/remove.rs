@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::{Container, names, stop};
 use crate::engine::Engine;
 use crate::error::{Error, Result, blocking};
-use crate::filters::{Filters, label_matches};
+use crate::filters::Filters;
 
 /// `DELETE /containers/{id}`.
 ///
@@ -108,11 +108,7 @@ pub fn rename(engine: &Engine, container: &Container, new: &str) -> Result<()> {
 /// For unknown filters.
 pub async fn prune(engine: &Arc<Engine>, filters: &Filters) -> Result<Value> {
     filters.check(&["label", "label!", "until"])?;
-    let until = filters
-        .get("until")
-        .first()
-        .map(|t| crate::clock::parse_api(t).ok_or_else(|| Error::bad(format!("invalid until filter: {t}"))));
-    let until = until.transpose()?;
+    let until = filters.until()?;
     let (mut deleted, mut space) = (Vec::new(), 0);
     for container in engine.all_containers() {
         let fits = {
@@ -120,7 +116,7 @@ pub async fn prune(engine: &Arc<Engine>, filters: &Filters) -> Result<Value> {
             let created = crate::clock::parse(&data.record.created);
             !data.record.state.running
                 && until.is_none_or(|u| created.is_some_and(|c| c < u))
-                && filters.all(|k, v| k != "label" || label_matches(&data.record.config.labels, v))
+                && filters.labels_fit(&data.record.config.labels)
         };
         if !fits {
             continue;

@@ -65,21 +65,26 @@ pub async fn commit(engine: &Arc<Engine>, request: Commit) -> Result<ImageId> {
         docker_version: crate::VERSION.into(),
     };
     let (e, id) = (engine.clone(), container.id.clone());
-    let outcome = blocking(move || Ok(e.store.commit(&id, &options)?)).await;
+    let outcome = blocking(move || {
+        let image = e.store.commit(&id, &options)?;
+        if let Some(name) = &name {
+            e.store.tag(name, &image)?;
+            super::event(&e, "tag", &image, &name.familiar_string());
+        }
+        Ok((image, name.map(|name| name.familiar_string()).unwrap_or_default()))
+    })
+    .await;
+    if let Ok((image, name)) = &outcome {
+        container.event(
+            engine,
+            "commit",
+            &[("comment", request.comment), ("imageID", image.to_string()), ("imageRef", name.clone())],
+        );
+    }
     if pause {
         stop::pause(engine, &container, false).await?;
     }
-    let image = outcome?;
-    if let Some(name) = &name {
-        engine.store.tag(name, &image)?;
-    }
-    let shown = name.map(|n| n.familiar_string()).unwrap_or_default();
-    container.event(
-        engine,
-        "commit",
-        &[("comment", request.comment), ("imageID", image.to_string()), ("imageRef", shown)],
-    );
-    Ok(image)
+    outcome.map(|(image, _)| image)
 }
 
 /// The answer to a commit.

@@ -6,21 +6,27 @@ pub mod pull;
 pub mod remove;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
+use engine_wasm::reference::glob_match;
 use http::StatusCode;
 use serde_json::{Value, json};
-use slipway_images::{ChainId, Error as StoreError, Image, ImageId, ImageSummary, Reference, ResolveError};
+use slipway_images::{
+    ChainId, Error as StoreError, Image, ImageId, ImageSummary, Reference, ResolveError, UnpackError,
+};
 
 use crate::clock;
 use crate::engine::Engine;
 use crate::error::{Error, Result};
-use crate::filters::{Filters, label_matches};
+use crate::filters::Filters;
 
 /// The store's errors with Docker's status codes.
 #[must_use]
 pub fn error_of(e: &StoreError) -> Error {
     let status = match e {
-        StoreError::NoSuchImage(_) | StoreError::Resolve(ResolveError::NotFound(_)) => StatusCode::NOT_FOUND,
+        StoreError::NoSuchImage(_) | StoreError::Resolve(ResolveError::NotFound(_) | ResolveError::NoSuchReference) => {
+            StatusCode::NOT_FOUND
+        }
         StoreError::InvalidReference(_)
         | StoreError::InvalidConfig(_)
         | StoreError::Archive(_)
@@ -29,6 +35,21 @@ pub fn error_of(e: &StoreError) -> Error {
         _ => StatusCode::INTERNAL_SERVER_ERROR,
     };
     Error::new(status, e.to_string())
+}
+
+/// As [`error_of`], for an archive that a client sent: what is wrong with it needs no word about layers.
+#[must_use]
+pub fn archive_error(e: &StoreError) -> Error {
+    match e {
+        StoreError::Unpack(UnpackError::Stream(source)) => Error::internal(source),
+        StoreError::Unpack(UnpackError::Entry { action, path, source }) => {
+            Error::internal(format!("{action} /{path}: {source}"))
+        }
+        StoreError::Unpack(UnpackError::Breakout { path, .. }) => {
+            Error::internal(format!("{path:?} leads out of the image: the archive is refused"))
+        }
+        other => error_of(other),
+    }
 }
 
 /// Docker's sentence: a name gets its tag, an id stays as it is.
@@ -63,14 +84,14 @@ pub fn list(engine: &Engine, all: bool, filters: &Filters) -> Result<Vec<Value>>
     if let Some(other) = filters.get("dangling").iter().find(|v| !matches!(v.as_str(), "true" | "1" | "false" | "0")) {
         return Err(Error::bad(format!("invalid filter 'dangling=[{other}]'")));
     }
-    let dangling = filters.flag("dangling");
-    let mut users: BTreeMap<String, i64> = BTreeMap::new();
-    for container in engine.all_containers() {
-        *users.entry(container.data().record.image.clone()).or_default() += 1;
+    let (dangling, until) = (filters.flag("dangling"), filters.until()?);
+    let patterns = filters.get("reference");
+    for pattern in patterns {
+        glob_match(pattern, "").map_err(|e| Error::bad(e.to_string()))?;
     }
     let mut list: Vec<(Option<time::OffsetDateTime>, Value)> = Vec::new();
-    for summary in engine.store.images() {
-        let image = &summary.image;
+    for mut summary in engine.store.images() {
+        let image = Arc::clone(&summary.image);
         let created = clock::parse(&image.created);
         let named = !summary.tags.is_empty() || !summary.digests.is_empty();
         // Unnamed images that others are built on are intermediate, shown with --all only.
@@ -78,27 +99,33 @@ pub fn list(engine: &Engine, all: bool, filters: &Filters) -> Result<Vec<Value>>
         if !named && (!all || dangling == Some(true)) && !engine.store.children(&image.id).is_empty() {
             continue;
         }
-        let pattern_fits = |p: &String| summary.tags.iter().any(|t| reference_matches(t, p));
+        if !patterns.is_empty() {
+            let fits = |name: &Reference| patterns.iter().any(|pattern| reference_matches(name, pattern));
+            summary.tags.retain(fits);
+            summary.digests.retain(fits);
+        }
         if dangling.is_some_and(|d| d != summary.tags.is_empty())
             || before.is_some_and(|b| created >= Some(b))
             || since.is_some_and(|s| created <= Some(s))
-            || (filters.has("reference") && !filters.get("reference").iter().any(pattern_fits))
-            || !filters.all(|k, v| k != "label" || label_matches(&image.config.config.labels, v))
+            || until.is_some_and(|u| created >= Some(u))
+            || (!patterns.is_empty() && summary.tags.is_empty() && summary.digests.is_empty())
+            || !filters.labels_fit(&image.config.config.labels)
         {
             continue;
         }
-        list.push((created, summary_json(&summary, users.get(&image.id.to_string()).copied().unwrap_or(0))));
+        list.push((created, summary_json(&summary)));
     }
     list.sort_by_key(|(created, _)| std::cmp::Reverse(*created));
     Ok(list.into_iter().map(|(_, v)| v).collect())
 }
 
-fn summary_json(s: &ImageSummary, containers: i64) -> Value {
+/// How many containers there are of it, and what it shares with others, only `docker system df` asks.
+fn summary_json(s: &ImageSummary) -> Value {
     let image = &s.image;
     let names = |list: &[Reference]| list.iter().map(Reference::familiar_string).collect::<Vec<_>>();
     let labels = &image.config.config.labels;
     json!({
-        "Containers": containers, "Created": clock::parse(&image.created).map_or(0, time::OffsetDateTime::unix_timestamp),
+        "Containers": -1, "Created": clock::parse(&image.created).map_or(0, time::OffsetDateTime::unix_timestamp),
         "Id": image.id.to_string(), "Labels": if labels.is_empty() { Value::Null } else { json!(labels) },
         "ParentId": s.parent.map(|p| p.to_string()).unwrap_or_default(), "RepoDigests": names(&s.digests), "RepoTags": names(&s.tags),
         "SharedSize": -1, "Size": image.size,
@@ -107,20 +134,8 @@ fn summary_json(s: &ImageSummary, containers: i64) -> Value {
 
 /// `reference=PATTERN`: Go's `path.Match` against the name with or without its tag.
 fn reference_matches(reference: &Reference, pattern: &str) -> bool {
-    let (full, name) = (reference.familiar_string(), reference.familiar_name());
-    glob(pattern.as_bytes(), full.as_bytes()) || glob(pattern.as_bytes(), name.as_bytes())
-}
-
-fn glob(pattern: &[u8], text: &[u8]) -> bool {
-    match (pattern.first(), text.first()) {
-        (None, None) => true,
-        (Some(b'*'), _) => {
-            glob(&pattern[1..], text) || (text.first().is_some_and(|c| *c != b'/') && glob(pattern, &text[1..]))
-        }
-        (Some(b'?'), Some(c)) if *c != b'/' => glob(&pattern[1..], &text[1..]),
-        (Some(p), Some(c)) if p == c => glob(&pattern[1..], &text[1..]),
-        _ => false,
-    }
+    let fits = |name: &str| glob_match(pattern, name).unwrap_or(false);
+    fits(&reference.familiar_string()) || fits(&reference.familiar_name())
 }
 
 /// `GET /images/{name}/json`.
@@ -135,18 +150,34 @@ pub fn inspect(engine: &Engine, name: &str) -> Result<Value> {
         (names(&s.tags), names(&s.digests), s.parent.map(|p| p.to_string()).unwrap_or_default())
     });
     let c = &image.config;
-    let config: crate::types::Config =
-        serde_json::to_value(&c.config).and_then(crate::types::from_go_json).map_err(Error::internal)?;
+    let raw: Value = serde_json::from_slice(&image.raw).map_err(Error::internal)?;
     let mut value = json!({
         "Id": id.to_string(), "RepoTags": tags, "RepoDigests": digests, "Parent": parent, "Comment": c.comment.clone().unwrap_or_default(),
-        "Created": image.created, "DockerVersion": c.docker_version.clone().unwrap_or_default(), "Author": c.author.clone().unwrap_or_default(),
-        "Config": config, "Architecture": c.architecture, "Os": c.os, "Size": image.size,
-        "GraphDriver": { "Data": layer_dirs(engine, &image), "Name": "overlay2" },
+        "Created": image.created, "Container": c.container.clone().unwrap_or_default(),
+        "ContainerConfig": config_json(&raw["container_config"])?,
+        "DockerVersion": c.docker_version.clone().unwrap_or_default(), "Author": c.author.clone().unwrap_or_default(),
+        "Config": config_json(&raw["config"])?, "Architecture": c.architecture, "Os": c.os, "Size": image.size,
+        "VirtualSize": image.size, "GraphDriver": { "Data": layer_dirs(engine, &image), "Name": "overlay2" },
         "RootFS": { "Type": "layers", "Layers": image.layers.iter().map(ToString::to_string).collect::<Vec<_>>() },
         "Metadata": { "LastTagTime": crate::types::NEVER },
     });
     if let Some(variant) = &c.variant {
         value["Variant"] = json!(variant);
+    }
+    Ok(value)
+}
+
+/// A configuration out of an image's JSON with all of Docker's fields; what is absent there is `null`, as Go has it.
+fn config_json(raw: &Value) -> Result<Value> {
+    let config: crate::types::Config = match raw {
+        Value::Null => crate::types::Config::default(),
+        raw => crate::types::from_go_json(raw.clone()).map_err(Error::internal)?,
+    };
+    let mut value = serde_json::to_value(config).map_err(Error::internal)?;
+    for key in ["Env", "Labels"] {
+        if raw[key].is_null() {
+            value[key] = Value::Null;
+        }
     }
     Ok(value)
 }
@@ -159,12 +190,14 @@ fn layer_dirs(engine: &Engine, image: &Image) -> Value {
     }
     let Some((upper, lower)) = dirs.split_first() else { return Value::Null };
     let base = upper.trim_end_matches("/diff");
-    let mut data =
-        json!({ "MergedDir": format!("{base}/merged"), "UpperDir": upper, "WorkDir": format!("{base}/work") });
+    let mut data = serde_json::Map::new();
     if !lower.is_empty() {
-        data["LowerDir"] = json!(lower.join(":"));
+        data.insert("LowerDir".into(), json!(lower.join(":")));
     }
-    data
+    data.insert("MergedDir".into(), json!(format!("{base}/merged")));
+    data.insert("UpperDir".into(), json!(upper));
+    data.insert("WorkDir".into(), json!(format!("{base}/work")));
+    Value::Object(data)
 }
 
 /// `GET /images/{name}/history`.
@@ -212,7 +245,7 @@ pub fn history(engine: &Engine, name: &str) -> Result<Value> {
 ///
 /// # Errors
 /// Docker's sentence for none.
-pub fn find(engine: &Engine, name: &str) -> Result<(ImageId, std::sync::Arc<Image>)> {
+pub fn find(engine: &Engine, name: &str) -> Result<(ImageId, Arc<Image>)> {
     let id = crate::containers::create::resolve_image(engine, name)?;
     Ok((id, engine.store.image(&id)?))
 }
@@ -263,7 +296,8 @@ mod tests {
         assert!(
             reference_matches(&r, "alp*") && reference_matches(&r, "alpine:3.?0") && !reference_matches(&r, "*:4*")
         );
-        assert!(!glob(b"*", b"a/b"));
+        assert!(!reference_matches(&Reference::parse("a/b").unwrap(), "*"));
+        assert!(reference_matches(&r, "[a-c]lpine"));
     }
 
     #[test]

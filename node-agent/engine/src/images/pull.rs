@@ -2,15 +2,15 @@
 
 use std::sync::Arc;
 
-use serde_json::json;
-use slipway_images::registry::{PullError, PushOptions, Wanted};
-use slipway_images::{ImageId, Progress, Reference};
+use slipway_images::registry::{Platform, PullError, PushOptions, Wanted};
+use slipway_images::{ImageId, ImportOptions, Progress, Reference};
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::event;
 use crate::clock;
 use crate::engine::Engine;
 use crate::error::{Error, Result};
+use crate::types::Config;
 
 /// Pulls an image for this machine as nobody in particular, telling `progress` what Docker would.
 ///
@@ -58,39 +58,62 @@ fn transfer_event(engine: &Engine, action: &str, reference: &Reference, id: &Ima
     engine.events.log("image", action, &reference.familiar_string(), attributes);
 }
 
+/// What an import makes of an archive.
+#[derive(Debug, Clone, Default)]
+pub struct Import {
+    /// Where the archive comes from: `-`, or a URL.
+    pub source: String,
+    /// Repository to name the image; none when empty.
+    pub repo: String,
+    /// Its tag.
+    pub tag: String,
+    /// `--message`; empty for one that names the source.
+    pub message: String,
+    /// `--change`.
+    pub changes: Vec<String>,
+    /// `--platform`; empty for this machine's.
+    pub platform: String,
+}
+
+impl Import {
+    /// Checks what can be checked before the archive is read.
+    ///
+    /// # Errors
+    /// For names, changes and platforms that are none.
+    pub fn check(&self) -> Result<(Option<Reference>, Config, Platform)> {
+        let name = if self.repo.is_empty() { None } else { Some(super::new_name(&self.repo, &self.tag)?) };
+        let mut config = Config::default();
+        super::changes::apply(&mut config, &self.changes)?;
+        let platform = match self.platform.as_str() {
+            "" => Platform::host(),
+            text => text.parse::<Platform>().map_err(|e| Error::bad(e.to_string()))?,
+        };
+        if platform.os != "linux" {
+            return Err(Error::bad("operating system is not supported"));
+        }
+        Ok((name, config, platform))
+    }
+}
+
 /// Makes an image of one layer from a tar stream. Blocking.
 ///
 /// # Errors
 /// For an archive that is none, and changes that are none.
-pub fn import(
-    engine: &Engine,
-    tar: impl std::io::Read,
-    repo: &str,
-    tag: &str,
-    message: &str,
-    changes: &[String],
-) -> Result<ImageId> {
-    let name = if repo.is_empty() { None } else { Some(super::new_name(repo, tag)?) };
-    let mut config = crate::types::Config::default();
-    super::changes::apply(&mut config, changes)?;
-    let layer = engine.store.register_layer(None, tar, None)?;
-    let created = clock::now_string();
-    let comment = if message.is_empty() { "Imported from -" } else { message };
-    let architecture = match std::env::consts::ARCH {
-        "x86_64" => "amd64",
-        "aarch64" => "arm64",
-        other => other,
+pub fn import(engine: &Engine, tar: impl std::io::Read, request: &Import) -> Result<ImageId> {
+    let (name, config, platform) = request.check()?;
+    let message =
+        if request.message.is_empty() { format!("Imported from {}", request.source) } else { request.message.clone() };
+    let options = ImportOptions {
+        config: serde_json::to_value(&config).map_err(Error::internal)?,
+        message,
+        created: clock::now_string(),
+        docker_version: crate::VERSION.into(),
+        platform,
     };
-    let image = json!({
-        "architecture": architecture, "comment": comment, "config": config, "created": created, "docker_version": crate::VERSION,
-        "history": [{ "created": created, "comment": comment }], "os": "linux",
-        "rootfs": { "type": "layers", "diff_ids": [layer.diff_id.to_string()] },
-    });
-    let bytes = serde_json::to_vec(&image).map_err(Error::internal)?;
-    let id = engine.store.create_image(&bytes)?;
+    let id = engine.store.import(tar, &options).map_err(|e| super::archive_error(&e))?;
     if let Some(name) = &name {
         engine.store.tag(name, &id)?;
     }
-    event(engine, "import", &id, &name.map(|n| n.familiar_string()).unwrap_or_default());
+    event(engine, "import", &id, &id.to_string());
     Ok(id)
 }

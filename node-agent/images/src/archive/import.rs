@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use crate::digest::ImageId;
 use crate::error::{Error, Result};
+use crate::registry::Platform;
 use crate::store::Store;
 
 /// What the image of an import says besides its layer.
@@ -14,28 +15,33 @@ use crate::store::Store;
 pub struct ImportOptions {
     /// `config` of the new image, finished: changes of `--change` are applied.
     pub config: Value,
-    /// `--message`; Docker's default is `Imported from -`.
+    /// What the history says.
     pub message: String,
     /// RFC 3339 with nanoseconds.
     pub created: String,
     /// The engine's version.
     pub docker_version: String,
+    /// What the image is for.
+    pub platform: Platform,
 }
 
 impl Store {
-    /// Makes an image of a root file system's archive (plain, gzip or zstd). A failure leaves nothing.
+    /// Makes an image of a root file system's archive (plain, gzip, bzip2, xz or zstd). A failure leaves nothing.
     pub fn import(&self, archive: impl Read, options: &ImportOptions) -> Result<ImageId> {
         let layer = self.register_layer(None, archive, None)?;
-        let image: BTreeMap<&str, Value> = BTreeMap::from([
-            ("architecture", json!("amd64")),
+        let mut image: BTreeMap<&str, Value> = BTreeMap::from([
+            ("architecture", json!(options.platform.architecture)),
             ("comment", json!(options.message)),
             ("config", options.config.clone()),
             ("created", json!(options.created)),
             ("docker_version", json!(options.docker_version)),
             ("history", json!([{"created": options.created, "comment": options.message}])),
-            ("os", json!("linux")),
+            ("os", json!(options.platform.os)),
             ("rootfs", json!({"type": "layers", "diff_ids": [layer.diff_id]})),
         ]);
+        if !options.platform.variant.is_empty() {
+            image.insert("variant", json!(options.platform.variant));
+        }
         let raw = serde_json::to_vec(&image).map_err(|error| Error::InvalidConfig(error.to_string()))?;
         let made = self.create_image(&raw);
         let chain = layer.chain_id;

@@ -50,7 +50,7 @@ fn invalid(text: impl Into<String>) -> Error {
 }
 
 impl Store {
-    /// Loads all images of an archive (plain, gzip or zstd). `progress` gets Docker's messages. An image that fails
+    /// Loads all images of an archive (plain, gzip, bzip2, xz or zstd). `progress` gets Docker's messages. An image that fails
     /// leaves nothing; those before it stay.
     pub fn load(&self, archive: impl Read, progress: &mut dyn FnMut(Progress)) -> Result<Vec<Loaded>> {
         let file = self.temporary_file()?;
@@ -80,14 +80,19 @@ impl Store {
             .iter()
             .map(|name| Ok(Reference::parse(name)?.with_default_tag()))
             .collect::<Result<Vec<_>>>()?;
-        let config: ImageConfig =
+        let config: Value =
             serde_json::from_slice(&image.config).map_err(|error| Error::InvalidConfig(error.to_string()))?;
+        if !config["rootfs"].is_object() {
+            return Err(invalid("invalid image JSON, no RootFS key"));
+        }
+        let config: ImageConfig =
+            serde_json::from_value(config).map_err(|error| Error::InvalidConfig(error.to_string()))?;
         let diffs = &config.rootfs.diff_ids;
         if diffs.len() != image.layers.len() {
             return Err(invalid(format!(
                 "invalid manifest, layers length mismatch: expected {}, got {}",
-                diffs.len(),
-                image.layers.len()
+                image.layers.len(),
+                diffs.len()
             )));
         }
         if !config.os.is_empty() && config.os != "linux" {
@@ -161,6 +166,11 @@ fn docker_layout(spool: &Spool, manifest: &[u8]) -> Result<Vec<Described>> {
     let items: Vec<ManifestItem> =
         serde_json::from_slice(manifest).map_err(|error| invalid(format!("invalid manifest.json: {error}")))?;
     let describe = |item: ManifestItem| {
+        for name in item.repo_tags.iter().flatten() {
+            if Reference::parse(name).is_ok_and(|parsed| parsed.tag().is_none()) {
+                return Err(invalid(format!("invalid tag {name:?}")));
+            }
+        }
         let config = spool.small(&item.config).at("read", &item.config)?;
         Ok(Described {
             config: config.ok_or_else(|| invalid(format!("invalid archive: no file {}", item.config)))?,

@@ -82,6 +82,14 @@ impl Store {
         self.write_archive(&blobs, &files, output)
     }
 
+    /// The images that [`Self::save`] would write, in its order.
+    ///
+    /// # Errors
+    /// When a name leads to none.
+    pub fn saved_images(&self, names: &[String]) -> Result<Vec<ImageId>> {
+        Ok(self.select(names)?.into_iter().map(|(id, _)| id).collect())
+    }
+
     fn write_archive(
         &self,
         blobs: &BTreeMap<String, Blob>,
@@ -138,7 +146,11 @@ impl Store {
                     continue;
                 }
             }
-            let id = self.resolve(text)?;
+            let tagged = Reference::parse(text).is_ok_and(|name| name.tag().is_some() && name.digest().is_none());
+            let id = match self.resolve(text) {
+                Err(ResolveError::NotFound(_)) if tagged => return Err(ResolveError::NoSuchReference.into()),
+                other => other?,
+            };
             let by_id = id.to_string().starts_with(text.as_str()) || id.hex().starts_with(text.as_str());
             let name = Reference::parse(text).ok().filter(|name| !by_id && name.digest().is_none());
             add(id, name);

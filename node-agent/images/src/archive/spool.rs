@@ -27,7 +27,7 @@ pub(crate) struct Spool {
 }
 
 impl Spool {
-    /// Reads a tar archive (plain, gzip or zstd) to its end, keeping the files' contents in `file`.
+    /// Reads a tar archive (plain, gzip, bzip2, xz or zstd) to its end, keeping the files' contents in `file`.
     pub(crate) fn read(archive: impl Read, file: File) -> io::Result<Self> {
         let input = io::BufReader::with_capacity(256 * 1024, decompress(archive)?);
         let mut reader = TarReader::new(input, Splitter::none());

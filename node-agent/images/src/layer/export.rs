@@ -23,6 +23,28 @@ pub(crate) fn write_diff(upper: &Path, output: &mut dyn Write) -> io::Result<()>
     Ok(())
 }
 
+/// Writes a directory with all that is in it: under `name`, or without an entry of its own where `name` is empty. `path` must
+/// not end in a link.
+///
+/// # Errors
+/// When something cannot be read or written.
+pub fn write_tree(path: &Path, name: &str, output: &mut dyn Write) -> io::Result<()> {
+    let mut writer = TarWriter::new(output);
+    let mut prefix = Vec::new();
+    let root = UpperDir::open(path)?;
+    if !name.is_empty() {
+        prefix = [name.trim_end_matches('/').as_bytes(), b"/"].concat();
+        let metadata = root.metadata()?;
+        let entry = UpperEntry { name: name.into(), path: path.to_owned(), metadata, whiteout: false };
+        if let Some(header) = header(&entry, prefix.clone())? {
+            writer.entry(&header)?;
+        }
+    }
+    walk(&root, &prefix, &mut HashMap::new(), &mut writer)?;
+    writer.finish()?;
+    Ok(())
+}
+
 /// The first name of each inode that has several.
 type Linked = HashMap<u64, Vec<u8>>;
 

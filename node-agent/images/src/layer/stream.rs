@@ -11,10 +11,13 @@ use super::tar_reader::invalid;
 
 const CHUNK: usize = 256 * 1024;
 
-/// Undoes gzip or zstd if the stream begins as one of them; anything else is given as it is.
+/// KiB of memory that an xz stream may ask for; `xz -9` needs a third of it.
+const XZ_MEMORY: u32 = 192 << 10;
+
+/// Undoes gzip, bzip2, xz or zstd if the stream begins as one of them; anything else is given as it is.
 ///
 /// # Errors
-/// When the stream cannot be read, or is compressed in a way that is not supported.
+/// When the stream cannot be read.
 pub fn decompress<'a>(input: impl Read + 'a) -> io::Result<Box<dyn Read + 'a>> {
     let mut input = BufReader::with_capacity(CHUNK, input);
     let mut magic = Vec::new();
@@ -26,8 +29,10 @@ pub fn decompress<'a>(input: impl Read + 'a) -> io::Result<Box<dyn Read + 'a>> {
         Ok(Box::new(MultiGzDecoder::new(input)))
     } else if zstd {
         Ok(Box::new(ZstdFrames { state: Some(Zstd::Between(input)) }))
-    } else if magic.starts_with(b"BZh") || magic.starts_with(&[0xfd, b'7', b'z', b'X', b'Z', 0]) {
-        Err(invalid("bzip2 and xz compression are not supported: use gzip, zstd or none"))
+    } else if magic.starts_with(b"BZh") {
+        Ok(Box::new(bzip2::bufread::MultiBzDecoder::new(input)))
+    } else if magic.starts_with(&[0xfd, b'7', b'z', b'X', b'Z', 0]) {
+        Ok(Box::new(lzma_rust2::XzReader::new_mem_limit(input, true, XZ_MEMORY)))
     } else {
         Ok(Box::new(input))
     }

@@ -36,6 +36,11 @@ impl UpperDir {
         Ok(Self { fd: openat(CWD, path, FLAGS, Mode::empty())? })
     }
 
+    /// Its own owner, mode and times.
+    pub(crate) fn metadata(&self) -> io::Result<Metadata> {
+        std::fs::File::from(self.fd.try_clone()?).metadata()
+    }
+
     /// A directory in this one; `None` when it has gone or become something else.
     pub(crate) fn child(&self, name: &OsStr) -> io::Result<Option<Self>> {
         use rustix::io::Errno;

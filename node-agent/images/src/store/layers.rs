@@ -59,7 +59,7 @@ impl Drop for Layer {
 }
 
 impl Store {
-    /// Unpacks a layer's tar stream (plain, gzip or zstd, told by its first bytes) on top of `parent`.
+    /// Unpacks a layer's tar stream (plain, gzip, bzip2, xz or zstd, told by its first bytes) on top of `parent`.
     ///
     /// With `expect`, content of another diff id is refused. A layer that is there already is returned as it is, after
     /// the stream has been verified. Nothing is left behind by a failure.
@@ -195,8 +195,9 @@ impl Store {
         Ok(self.lease(&mut state, id, &record))
     }
 
-    /// Removes those of these layers, and of the layers below them, that no image, container or lease needs.
-    pub(crate) fn release_layers(&self, ids: &[ChainId]) -> Result<Vec<ChainId>> {
+    /// Removes those of these layers, and of the layers below them, that no image, container or lease needs; tells them
+    /// with their sizes.
+    pub(crate) fn release_layers(&self, ids: &[ChainId]) -> Result<Vec<(ChainId, u64)>> {
         let mut state = self.state();
         let needed = needed_layers(&state);
         let mut removed = Vec::new();
@@ -211,7 +212,7 @@ impl Store {
                 dirs.push(retire(&self.paths, &id)?);
                 dirs.push(self.paths.cache(&record.cache_id));
                 state.layers.remove(&id);
-                removed.push(id);
+                removed.push((id, record.size));
                 shared.extend(record.shared);
                 next = record.parent;
             }

@@ -6,7 +6,7 @@ mod commit;
 mod distribution;
 mod images;
 mod layers;
-mod paths;
+pub(crate) mod paths;
 mod references;
 mod remove;
 mod rw;

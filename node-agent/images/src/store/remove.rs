@@ -4,7 +4,7 @@ use std::fs;
 
 use super::images::{children, references, resolve};
 use super::{State, Store};
-use crate::digest::ImageId;
+use crate::digest::{ChainId, ImageId};
 use crate::error::{Error, IoContext as _, Result};
 use crate::fsutil::remove_tree;
 use crate::reference::Reference;
@@ -23,8 +23,10 @@ pub struct ImageUser {
 pub enum Removed {
     /// A name that is gone, in its familiar form.
     Untagged(String),
-    /// An image's id or a layer's chain id.
-    Deleted(String),
+    /// An image that is gone.
+    Image(ImageId),
+    /// A layer that is gone, and the bytes of its files.
+    Layer(ChainId, u64),
 }
 
 type InUse<'a> = &'a dyn Fn(&ImageId) -> Vec<ImageUser>;
@@ -33,11 +35,18 @@ fn short(id: &str) -> &str {
     id.get(..12).unwrap_or(id)
 }
 
+/// Why an image must stay.
+struct Kept {
+    error: Error,
+    /// A container needs it.
+    used: bool,
+}
+
 impl Store {
     /// Removes a name, and the image with it when that was its last; or, by id, the image with its names.
     ///
     /// `in_use` tells an image's containers. With `noprune` the unnamed images that it was made from stay. A conflict
-    /// changes nothing.
+    /// changes nothing, unless it comes up after the last name of a named image has gone; then the image stays unnamed.
     pub fn remove_image(
         &self,
         name_or_id: &str,
@@ -51,7 +60,7 @@ impl Store {
         let by_id = id.to_string().starts_with(name_or_id) || id.hex().starts_with(name_or_id);
         if by_id {
             if is_single(&names) {
-                self.check(&id, force, false, in_use)?;
+                self.check(&id, force, false, in_use).map_err(|kept| kept.error)?;
                 self.forget(&names, &mut removed)?;
             }
         } else {
@@ -79,11 +88,7 @@ impl Store {
                 return Ok(removed);
             }
         }
-        // Without its name, an image that a container needs stays: the name was what could be removed.
-        if !by_id && !in_use(&id).is_empty() && self.check(&id, force, true, in_use).is_err() {
-            return Ok(removed);
-        }
-        self.delete(&id, force, !noprune, false, in_use, &mut removed)?;
+        self.delete(&id, force, !noprune, !by_id, in_use, &mut removed)?;
         Ok(removed)
     }
 
@@ -94,6 +99,8 @@ impl Store {
         Ok(())
     }
 
+    /// Removes an image with all its names. When `quiet`, one that must stay does so without an error, unless nothing
+    /// else would tell that it is there: an unnamed image that no other and no container needs.
     fn delete(
         &self,
         id: &ImageId,
@@ -103,24 +110,27 @@ impl Store {
         in_use: InUse<'_>,
         removed: &mut Vec<Removed>,
     ) -> Result<()> {
-        match self.check(id, force, true, in_use) {
-            // A parent that is still needed simply stays.
-            Err(Error::Conflict(_)) if quiet => return Ok(()),
-            other => other?,
+        if let Err(kept) = self.check(id, force, true, in_use) {
+            return if quiet && (kept.used || !self.is_dangling(id)) { Ok(()) } else { Err(kept.error) };
         }
         let parent = self.parent(id);
         self.forget(&self.references(id), removed)?;
         let layers = self.forget_image(id)?;
-        removed.push(Removed::Deleted(id.to_string()));
-        removed.extend(self.release_layers(&layers)?.iter().map(|id| Removed::Deleted(id.to_string())));
+        removed.push(Removed::Image(*id));
+        removed.extend(self.release_layers(&layers)?.into_iter().map(|(id, size)| Removed::Layer(id, size)));
         match parent {
             Some(parent) if prune => self.delete(&parent, false, true, true, in_use, removed),
             _ => Ok(()),
         }
     }
 
+    fn is_dangling(&self, id: &ImageId) -> bool {
+        let state = self.state();
+        references(&state, id).is_empty() && !has_children(&state, id)
+    }
+
     /// Takes an image out of the store; returns its top layer.
-    fn forget_image(&self, id: &ImageId) -> Result<Vec<crate::digest::ChainId>> {
+    fn forget_image(&self, id: &ImageId) -> Result<Vec<ChainId>> {
         let mut state = self.state();
         let image = state.images.get(id).cloned().ok_or(Error::NoSuchImage(*id))?;
         let config = self.paths.config(id);
@@ -136,29 +146,29 @@ impl Store {
         Ok(image.chain_id().into_iter().collect())
     }
 
-    fn check(&self, id: &ImageId, force: bool, names_count: bool, in_use: InUse<'_>) -> Result<()> {
-        let conflict = |forcible: bool, why: String| {
+    fn check(&self, id: &ImageId, force: bool, names_count: bool, in_use: InUse<'_>) -> Result<(), Kept> {
+        let conflict = |forcible: bool, used: bool, why: String| {
             let how = if forcible { "must be forced" } else { "cannot be forced" };
-            Err(Error::Conflict(format!("unable to delete {} ({how}) - {why}", id.short())))
+            Err(Kept { error: Error::Conflict(format!("unable to delete {} ({how}) - {why}", id.short())), used })
         };
         let users = in_use(id);
         let state = self.state();
         if has_children(&state, id) {
-            return conflict(false, "image has dependent child images".to_owned());
+            return conflict(false, false, "image has dependent child images".to_owned());
         }
         if let Some(user) = users.iter().find(|user| user.running) {
             let container = short(&user.container_id);
-            return conflict(false, format!("image is being used by running container {container}"));
+            return conflict(false, true, format!("image is being used by running container {container}"));
         }
         if force {
             return Ok(());
         }
         if names_count && !references(&state, id).is_empty() {
-            return conflict(true, "image is referenced in multiple repositories".to_owned());
+            return conflict(true, false, "image is referenced in multiple repositories".to_owned());
         }
         if let Some(user) = users.first() {
             let container = short(&user.container_id);
-            return conflict(true, format!("image is being used by stopped container {container}"));
+            return conflict(true, true, format!("image is being used by stopped container {container}"));
         }
         Ok(())
     }
@@ -172,10 +182,10 @@ fn same_repository(a: &Reference, b: &Reference) -> bool {
     a.domain() == b.domain() && a.path() == b.path()
 }
 
-/// Whether an image has one tag at most, and nothing in another repository.
+/// Whether an image has one tag at most, and nothing in another repository (moby `isSingleReference`).
 fn is_single(names: &[Reference]) -> bool {
-    let Some(first) = names.first() else {
-        return false;
+    let [first, _, ..] = names else {
+        return true;
     };
     let tags = names.iter().filter(|name| name.digest().is_none()).count();
     tags <= 1 && names.iter().all(|name| same_repository(name, first))

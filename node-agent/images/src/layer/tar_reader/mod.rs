@@ -1,16 +1,20 @@
 //! Reads a tar stream entry by entry: ustar, GNU (long names, sparse) and PAX (all its records that matter to a layer).
 //! Believes nothing: every size is bounded, and a header that lies is an error. It never touches the file system.
 
+mod pax;
+mod sparse;
+
 use std::io::{self, BufRead};
 
 use tar::{EntryType, Header};
 
+use self::pax::Pax;
+use self::sparse::{check_sparse, pair_up};
 use super::tar_split::Splitter;
 
 const BLOCK: usize = 512;
 /// Long names and PAX records beyond this are taken for an attack (Go's archive/tar has the same limit).
 const MAX_META: u64 = 1 << 20;
-const MAX_SPARSE_PARTS: usize = 1 << 16;
 
 /// What an entry creates.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,22 +48,6 @@ pub(crate) struct Entry {
     pub(crate) sparse: Option<Vec<(u64, u64)>>,
     pub(crate) xattrs: Vec<(Vec<u8>, Vec<u8>)>,
     pub(crate) device: (u32, u32),
-}
-
-#[derive(Default)]
-struct Pax {
-    path: Option<Vec<u8>>,
-    link: Option<Vec<u8>>,
-    size: Option<u64>,
-    uid: Option<u64>,
-    gid: Option<u64>,
-    mtime: Option<(i64, u32)>,
-    xattrs: Vec<(Vec<u8>, Vec<u8>)>,
-    sparse_name: Option<Vec<u8>>,
-    sparse_size: Option<u64>,
-    sparse_map: Option<Vec<(u64, u64)>>,
-    sparse_offsets: Vec<u64>,
-    sparse_major: Option<u64>,
 }
 
 /// A tar stream being read. Every byte that is not a plain file's payload goes to the splitter as it is.
@@ -304,60 +292,6 @@ impl<R: BufRead> TarReader<R> {
         self.raw(&mut padding[..(BLOCK - data.len() % BLOCK) % BLOCK])?;
         Ok(data)
     }
-
-    fn gnu_sparse(&mut self, header: &Header) -> io::Result<(Vec<(u64, u64)>, u64)> {
-        let bad = |_| invalid("archive/tar: invalid sparse map");
-        let gnu = header.as_gnu().ok_or_else(|| invalid("archive/tar: sparse entry without a GNU header"))?;
-        let mut map = Vec::new();
-        let mut add = |parts: &[tar::GnuSparseHeader]| -> io::Result<()> {
-            for part in parts.iter().filter(|part| !part.is_empty()) {
-                map.push((part.offset().map_err(bad)?, part.length().map_err(bad)?));
-            }
-            match map.len() {
-                0..MAX_SPARSE_PARTS => Ok(()),
-                _ => Err(invalid("archive/tar: sparse map too long")),
-            }
-        };
-        add(&gnu.sparse)?;
-        let mut more = gnu.is_extended();
-        while more {
-            let mut block = tar::GnuExtSparseHeader::new();
-            self.raw(block.as_mut_bytes())?;
-            add(block.sparse())?;
-            more = block.is_extended();
-        }
-        Ok((map, gnu.real_size().map_err(bad)?))
-    }
-
-    /// PAX sparse format 1.0: the map stands before the data, as decimal lines padded to whole blocks.
-    fn pax_sparse_map(&mut self, stored: &mut u64) -> io::Result<Vec<(u64, u64)>> {
-        let mut numbers: Vec<u64> = Vec::new();
-        let mut wanted = 1;
-        let mut digits = Vec::new();
-        while numbers.len() < wanted {
-            let mut block = [0; BLOCK];
-            *stored = stored.checked_sub(BLOCK as u64).ok_or_else(|| invalid("archive/tar: sparse map too short"))?;
-            self.raw(&mut block)?;
-            for byte in block {
-                match byte {
-                    b'\n' if numbers.len() < wanted => {
-                        numbers.push(decimal(&digits)?);
-                        digits.clear();
-                        if numbers.len() == 1 {
-                            let parts = usize::try_from(numbers[0]).unwrap_or(usize::MAX);
-                            if parts > MAX_SPARSE_PARTS {
-                                return Err(invalid("archive/tar: sparse map too long"));
-                            }
-                            wanted = 1 + 2 * parts;
-                        }
-                    }
-                    _ if numbers.len() < wanted && digits.len() < 20 => digits.push(byte),
-                    _ => {}
-                }
-            }
-        }
-        pair_up(&numbers[1..])
-    }
 }
 
 fn c_string(mut bytes: Vec<u8>) -> Vec<u8> {
@@ -365,90 +299,4 @@ fn c_string(mut bytes: Vec<u8>) -> Vec<u8> {
         bytes.truncate(end);
     }
     bytes
-}
-
-fn decimal(text: &[u8]) -> io::Result<u64> {
-    let number = std::str::from_utf8(text).ok().and_then(|t| t.trim().parse().ok());
-    number.ok_or_else(|| invalid("archive/tar: invalid number in a PAX record"))
-}
-
-fn pair_up(numbers: &[u64]) -> io::Result<Vec<(u64, u64)>> {
-    if !numbers.len().is_multiple_of(2) || numbers.len() > 2 * MAX_SPARSE_PARTS {
-        return Err(invalid("archive/tar: invalid sparse map"));
-    }
-    Ok(numbers.chunks(2).map(|pair| (pair[0], pair[1])).collect())
-}
-
-fn check_sparse(map: &[(u64, u64)], size: u64, stored: u64) -> io::Result<()> {
-    let mut end = 0;
-    let mut total = 0u64;
-    for (offset, length) in map {
-        let past = offset.checked_add(*length).filter(|past| *offset >= end && *past <= size);
-        end = past.ok_or_else(|| invalid("archive/tar: invalid sparse map"))?;
-        total = total.saturating_add(*length);
-    }
-    if total == stored { Ok(()) } else { Err(invalid("archive/tar: sparse map and size disagree")) }
-}
-
-impl Pax {
-    fn read(&mut self, mut records: &[u8]) -> io::Result<()> {
-        let bad = || invalid("archive/tar: invalid PAX record");
-        while !records.is_empty() && records[0] != 0 {
-            let space = records.iter().position(|b| *b == b' ').ok_or_else(bad)?;
-            let length = usize::try_from(decimal(&records[..space])?).map_err(|_| bad())?;
-            if length <= space + 1 || length > records.len() || records[length - 1] != b'\n' {
-                return Err(bad());
-            }
-            let record = &records[space + 1..length - 1];
-            let equals = record.iter().position(|b| *b == b'=').ok_or_else(bad)?;
-            self.set(&record[..equals], &record[equals + 1..])?;
-            records = &records[length..];
-        }
-        Ok(())
-    }
-
-    fn set(&mut self, key: &[u8], value: &[u8]) -> io::Result<()> {
-        match key {
-            b"path" => self.path = Some(value.to_vec()).filter(|v| !v.is_empty()),
-            b"linkpath" => self.link = Some(value.to_vec()).filter(|v| !v.is_empty()),
-            b"size" => self.size = Some(decimal(value)?),
-            b"uid" => self.uid = Some(decimal(value)?),
-            b"gid" => self.gid = Some(decimal(value)?),
-            b"mtime" => self.mtime = Some(pax_time(value)?),
-            b"GNU.sparse.name" => self.sparse_name = Some(value.to_vec()),
-            b"GNU.sparse.size" | b"GNU.sparse.realsize" => self.sparse_size = Some(decimal(value)?),
-            b"GNU.sparse.major" => self.sparse_major = Some(decimal(value)?),
-            b"GNU.sparse.map" => {
-                let numbers = value.split(|b| *b == b',').map(decimal).collect::<io::Result<Vec<_>>>()?;
-                self.sparse_map = Some(pair_up(&numbers)?);
-            }
-            b"GNU.sparse.offset" | b"GNU.sparse.numbytes" => self.sparse_offsets.push(decimal(value)?),
-            _ => {
-                if let Some(name) = key.strip_prefix(b"SCHILY.xattr.") {
-                    self.xattrs.push((name.to_vec(), value.to_vec()));
-                }
-            }
-        }
-        Ok(())
-    }
-}
-
-fn pax_time(value: &[u8]) -> io::Result<(i64, u32)> {
-    let bad = || invalid("archive/tar: invalid time in a PAX record");
-    let text = std::str::from_utf8(value).map_err(|_| bad())?;
-    let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
-    let seconds: i64 = whole.parse().map_err(|_| bad())?;
-    let mut nanoseconds = 0u32;
-    for at in 0..9 {
-        let digit = match fraction.as_bytes().get(at) {
-            None => 0,
-            Some(b @ b'0'..=b'9') => u32::from(b - b'0'),
-            Some(_) => return Err(bad()),
-        };
-        nanoseconds = nanoseconds * 10 + digit;
-    }
-    if whole.starts_with('-') && nanoseconds > 0 {
-        return Ok((seconds - 1, 1_000_000_000 - nanoseconds));
-    }
-    Ok((seconds, nanoseconds))
 }
