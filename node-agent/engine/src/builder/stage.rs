@@ -434,7 +434,10 @@ impl Stage {
         let id = blocking(move || {
             let root = commit::Root::mount(&engine, state.image.as_ref())?;
             let path = super::copy::resolve(&root.path, state.config.working_dir.as_ref())?;
-            super::copy::make_dirs(&root.path, &path, Some((0, 0)))
+            // The classic builder makes it as root, BuildKit as the stage's user.
+            let user = Some(&state.config.user).filter(|user| state.epoch.is_some() && !user.is_empty());
+            let owner = user.and_then(|user| super::owner::parse(user, &root.path).ok()).unwrap_or((0, 0));
+            super::copy::make_dirs(&root.path, &path, Some(owner))
                 .map_err(|_| Error::bad(format!("Cannot mkdir: {} is not a directory", state.config.working_dir)))?;
             let _ = container;
             root.commit(&state, &step)
