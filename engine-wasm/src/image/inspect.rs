@@ -64,6 +64,16 @@ fn config(value: &Value) -> Value {
     Value::Object(out)
 }
 
+/// An image's names as an engine shows them once it is loaded.
+fn tags(image: &Image) -> Vec<String> {
+    let familiar = |name: &String| match crate::reference::parse_normalized(name) {
+        // A bare tag of an OCI layout names nothing.
+        Ok(known) if name.contains([':', '/']) => known.with_default_tag().familiar_string(),
+        _ => name.clone(),
+    };
+    image.names.iter().map(familiar).collect()
+}
+
 /// One object of `docker image inspect`. `size` is that of all layers together, as docker counts it (`Tree::docker_size`).
 /// `GraphDriver` and `Metadata` tell of an engine's disk and are empty.
 pub fn inspect(image: &Image, size: u64) -> Value {
@@ -73,10 +83,12 @@ pub fn inspect(image: &Image, size: u64) -> Value {
         out.insert(key.to_owned(), value);
     };
     put("Id", json!(image.id));
-    put("RepoTags", json!(image.names));
+    put("RepoTags", json!(tags(image)));
     put("RepoDigests", json!([]));
     put("Parent", json!(""));
-    put("Comment", json!(c.comment));
+    // An image that says nothing itself has the comment of its last step.
+    let last = c.history.last().and_then(|step| step.comment.as_deref());
+    put("Comment", json!(if c.comment.is_empty() { last.unwrap_or_default() } else { &c.comment }));
     if let Some(created) = &c.created {
         put("Created", json!(time::go(created)));
     }
@@ -129,7 +141,7 @@ pub fn history(image: &Image, sizes: &[u64]) -> Value {
     out.reverse();
     if let Some(first) = out.first_mut() {
         first["Id"] = json!(image.id);
-        first["Tags"] = if image.names.is_empty() { Value::Null } else { json!(image.names) };
+        first["Tags"] = if image.names.is_empty() { Value::Null } else { json!(tags(image)) };
     }
     Value::Array(out)
 }

@@ -3,8 +3,9 @@
 //! 1. A layer holds every path that the instruction made or changed, and each directory above it (with the attributes in force); the root directory has no entry.
 //! 2. Entries stand in the order of a walk: a directory before what is in it, names within a directory in the order of their bytes (`a`, `a/b`, `a-b`).
 //! 3. Names are relative, without `./`; a directory's name ends in `/`.
-//! 4. Removed paths are empty files `.wh.NAME` with mode 0, in the place of the order where their own name would be with `.wh.` in front. (Instructions other than `RUN` remove nothing.)
-//! 5. Of several names of one file within a layer, the first in order has the content and the others are hard links to it.
+//! 4. Removed paths are empty files `.wh.NAME` of root's with mode 0600, in the place of the order where NAME would be; a directory that hides what lower layers have in it has an empty file `.wh..wh..opq`
+//!    of its own mode and owner as its first entry. (Instructions other than `RUN` remove nothing.)
+//! 5. Of several names of one file within a layer, the first in order has the content and the extended attributes, and the others are hard links to it.
 //! 6. A header's fields: mode (lower twelve bits), uid and gid as numbers, user and group names empty, mtime the epoch of the build in whole seconds for every entry,
 //!    size for regular files only, device numbers zero but for devices. Sockets are left out.
 //! 7. The format is ustar; a name over 100 bytes is split at a `/` where that fits (prefix up to 155 bytes). What ustar cannot hold gets a PAX header before it, named `DIR/PaxHeaders.0/FILE`, whose records
@@ -12,7 +13,7 @@
 //!    All this is what Go's `archive/tar` writes for such headers.
 //! 8. The tar ends with two blocks of zeros, nothing more.
 //! 9. Layers are kept and saved uncompressed, media type `application/vnd.oci.image.layer.v1.tar`, so the blob's digest is the diff id and no compressor's version can change it.
-//! 10. An instruction that makes a layer makes one even when nothing changed: then it is the two blocks of zeros.
+//! 10. An instruction that changes nothing makes no layer, and its history entry says so (`empty_layer`), as BuildKit has it.
 
 use std::collections::BTreeMap;
 use std::collections::HashMap;
@@ -175,12 +176,16 @@ pub struct BuiltLayer {
     pub size: u64,
 }
 
-/// The layer of what was changed in a file system since it was settled.
-pub fn layer_of_changes(fs: &Fs, mtime: i64) -> BuiltLayer {
+/// The layer of what was changed in a file system since it was settled; none where nothing was.
+pub fn layer_of_changes(fs: &Fs, mtime: i64) -> Option<BuiltLayer> {
+    let changes = fs.changes();
+    if changes.is_empty() {
+        return None;
+    }
     let mut writer = LayerWriter::new(mtime);
     let mut first: HashMap<usize, String> = HashMap::new();
     let mut total = 0;
-    for (at, id) in fs.changes() {
+    for (at, id) in changes {
         let Some(node) = fs.node(id) else { continue };
         let mut header = Header {
             path: at.clone(),
@@ -196,6 +201,7 @@ pub fn layer_of_changes(fs: &Fs, mtime: i64) -> BuiltLayer {
         {
             header.kind = Some(Kind::Hardlink);
             header.link.clone_from(before);
+            header.xattrs.clear();
         } else {
             first.insert(id, at);
             header.kind = Some(match &node.body {
@@ -224,7 +230,7 @@ pub fn layer_of_changes(fs: &Fs, mtime: i64) -> BuiltLayer {
         writer.content(bytes);
     }
     let tar = writer.finish();
-    BuiltLayer { diff_id: Digest::of(&tar), tar, size: total }
+    Some(BuiltLayer { diff_id: Digest::of(&tar), tar, size: total })
 }
 
 /// A name in ustar's two fields; `None` where it does not fit.

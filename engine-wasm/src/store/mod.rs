@@ -19,6 +19,7 @@ pub mod layer;
 mod list;
 mod load;
 mod mode;
+pub mod recipe;
 mod remove;
 mod save;
 #[cfg(test)]

@@ -123,7 +123,7 @@ impl Store {
     }
 
     fn finish(&mut self, state: StageState, options: &BuildOptions) -> Result<Built, Error> {
-        let mut config = state.config;
+        let mut config = state.recipe.config;
         config.run.labels.extend(options.labels.clone());
         config.created = rfc3339(options.epoch);
         let bytes = config.to_bytes();

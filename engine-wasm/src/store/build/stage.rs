@@ -2,29 +2,23 @@
 
 use super::files::{copy_single, single};
 use super::{BuildError, Builder, Origin, exclusions};
-use crate::dockerfile::expand::StageScope;
 use crate::dockerfile::instructions::{self, Command, Copy, Files, Instruction};
 use crate::dockerfile::{self};
 use crate::ignore::{Matcher, path};
 use crate::image::Digest;
 use crate::store::Error;
-use crate::store::config::ImageConfig;
 use crate::store::copy::{CopyOptions, copy, copy_one, sources};
 use crate::store::fs::Fs;
 use crate::store::layer::layer_of_changes;
 use crate::store::mode::Mode;
+use crate::store::recipe::Recipe;
 use crate::store::{unpack, users};
 
 /// A stage as far as it is built.
 #[derive(Debug, Clone, Default)]
 pub(super) struct StageState {
     pub(super) fs: Fs,
-    pub(super) config: ImageConfig,
-    scope: StageScope,
-    /// Whether `CMD` was given in this stage.
-    cmd_set: bool,
-    /// The triggers that this stage sets, for stages built on it.
-    triggers: Vec<String>,
+    pub(super) recipe: Recipe,
 }
 
 impl Builder<'_> {
@@ -36,8 +30,7 @@ impl Builder<'_> {
         };
         let fail = |error| BuildError::new(error, stage.lines, stage.span.clone());
         let mut state = self.begin(at).map_err(fail)?;
-        let triggers = std::mem::take(&mut state.triggers);
-        for trigger in triggers.into_iter().chain(std::mem::take(&mut state.config.run.on_build)) {
+        for trigger in state.recipe.take_triggers() {
             let file = dockerfile::parse(&trigger);
             let [node] = file.nodes.as_slice() else {
                 return Err(fail(Error::Expand("onbuild trigger should be a single expression".to_owned())));
@@ -52,77 +45,50 @@ impl Builder<'_> {
     }
 
     fn begin(&mut self, at: usize) -> Result<StageState, Error> {
-        let platform = &self.options.expand.target_platform;
         let mut state = match self.base(at)? {
             Origin::Stage(base) => {
-                let mut state = self.done.get(&base).cloned().ok_or_else(|| Error::StageIndex(base.to_string()))?;
-                // What the base sets as triggers runs here and is in its image only.
-                state.config.run.on_build.clear();
-                state
+                let base = self.done.get(&base).ok_or_else(|| Error::StageIndex(base.to_string()))?;
+                StageState { fs: base.fs.clone(), recipe: Recipe::from_stage(&base.recipe) }
             }
             Origin::Image(name) if name == "scratch" => {
-                let config = ImageConfig::scratch(&platform.os, &platform.architecture, &platform.variant);
-                let scope = StageScope::from_image(config.run.env.iter().map(String::as_str));
-                StageState { config, scope, ..StageState::default() }
+                StageState { fs: Fs::default(), recipe: Recipe::scratch(&self.options.expand.target_platform) }
             }
             Origin::Image(name) => {
                 let fs = self.origin_files(&name)?;
                 let id = self.store.resolve(&name).map_err(|_| Error::NoBase(name.clone()))?;
-                let document = self.store.images.get(id).map(|image| image.config.clone()).unwrap_or_default();
-                let mut config = ImageConfig::from_json(&document);
-                if !config.run.env.iter().any(|e| e.starts_with("PATH=")) {
-                    config.run.env.push(format!("PATH={}", dockerfile::expand::DEFAULT_PATH));
-                }
-                if config.run.working_dir.is_empty() {
-                    config.run.working_dir = "/".to_owned();
-                }
-                let scope = StageScope::from_image(config.run.env.iter().map(String::as_str));
-                StageState { fs, config, scope, ..StageState::default() }
+                let recipe = self.store.images.get(id).map(|image| Recipe::from_image(&image.config));
+                StageState { fs, recipe: recipe.unwrap_or_default() }
             }
         };
-        state.cmd_set = false;
         state.fs.settle();
         Ok(state)
     }
 
     fn step(&mut self, state: &mut StageState, command: &Command) -> Result<(), Error> {
-        let expanded = state.scope.step(&self.globals, &self.options.expand, command, &mut |_| {});
-        let expanded = expanded.map_err(|error| Error::Expand(error.to_string()))?;
-        match &expanded.command {
+        let command = state.recipe.step(&self.globals, &self.options.expand, command, &self.created)?;
+        match &command {
             Command::Run(_) => Err(Error::Run),
             Command::Copy(Copy { files, from, parents }) => {
                 let source = match from {
                     Some(from) => self.origin_files(&from.text)?,
                     None => self.context.clone(),
                 };
-                let mut said = String::from("COPY");
-                if *parents {
-                    said.push_str(" --parents");
-                }
-                self.copy(state, files, &source, *parents, None, said)
+                self.copy(state, files, &source, *parents, None)
             }
             Command::Add(add) => {
                 let source = self.context.clone();
                 let checksum = add.checksum.as_ref().map(|word| word.text.as_str());
-                self.copy(state, &add.files, &source, false, Some((add.unpack, checksum)), String::from("ADD"))
+                self.copy(state, &add.files, &source, false, Some((add.unpack, checksum)))
             }
-            Command::Workdir(dir) => {
-                let user = state.config.run.user.clone();
-                if let Some(dir) = state.config.workdir(&dir.text, &self.created) {
-                    // A user without a line in the image makes the directory as root, as in BuildKit.
-                    let owner = users::owner(&state.fs, &user).unwrap_or((0, 0));
-                    let dir = state.fs.resolve(&dir)?;
-                    state.fs.make_dirs(&dir, 0o755, owner)?;
-                    self.commit(state)?;
-                }
-                Ok(())
+            Command::Workdir(_) => {
+                let run = &state.recipe.config.run;
+                // A user without a line in the image makes the directory as root, as in BuildKit.
+                let owner = users::owner(&state.fs, &run.user).unwrap_or((0, 0));
+                let dir = state.fs.resolve(&run.working_dir)?;
+                state.fs.make_dirs(&dir, 0o755, owner)?;
+                self.commit(state)
             }
-            other => {
-                if let Command::Onbuild(onbuild) = other {
-                    state.triggers.push(onbuild.expression.clone());
-                }
-                Ok(state.config.apply(other, &mut state.cmd_set, &self.created)?)
-            }
+            _ => Ok(()),
         }
     }
 
@@ -134,22 +100,18 @@ impl Builder<'_> {
         source: &Fs,
         parents: bool,
         add: Option<(Option<bool>, Option<&str>)>,
-        mut said: String,
     ) -> Result<(), Error> {
         let mut options = CopyOptions { named: true, ..CopyOptions::default() };
         options.exclude = exclusions(files.excludes.iter().map(|word| word.text.as_str()))?;
         if let Some(chown) = files.chown.as_ref().filter(|word| !word.text.is_empty()) {
             options.owner = Some(users::owner(&state.fs, &chown.text)?);
-            said.push_str(&format!(" --chown={}", chown.text));
         }
         if let Some(chmod) = files.chmod.as_ref().filter(|word| !word.text.is_empty()) {
             options.mode = Some(Mode::parse(&chmod.text)?);
-            said.push_str(&format!(" --chmod={}", chmod.text));
         }
-        let dest = destination(&state.config.run.working_dir, &files.dest.text);
+        let dest = destination(&state.recipe.config.run.working_dir, &files.dest.text);
         for word in &files.paths {
             let path = word.text.as_str();
-            said.push_str(&format!(" {path}"));
             if let Some((unpack, checksum)) = add
                 && is_url(path)
             {
@@ -176,12 +138,9 @@ impl Builder<'_> {
         }
         for content in &files.contents {
             let name = content.name.text.as_str();
-            said.push_str(&format!(" <<{name}"));
             let from = single(name, 0o644, content.data.clone().into_bytes())?;
             copy_single(&from, name, &mut state.fs, &dest, &options)?;
         }
-        said.push_str(&format!(" {} # buildkit", files.dest.text));
-        state.config.add_history(&said, true, &self.created);
         self.commit(state)
     }
 
@@ -235,11 +194,12 @@ impl Builder<'_> {
         copy_single(&from, name, &mut state.fs, dest, options)
     }
 
+    /// Makes a layer of what was changed, where anything was.
     fn commit(&mut self, state: &mut StageState) -> Result<(), Error> {
-        let layer = layer_of_changes(&state.fs, self.options.epoch);
-        state.fs.settle();
-        let diff_id = self.store.add_layer(layer.tar, None)?;
-        state.config.diff_ids.push(diff_id);
+        if let Some(layer) = layer_of_changes(&state.fs, self.options.epoch) {
+            state.fs.settle();
+            state.recipe.config.add_layer(self.store.add_layer(layer.tar, None)?);
+        }
         Ok(())
     }
 }

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use engine_wasm::store::config::rfc3339;
 use slipway_images::{BuildStep, DiffId, ImageId};
 
 use super::state::State;
@@ -67,6 +68,9 @@ impl Drop for Root {
 /// # Errors
 /// When the disk is full; nothing stays then.
 pub(crate) fn take(engine: &Engine, name: &str, state: &State, step: &Config, container: &str) -> Result<ImageId> {
+    if let Some(epoch) = state.epoch {
+        engine.store.set_rw_times(name, epoch)?;
+    }
     let Some(layer) = engine.store.take_rw(name)? else { return image(engine, state, step, container, None) };
     let made = image(engine, state, step, container, Some(&layer.diff_id));
     if made.is_err() {
@@ -92,7 +96,7 @@ pub(crate) fn image(
         container_config: Some(serde_json::to_value(step).map_err(Error::internal)?),
         container: container.to_owned(),
         author: state.author.clone(),
-        created: clock::now_string(),
+        created: state.epoch.map_or_else(clock::now_string, rfc3339),
         created_by: step.cmd.clone().unwrap_or_default().join(" "),
         docker_version: crate::VERSION.into(),
         architecture: super::architecture().into(),
@@ -106,6 +110,9 @@ pub(crate) fn image(
 /// # Errors
 /// When the disk is full.
 pub(crate) fn copy(engine: &Engine, container: &str, state: &State, step: &Config) -> Result<ImageId> {
+    if let Some(epoch) = state.epoch {
+        engine.store.set_rw_times(container, epoch)?;
+    }
     let layer = engine.store.copy_rw(container)?;
     image(engine, state, step, container, layer.as_ref().map(|layer| &layer.diff_id))
 }

@@ -21,6 +21,8 @@ const MAX_LINKS: usize = 255;
 pub(crate) struct How<'a> {
     /// The new owner; `None` keeps the source's.
     pub(crate) owner: Option<Owner>,
+    /// The new owner of what archives hold; `None` keeps the archive's.
+    pub(crate) archive_owner: Option<Owner>,
     /// `--chmod`.
     pub(crate) mode: Option<Mode>,
     /// Archives are unpacked.
@@ -293,7 +295,7 @@ fn unpack(archive: &Path, dir: &Inside, how: &How<'_>) -> Result<()> {
         }
         entry.unpack_in(&base).map_err(|e| Error::internal(format!("unpacking {}: {e}", path.display())))?;
         let Ok(meta) = std::fs::symlink_metadata(&target) else { continue };
-        if let Some((uid, gid)) = how.owner {
+        if let Some((uid, gid)) = how.archive_owner {
             std::os::unix::fs::lchown(&target, Some(uid), Some(gid))?;
         }
         if let Some(mode) = how.mode.filter(|_| !meta.is_symlink()) {
@@ -323,7 +325,7 @@ mod tests {
         let keep = |_: &Path| false;
         let root = nix::unistd::geteuid();
         let owner = Some((root.as_raw(), nix::unistd::getegid().as_raw()));
-        let how = How { owner, mode: None, unpack: true, skip: &keep };
+        let how = How { owner, archive_owner: None, mode: None, unpack: true, skip: &keep };
         for source in source::find(&base.join("context"), from, false, &keep).map_err(|e| e.message)? {
             copy(&base.join("root"), to, &source, &how).map_err(|e| e.message)?;
         }

@@ -197,11 +197,8 @@ impl Stage {
 }
 
 fn into(root: &commit::Root, put: &Put, target: &str) -> Result<()> {
-    let owner = match &put.chown {
-        Some(text) => Some(owner::parse(text, &root.path)?),
-        None if put.owners => None,
-        None => Some((0, 0)),
-    };
+    let given = put.chown.as_ref().map(|text| owner::parse(text, &root.path)).transpose()?;
+    let owner = given.or((!put.owners).then_some((0, 0)));
     let mode = put.chmod.as_deref().map(Mode::parse).transpose()?;
     let skip = skipping(&put.excludes)?;
     for source in &put.sources {
@@ -210,7 +207,7 @@ fn into(root: &commit::Root, put: &Put, target: &str) -> Result<()> {
             Ok(rest) if !rest.as_os_str().is_empty() => skip(rest) || skip(path),
             _ => skip(path),
         };
-        let how = How { owner, mode, unpack: put.unpack, skip: &seen };
+        let how = How { owner, archive_owner: given, mode, unpack: put.unpack, skip: &seen };
         let target = if put.parents { below(target, &source.path) } else { target.to_owned() };
         copy::copy(&root.path, &target, source, &how).map_err(|e| e.context("failed to copy files"))?;
     }

@@ -16,6 +16,7 @@ mod output;
 mod owner;
 mod plan;
 pub(crate) mod remote;
+mod reproducible;
 mod run;
 mod source;
 mod stage;
@@ -40,8 +41,10 @@ pub use run::sweep;
 
 use args::BuildArgs;
 use context::{Context, Scratch};
+use engine_wasm::store::recipe::Recipe;
 use output::Output;
 use plan::Plan;
+use reproducible::Reproducible;
 
 use crate::engine::{Engine, lock};
 use crate::error::{Error, Result, blocking};
@@ -66,6 +69,8 @@ impl From<Error> for Failure {
 pub(crate) struct Done {
     /// `None` for a stage from scratch without instructions.
     pub(crate) image: Option<ImageId>,
+    /// What a reproducible build says of it.
+    pub(crate) recipe: Option<Recipe>,
 }
 
 /// A build.
@@ -78,6 +83,8 @@ pub(crate) struct Build {
     pub(crate) file: Dockerfile,
     pub(crate) program: Program,
     pub(crate) plan: Plan,
+    /// Where the image is to be the same each time.
+    pub(crate) reproducible: Option<Reproducible>,
     pub(crate) cancel: CancellationToken,
     /// Held by whoever pulls.
     pub(crate) pulling: tokio::sync::Mutex<()>,
@@ -154,6 +161,7 @@ pub(crate) async fn prepare(
         outputs[*index] = Some(output);
         channels.push(channel);
     }
+    let reproducible = Reproducible::new(&options, &program, file.escape)?;
     let build = Build {
         engine: Arc::clone(engine),
         options,
@@ -163,6 +171,7 @@ pub(crate) async fn prepare(
         file,
         program,
         plan,
+        reproducible,
         cancel: CancellationToken::new(),
         pulling: tokio::sync::Mutex::default(),
         roots: tokio::sync::Mutex::default(),
@@ -301,10 +310,18 @@ impl Build {
 
     /// Names the image and says how it went.
     async fn finish(&self, done: &Done, client: &mpsc::Sender<String>) -> Result<(), Failure> {
-        let Some(id) = done.image else {
+        let finished = match &self.reproducible {
+            Some(how) => how.image(self, done).await?,
+            None => done.image,
+        };
+        let Some(id) = finished else {
             return Err(Error::bad("No image was generated. Is your Dockerfile empty?").into());
         };
         let mut told = Vec::new();
+        if self.reproducible.is_some() {
+            self.used(&BTreeSet::from([reproducible::ARGUMENT.to_owned()]));
+            let _ = client.send(output::line(&serde_json::json!({ "aux": { "ID": id.to_string() } }))).await;
+        }
         if let Some(warning) = args::unused(&self.options.args, &lock(&self.used)) {
             told.push(warning);
         }

@@ -142,7 +142,7 @@ async fn bind(stage: &Stage, options: &MountOptions, prepared: &mut Prepared, ha
             // What the command writes is thrown away.
             let copied = scratch.join(format!("bind-{}", random_hex(8)));
             std::fs::create_dir(&copied)?;
-            let how = How { owner: None, mode: None, unpack: false, skip: &|_| false };
+            let how = How { owner: None, archive_owner: None, mode: None, unpack: false, skip: &|_| false };
             copy::copy(&copied, "/content", &found, &how)?;
             path = copied.join("content");
         }
@@ -194,7 +194,7 @@ async fn cache(stage: &Stage, options: &MountOptions, prepared: &mut Prepared) -
             if let Some(root) = beginning {
                 let name = source.trim_start_matches('/');
                 let found = source::find(&root.path, if name.is_empty() { "." } else { name }, true, &|_| false)?;
-                let how = How { owner: None, mode: None, unpack: false, skip: &|_| false };
+                let how = How { owner: None, archive_owner: None, mode: None, unpack: false, skip: &|_| false };
                 for source in &found {
                     copy::copy(&made, "/", source, &how)?;
                 }

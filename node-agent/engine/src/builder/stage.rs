@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use engine_wasm::dockerfile::instructions::{self, Command, Instruction};
+use engine_wasm::store::recipe::Recipe;
 use slipway_images::{ImageId, Reference};
 
 use super::cache::Cache;
@@ -24,6 +25,10 @@ pub(crate) struct Stage {
     pub(crate) output: Output,
     pub(crate) state: State,
     pub(crate) cache: Cache,
+    /// What a reproducible build says of its image.
+    pub(crate) recipe: Option<Recipe>,
+    /// The words of the last `RUN`.
+    pub(crate) ran: Vec<String>,
     /// Containers of the current step, which are removed at its end: those without the record are names only.
     pub(crate) containers: Vec<(String, Option<Arc<crate::containers::Container>>)>,
 }
@@ -69,7 +74,7 @@ impl Build {
             stage.labels().await?;
         }
         self.used(stage.state.args.used());
-        Ok(Done { image: stage.state.image })
+        Ok(Done { image: stage.state.image, recipe: stage.recipe })
     }
 
     /// Finds or makes the stage's base and runs the triggers in it.
@@ -89,19 +94,28 @@ impl Build {
             Some(platform) => expand(&platform.text)?,
             None => self.options.platform.clone(),
         };
+        let mut recipe = None;
         let image = match plan::base(&self.program.stages, index, &name) {
             From::Scratch => None,
-            From::Stage(stage) => self.stage(stage).await.map_err(|_| cancelled())?.image,
+            From::Stage(stage) => {
+                let base = self.stage(stage).await.map_err(|_| cancelled())?;
+                recipe = base.recipe.as_ref().map(Recipe::from_stage);
+                base.image
+            }
             From::Image(name) => Some(self.image(&name, &platform, output).await?),
         };
+        if let (Some(how), None) = (&self.reproducible, &recipe) {
+            recipe = Some(how.begin(self, image.as_ref())?);
+        }
         let config = match &image {
             Some(id) => self.config_of(id)?,
             None => Config::default(),
         };
         let cache = Cache::new(&self.engine.store, &self.options.cache_from, self.options.no_cache);
-        let state = State::new(image, config, args, self.file.escape);
-        let mut stage =
-            Stage { build: Arc::clone(self), index, output: output.clone(), state, cache, containers: Vec::new() };
+        let mut state = State::new(image, config, args, self.file.escape);
+        state.epoch = self.reproducible.as_ref().map(|how| how.epoch);
+        let (build, output, containers) = (Arc::clone(self), output.clone(), Vec::new());
+        let mut stage = Stage { build, index, output, state, cache, recipe, ran: Vec::new(), containers };
         stage.triggers().await?;
         stage.told().await?;
         Ok(stage)
@@ -223,6 +237,9 @@ impl Stage {
     /// The `ONBUILD` instructions of the base.
     async fn triggers(&mut self) -> Result<(), Failure> {
         let triggers = self.state.config.on_build.take().unwrap_or_default();
+        if let Some(recipe) = &mut self.recipe {
+            recipe.take_triggers();
+        }
         if triggers.is_empty() {
             return Ok(());
         }
@@ -266,6 +283,14 @@ impl Stage {
     }
 
     async fn dispatch(&mut self, command: &Command) -> Result<(), Failure> {
+        self.execute(command).await?;
+        if let (Some(how), Some(recipe)) = (&self.build.reproducible, &mut self.recipe) {
+            how.step(&self.build, recipe, command, &self.ran, self.state.image.as_ref())?;
+        }
+        Ok(())
+    }
+
+    async fn execute(&mut self, command: &Command) -> Result<(), Failure> {
         let text = match command {
             Command::Run(run) => return self.run(run).await,
             Command::Copy(copy) => return Ok(self.copy(copy).await?),
@@ -409,7 +434,10 @@ impl Stage {
         let id = blocking(move || {
             let root = commit::Root::mount(&engine, state.image.as_ref())?;
             let path = super::copy::resolve(&root.path, state.config.working_dir.as_ref())?;
-            super::copy::make_dirs(&root.path, &path, Some((0, 0)))
+            // The classic builder makes it as root, BuildKit as the stage's user.
+            let user = Some(&state.config.user).filter(|user| state.epoch.is_some() && !user.is_empty());
+            let owner = user.and_then(|user| super::owner::parse(user, &root.path).ok()).unwrap_or((0, 0));
+            super::copy::make_dirs(&root.path, &path, Some(owner))
                 .map_err(|_| Error::bad(format!("Cannot mkdir: {} is not a directory", state.config.working_dir)))?;
             let _ = container;
             root.commit(&state, &step)

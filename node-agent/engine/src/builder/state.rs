@@ -28,6 +28,8 @@ pub(crate) struct State {
     pub(crate) args: BuildArgs,
     /// `CMD` was given in this stage, so that `ENTRYPOINT` leaves it.
     pub(crate) command_given: bool,
+    /// The time of everything, where the build is reproducible: seconds since 1970.
+    pub(crate) epoch: Option<i64>,
     /// The escape character of the Dockerfile.
     pub(crate) escape: char,
 }
@@ -48,7 +50,7 @@ impl State {
             config.env.push(PATH.to_owned());
         }
         (config.open_stdin, config.stdin_once) = (false, false);
-        let mut state = Self { image, config, author: String::new(), args, command_given: false, escape };
+        let mut state = Self { image, config, author: String::new(), args, command_given: false, epoch: None, escape };
         state.took(image);
         state
     }
@@ -112,7 +114,9 @@ impl State {
         } else {
             cmd.push(format!("#(nop) {text}"));
         }
-        Config { cmd: Some(cmd), ..self.config.clone() }
+        let mut step = Config { cmd: Some(cmd), ..self.config.clone() };
+        super::reproducible::mark(&mut step, self.epoch);
+        step
     }
 
     /// `ENV`

@@ -39,6 +39,8 @@ impl Stage {
             // What is mounted is part of the key, but not of the history.
             step.labels.insert("slipway.mounts".into(), hash.clone());
         }
+        super::reproducible::mark(&mut step, self.state.epoch);
+        self.ran.clone_from(&line.words);
         if self.probe(&step).await? {
             return Ok(());
         }

@@ -84,16 +84,22 @@ impl<W: Write> TarWriter<W> {
         if !put_path(&mut header, &entry.path) {
             records.insert(b"path".to_vec(), entry.path.clone());
         }
-        if !put(&mut header.as_mut_bytes()[157..257], &entry.link) || !entry.link.is_ascii() {
+        if !put(&mut header.as_mut_bytes()[157..257], &ascii(&entry.link)) || !entry.link.is_ascii() {
             records.insert(b"linkpath".to_vec(), entry.link.clone());
         }
         for (name, value) in &entry.xattrs {
             records.insert([b"SCHILY.xattr.", &name[..]].concat(), value.clone());
         }
         if !records.is_empty() {
+            if entry.path.len() > 100 {
+                // Prefixes are for headers that stand alone.
+                records.insert(b"path".to_vec(), entry.path.clone());
+                header.as_mut_bytes()[345..500].fill(0);
+                put_cut(&mut header, &entry.path);
+            }
             self.pax(&entry.path, &records)?;
         }
-        header.set_cksum();
+        seal(&mut header);
         self.output.write_all(header.as_bytes())
     }
 
@@ -120,9 +126,15 @@ impl<W: Write> TarWriter<W> {
             Some(at) => trimmed.split_at(at + 1),
             None => (&b""[..], trimmed),
         };
-        let name = [dir, b"PaxHeaders.0/", name].concat();
-        put(&mut header.as_mut_bytes()[..100], &name[..name.len().min(100)]);
-        header.set_cksum();
+        let name = ascii(&[dir, b"PaxHeaders.0/", name].concat());
+        let name = &name[..name.len().min(100)];
+        let kept = name.iter().rposition(|b| *b != b'/').map_or(0, |at| at + 1);
+        put(&mut header.as_mut_bytes()[..100], &name[..kept]);
+        header.set_mode(0);
+        header.set_uid(0);
+        header.set_gid(0);
+        header.set_mtime(0);
+        seal(&mut header);
         self.output.write_all(header.as_bytes())?;
         self.output.write_all(&data)?;
         self.pad(data.len() as u64)
@@ -190,18 +202,41 @@ fn put(field: &mut [u8], value: &[u8]) -> bool {
     fits
 }
 
+/// What is left of a text in fields that hold ASCII alone; a record has the whole.
+fn ascii(text: &[u8]) -> Vec<u8> {
+    text.iter().copied().filter(u8::is_ascii).collect()
+}
+
+/// Puts as much of a path as there is room for; one that is cut at a slash must not look like a directory's.
+fn put_cut(header: &mut Header, path: &[u8]) {
+    let text = ascii(path);
+    let field = &mut header.as_mut_bytes()[..100];
+    field.fill(0);
+    if !put(field, &text) && field[99] == b'/' {
+        let kept = field.iter().rposition(|b| *b != b'/').map_or(0, |at| at + 1);
+        field[kept] = 0;
+    }
+}
+
 /// Puts a path into name and prefix; false when a PAX record must say it.
 fn put_path(header: &mut Header, path: &[u8]) -> bool {
-    let ascii = path.is_ascii();
-    if path.len() <= 100 {
-        return put(&mut header.as_mut_bytes()[..100], path) && ascii;
+    if path.len() <= 100 && path.is_ascii() {
+        return put(&mut header.as_mut_bytes()[..100], path);
     }
     let inner = path.strip_suffix(b"/").unwrap_or(path);
     let cut = inner[..inner.len().min(156)].iter().rposition(|b| *b == b'/');
-    if let Some(at) = cut.filter(|at| *at > 0 && path.len() - at - 1 <= 100 && ascii) {
+    if let Some(at) = cut.filter(|at| *at > 0 && path.len() - at - 1 <= 100 && path.is_ascii()) {
         let bytes = header.as_mut_bytes();
         return put(&mut bytes[345..500], &path[..at]) && put(&mut bytes[..100], &path[at + 1..]);
     }
-    put(&mut header.as_mut_bytes()[..100], path);
+    put_cut(header, path);
     false
+}
+
+/// The checksum as Go writes it: six digits, a zero byte, a space.
+fn seal(header: &mut Header) {
+    let bytes = header.as_mut_bytes();
+    bytes[148..156].fill(b' ');
+    let sum: u32 = bytes.iter().map(|byte| u32::from(*byte)).sum();
+    bytes[148..155].copy_from_slice(format!("{sum:06o}\0").as_bytes());
 }

@@ -8,7 +8,7 @@ use std::os::fd::{AsFd as _, AsRawFd as _, OwnedFd};
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{CWD, Dir, Mode, OFlags, openat};
+use rustix::fs::{AtFlags, CWD, Dir, Mode, OFlags, Timespec, Timestamps, openat, utimensat};
 
 use super::view::is_whiteout;
 use super::xattr;
@@ -58,6 +58,17 @@ impl UpperDir {
         match openat(&self.fd, name, flags, Mode::empty()) {
             Ok(fd) => Ok(Some(std::fs::File::from(fd)).filter(|file| file.metadata().is_ok_and(|m| m.is_file()))),
             Err(Errno::NOENT | Errno::LOOP | Errno::NXIO) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Sets the times of an entry, not of what a link leads to; one that has gone is left.
+    pub(crate) fn set_time(&self, name: &OsStr, seconds: i64) -> io::Result<()> {
+        use rustix::io::Errno;
+        let time = Timespec { tv_sec: seconds, tv_nsec: 0 };
+        let times = Timestamps { last_access: time, last_modification: time };
+        match utimensat(&self.fd, name, &times, AtFlags::SYMLINK_NOFOLLOW) {
+            Ok(()) | Err(Errno::NOENT) => Ok(()),
             Err(error) => Err(error.into()),
         }
     }

@@ -14,7 +14,7 @@ use crate::digest::{DiffId, ImageId};
 use crate::error::{Error, IoContext as _, Result};
 use crate::image::History;
 use crate::layer::stream::{self, PipeSink};
-use crate::layer::{Unpacked, scan, size, write_diff};
+use crate::layer::{Unpacked, scan, set_times, size, write_diff};
 
 /// One step of a build: what the new image says besides what it has from its parent.
 #[derive(Debug, Clone, Default)]
@@ -80,6 +80,19 @@ impl Store {
         fs::rename(&upper, &target).at("rename", &upper)?;
         fs::create_dir(&upper).at("create", &upper)?;
         self.adopt(staged, record.parent.as_ref(), diff, Unpacked { size, tar_split }, None).map(Some)
+    }
+
+    /// Gives everything in a writable layer one time, in seconds since 1970, so that its layer is the same wherever it is made.
+    ///
+    /// # Errors
+    /// [`Error::Mounted`] while somebody uses the layer.
+    pub fn set_rw_times(&self, name: &str, seconds: i64) -> Result<()> {
+        let record = self.rw_record(name)?;
+        if record.mounted > 0 {
+            return Err(Error::Mounted(name.to_owned()));
+        }
+        let upper = self.paths.diff(&record.mount_id);
+        set_times(&upper, seconds).at("set times in", &upper)
     }
 
     /// As [`Self::take_rw`], but the writable layer keeps what it has: for a container that is to stay.

@@ -1,0 +1,123 @@
+//! Builds that give the same image from the same input on every machine: with the build argument `SOURCE_DATE_EPOCH` everything that the
+//! build writes has that time, and the finished image is described as `engine_wasm::store` describes its own, so that a page
+//! and a node come to the same digests. Intermediate images are the classic builder's, with the epoch in the cache's key.
+
+use engine_wasm::dockerfile::expand::{self, Globals, Platform};
+use engine_wasm::dockerfile::instructions::{Command, Program};
+use engine_wasm::store::config::rfc3339;
+use engine_wasm::store::recipe::Recipe;
+use slipway_images::ImageId;
+
+use super::options::Options;
+use super::{Build, Done, architecture};
+use crate::error::{Error, Result, blocking};
+use crate::types::Config;
+
+/// The argument that asks for it, as in BuildKit (<https://reproducible-builds.org/specs/source-date-epoch/>).
+pub(crate) const ARGUMENT: &str = "SOURCE_DATE_EPOCH";
+
+/// Marks a step in the cache's key.
+const LABEL: &str = "slipway.epoch";
+
+/// What a reproducible build needs beside the rest.
+#[derive(Debug)]
+pub(crate) struct Reproducible {
+    pub(crate) epoch: i64,
+    created: String,
+    globals: Globals,
+    options: expand::Options,
+}
+
+/// The time that `SOURCE_DATE_EPOCH` gives, in seconds since 1970.
+///
+/// # Errors
+/// For what is no number.
+pub(crate) fn epoch(options: &Options) -> Result<Option<i64>> {
+    let given = options.args.get(ARGUMENT).cloned().flatten().filter(|text| !text.is_empty());
+    given.map(|text| text.parse().map_err(|_| Error::bad(format!("invalid {ARGUMENT}: {text}")))).transpose()
+}
+
+/// Puts the time into a step's key, so that only steps of the same time are found in the cache.
+pub(crate) fn mark(step: &mut Config, epoch: Option<i64>) {
+    if let Some(epoch) = epoch {
+        step.labels.insert(LABEL.into(), epoch.to_string());
+    }
+}
+
+impl Reproducible {
+    /// `None` where nothing asks for it.
+    ///
+    /// # Errors
+    /// For a time that is none, and arguments before the first `FROM` that cannot be read.
+    pub(crate) fn new(options: &Options, program: &Program, escape: char) -> Result<Option<Self>> {
+        let Some(epoch) = epoch(options)? else { return Ok(None) };
+        let own = Platform::new("linux", architecture());
+        let target = match options.platform.as_str() {
+            "" => own.clone(),
+            text => Platform::parse(text, &own).map_err(Error::bad)?,
+        };
+        let args = options.args.iter().filter_map(|(name, value)| Some((name.clone(), value.clone()?)));
+        let options = expand::Options {
+            build_args: args.collect(),
+            target: options.target.clone(),
+            build_platform: own,
+            target_platform: target,
+        };
+        let globals = Globals::new(program, escape, &options).map_err(|e| Error::bad(e.to_string()))?;
+        Ok(Some(Self { epoch, created: rfc3339(epoch), globals, options }))
+    }
+
+    /// The begin of a stage from an image of the store, or from nothing.
+    ///
+    /// # Errors
+    /// When the image is gone.
+    pub(crate) fn begin(&self, build: &Build, image: Option<&ImageId>) -> Result<Recipe> {
+        let Some(id) = image else { return Ok(Recipe::scratch(&self.options.target_platform)) };
+        let document = serde_json::from_slice(&build.engine.store.image(id)?.raw).map_err(Error::internal)?;
+        Ok(Recipe::from_image(&document))
+    }
+
+    /// Takes in what a step has done: `words` ran, and `image` is the image after it.
+    ///
+    /// # Errors
+    /// What the classic builder has let pass.
+    pub(crate) fn step(
+        &self,
+        build: &Build,
+        recipe: &mut Recipe,
+        command: &Command,
+        words: &[String],
+        image: Option<&ImageId>,
+    ) -> Result<()> {
+        let step = recipe.step(&self.globals, &self.options, command, &self.created);
+        if let Command::Run(_) = step.map_err(|e| Error::bad(e.to_string()))? {
+            recipe.ran(words, &self.created);
+        }
+        let Some(id) = image else { return Ok(()) };
+        let layers = build.engine.store.image(id)?.config.rootfs.diff_ids.clone();
+        for layer in layers.iter().skip(recipe.config.diff_ids.len()) {
+            recipe.config.add_layer(layer.to_string().parse().map_err(Error::internal)?);
+        }
+        Ok(())
+    }
+
+    /// Makes the finished image beside the last step's, which becomes its parent.
+    ///
+    /// # Errors
+    /// When the disk is full.
+    pub(crate) async fn image(&self, build: &Build, done: &Done) -> Result<Option<ImageId>> {
+        let (Some(parent), Some(recipe)) = (done.image, &done.recipe) else { return Ok(done.image) };
+        let mut config = recipe.config.clone();
+        config.run.labels.extend(build.options.labels.clone());
+        config.created.clone_from(&self.created);
+        let (engine, raw) = (build.engine.clone(), config.to_bytes());
+        let made = blocking(move || {
+            let id = engine.store.create_image(&raw)?;
+            if id != parent {
+                engine.store.set_parent(&id, &parent)?;
+            }
+            Ok(id)
+        });
+        Ok(Some(made.await?))
+    }
+}
