@@ -8,6 +8,7 @@ use std::{
 };
 
 use serde::Deserialize;
+use slipway_images::registry::Source;
 use slipway_runtime::net::Cidr;
 
 /// Why a configuration was refused: where, what, and what to write instead.
@@ -53,6 +54,8 @@ pub struct Config {
     pub sessions: Sessions,
     /// The nodes' network.
     pub network: Network,
+    /// Where images come from that the library lacks.
+    pub registry: Registry,
     /// A PEM file with certificates that nodes trust besides the usual ones (`extra_ca`).
     pub extra_ca: Option<PathBuf>,
     /// First host id of the nodes' user namespaces (`first_id`); 65,536 ids a node follow from here.
@@ -104,6 +107,17 @@ pub struct Network {
     pub deny: Vec<Cidr>,
 }
 
+/// `[registry]`: the registry behind the library, and what is kept of it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Registry {
+    /// The upstream registry (`upstream`, default `https://registry-1.docker.io`); none when it is set to `""`.
+    pub upstream: Option<Source>,
+    /// Bytes that are kept at most (`cache`, default `20GiB`).
+    pub cache: u64,
+    /// How long a tag is believed before it is asked for again (`ttl`, default `5m`).
+    pub ttl: Duration,
+}
+
 #[derive(Deserialize)]
 #[cfg_attr(test, derive(serde::Serialize))]
 #[serde(deny_unknown_fields, default)]
@@ -111,6 +125,7 @@ struct File {
     limits: FileLimits,
     sessions: FileSessions,
     network: FileNetwork,
+    registry: FileRegistry,
     extra_ca: Option<PathBuf>,
     first_id: u32,
     runtime: Option<PathBuf>,
@@ -123,6 +138,7 @@ impl Default for File {
             limits: FileLimits::default(),
             sessions: FileSessions::default(),
             network: FileNetwork::default(),
+            registry: FileRegistry::default(),
             extra_ca: None,
             first_id: 1_879_048_192,
             runtime: None,
@@ -192,6 +208,21 @@ impl Default for FileNetwork {
     }
 }
 
+#[derive(Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize))]
+#[serde(deny_unknown_fields, default)]
+struct FileRegistry {
+    upstream: String,
+    cache: String,
+    ttl: String,
+}
+
+impl Default for FileRegistry {
+    fn default() -> Self {
+        Self { upstream: "https://registry-1.docker.io".into(), cache: "20GiB".into(), ttl: "5m".into() }
+    }
+}
+
 impl Default for Config {
     fn default() -> Self {
         Self::parse("", "defaults").unwrap_or_else(|error| unreachable!("the built-in defaults are tested: {error}"))
@@ -256,6 +287,21 @@ impl Config {
             sessions.max_lifetime >= sessions.lifetime,
             "write at least sessions.lifetime",
         )?;
+        let upstream = match file.registry.upstream.trim() {
+            "" => None,
+            text => match text.parse::<Source>() {
+                Ok(source @ (Source::Tls(_) | Source::Tcp(_))) => Some(source),
+                _ => {
+                    let remedy = "write https://HOST[:PORT] or http://HOST[:PORT], or \"\" for none";
+                    return Err(check.refuse("registry.upstream", text, remedy));
+                }
+            },
+        };
+        let registry = Registry {
+            upstream,
+            cache: check.bytes("registry.cache", &file.registry.cache, 64 << 20)?,
+            ttl: check.duration("registry.ttl", &file.registry.ttl)?,
+        };
         let bridge = file.network.bridge;
         let named = (1..=15).contains(&bridge.len())
             && bridge.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
@@ -291,6 +337,7 @@ impl Config {
                     .map(|text| check.cidr("network.deny", text))
                     .collect::<Result<_, _>>()?,
             },
+            registry,
             extra_ca: file.extra_ca,
             first_id: file.first_id,
             runtime: file.runtime,
@@ -382,6 +429,14 @@ mod tests {
     }
 
     #[test]
+    fn an_upstream_registry_can_be_switched_off() {
+        let upstream = |text: &str| Config::parse(text, "c").expect("good").registry.upstream;
+        assert_eq!(upstream(""), Some(Source::Tls("registry-1.docker.io:443".into())));
+        assert_eq!(upstream("[registry]\nupstream = \"\""), None);
+        assert_eq!(upstream("[registry]\nupstream = \"http://mirror:5000\""), Some(Source::Tcp("mirror:5000".into())));
+    }
+
+    #[test]
     fn a_bad_value_is_refused_with_file_key_and_remedy() {
         for (text, key) in [
             ("[limits]\nmemory = \"much\"", "limits.memory"),
@@ -391,6 +446,8 @@ mod tests {
             ("[sessions]\nmax_lifetime = \"1s\"", "sessions.max_lifetime"),
             ("[network]\nsubnet = \"10.0.0.0\"", "network.subnet"),
             ("[network]\nbridge = \"a b\"", "network.bridge"),
+            ("[registry]\nupstream = \"docker.io\"", "registry.upstream"),
+            ("[registry]\ncache = \"none\"", "registry.cache"),
             ("first_id = 0", "first_id"),
         ] {
             let error = Config::parse(text, "slipway.toml").expect_err(text).to_string();

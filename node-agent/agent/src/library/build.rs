@@ -185,7 +185,7 @@ impl<'a> Queue<'a> {
     /// The next that needs nothing which is not there yet.
     fn take(&mut self) -> Option<&'a Recipe> {
         let missing = |name: &&str| self.running.contains(name) || self.waiting.iter().any(|other| other.name == *name);
-        let at = self.waiting.iter().position(|recipe| !recipe.needs().iter().any(|name| missing(&name)))?;
+        let at = self.waiting.iter().position(|recipe| !recipe.needs().iter().any(&missing))?;
         let recipe = self.waiting.remove(at);
         self.running.push(recipe.name);
         Some(recipe)

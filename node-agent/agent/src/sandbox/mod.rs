@@ -6,6 +6,7 @@ mod bundle;
 mod cgroup;
 mod disk;
 mod error;
+mod fetcher;
 mod firewall;
 mod idmap;
 mod network;
@@ -36,6 +37,7 @@ use tokio::sync::oneshot;
 
 use crate::config::Config;
 use cgroup::Hierarchies;
+use fetcher::Fetcher;
 use firewall::Port;
 use idmap::Pool;
 use registry::Service;
@@ -123,6 +125,7 @@ pub struct Host {
     dns: Vec<Ipv4Addr>,
     extra_ca: Option<Vec<u8>>,
     registry: Option<Service>,
+    fetcher: Option<Fetcher>,
     mtu: u32,
     pools: Mutex<Pools>,
     // Held for its lock, which keeps a second agent off this data directory.
@@ -197,6 +200,7 @@ impl Host {
             dns,
             extra_ca,
             registry: None,
+            fetcher: None,
             mtu,
             pools: Mutex::new(Pools {
                 addresses: Pool::new(u32::try_from(addresses).unwrap_or(u32::MAX)),
@@ -208,6 +212,7 @@ impl Host {
         };
         host.sweep();
         host.registry = host.new_registry()?;
+        host.fetcher = host.new_fetcher()?;
         Ok(host)
     }
 
@@ -221,6 +226,60 @@ impl Host {
         let tag = crate::random::hex::<4>();
         let base = self.settings.config.first_id + range * idmap::RANGE;
         Ok(Some(Service::new(tag.clone(), self.layout(&tag), base)))
+    }
+
+    /// As [`Host::new_registry`] for the fetcher, which has an address besides.
+    fn new_fetcher(&self) -> Result<Option<Fetcher>> {
+        if self.registry.is_none() || self.settings.config.registry.upstream.is_none() {
+            return Ok(None);
+        }
+        let exhausted = |what| Error::Exhausted { what, remedy: "widen network.subnet or use a second host" };
+        let mut pools = self.pools();
+        let range = pools.ranges.take().ok_or_else(|| exhausted("id range"))?;
+        let slot = pools.addresses.take().ok_or_else(|| exhausted("address"))?;
+        let tag = crate::random::hex::<4>();
+        let base = self.settings.config.first_id + range * idmap::RANGE;
+        Ok(Some(Fetcher::new(tag.clone(), self.layout(&tag), base, self.address(slot))))
+    }
+
+    /// Slot 0 is the address after the gateway's; the pool is no larger than the subnet has hosts.
+    fn address(&self, slot: u32) -> Ipv4Addr {
+        Ipv4Addr::from(u32::from(self.settings.config.network.subnet.address) + 2 + slot)
+    }
+
+    /// Starts the fetcher's process, or starts it again. Gives its exit code when it has ended; `None` without an upstream registry.
+    /// It comes before [`Host::start_registry`]. Blocking.
+    ///
+    /// # Errors
+    /// When a step fails; what was made goes with [`Host::close`].
+    pub fn start_fetcher(&self) -> Result<Option<oneshot::Receiver<i32>>> {
+        let Some(fetcher) = &self.fetcher else { return Ok(None) };
+        let (id, layout) = (device(&fetcher.tag), self.layout(&fetcher.tag));
+        let Settings { node_image, agent, config, data_dir, .. } = &self.settings;
+        if layout.dir.exists() {
+            self.cgroups.kill(&fetcher.tag, Duration::from_secs(10))?;
+            self.runtime.delete(&id, &layout.dir)?;
+            network::disconnect(&id)?;
+            fetcher.forget_socket()?;
+        } else {
+            let plan = fetcher::Plan {
+                cache: &data_dir.join("registry/cache"),
+                node_image,
+                agent,
+                registry: &config.registry,
+                dns: &self.dns,
+                extra_ca: self.extra_ca.as_deref(),
+            };
+            fetcher.prepare(&plan)?;
+            self.cgroups.create(&fetcher.tag, Fetcher::limits())?;
+        }
+        let init = self.runtime.create(&id, &layout.bundle)?;
+        let mut exit = watch(init)?;
+        firewall::admit(&fetcher.port(), &[])?;
+        network::connect(&config.network, self.mtu, init, &id, fetcher.address)?;
+        self.runtime.start(&id, &layout.bundle)?;
+        fetcher.wait_until_ready(&mut exit)?;
+        Ok(Some(exit))
     }
 
     /// Starts the registry's process, or starts it again: then sessions find what they pushed. Gives its exit code when it has ended;
@@ -237,7 +296,8 @@ impl Host {
             service.forget_control()?;
         } else {
             let Settings { node_image, agent, config, .. } = &self.settings;
-            service.prepare(library, node_image, agent, config.sessions.registry)?;
+            let upstream = self.fetcher.as_ref().map(Fetcher::sockets);
+            service.prepare(library, node_image, agent, config.sessions.registry, upstream.as_deref())?;
             self.cgroups.create(&service.tag, Service::limits())?;
         }
         let init = self.runtime.create(&id, &layout.bundle)?;
@@ -319,9 +379,7 @@ impl Host {
             }
         };
         let tag = crate::random::hex::<4>();
-        // Slot 0 is the address after the gateway's; the pool is no larger than the subnet has hosts.
-        let first = u32::from(self.settings.config.network.subnet.address) + 2;
-        let mut node = Node { tag, name: name.to_owned(), address: Ipv4Addr::from(first + slot), init: 0, slot, range };
+        let mut node = Node { tag, name: name.to_owned(), address: self.address(slot), init: 0, slot, range };
         match self.build(session, &mut node, peers) {
             Ok((timings, exit)) => Ok(Started { node, timings, exit }),
             Err(error) => {
@@ -456,7 +514,9 @@ impl Host {
     /// # Errors
     /// When a part cannot be removed; the others are.
     pub fn close(&self) -> Result<()> {
-        for error in self.registry.iter().flat_map(|service| self.tear_down(&service.tag)) {
+        let tags =
+            self.registry.iter().map(|service| &service.tag).chain(self.fetcher.iter().map(|fetcher| &fetcher.tag));
+        for error in tags.flat_map(|tag| self.tear_down(tag)) {
             tracing::error!(%error, "a part of the registry could not be removed");
         }
         self.cgroups.remove_parent();
