@@ -14,6 +14,7 @@ const PROGRAMS: &[(&str, &str, Program)] = &[
     ("docker", "the docker command line", slipway_docker_cli::main),
     ("runtime", "an OCI runtime, with runc's command line", slipway_runtime::cli::main),
     ("registry", "the registries of sessions: the library, and what they push", crate::registry::program::main),
+    ("fetcher", "fetches from an upstream registry what the library lacks", crate::registry::upstream::program::main),
     ("library", "the starter images for nodes", crate::library::main),
     ("image", "looks into image archives", crate::tools::image::main),
     ("lab", "checks labs", crate::labs::check_main),

@@ -96,7 +96,9 @@ async fn serve(options: &Options, settings: Settings) -> anyhow::Result<()> {
     let limits = settings.config.sessions;
     let host = tokio::task::spawn_blocking(move || Host::open(settings)).await??;
     let host = Arc::new(host);
-    let registry = start_registry(Arc::clone(&host)).await?;
+    // The registry is shown the fetcher's socket, hence this order.
+    let fetcher = keep_running("the fetcher", Arc::clone(&host), Host::start_fetcher).await?;
+    let registry = keep_running("the registry", Arc::clone(&host), Host::start_registry).await?;
     let manager = Arc::new(Manager::new(limits, Some(Arc::clone(&host))));
     let keeper = {
         let manager = Arc::clone(&manager);
@@ -119,30 +121,38 @@ async fn serve(options: &Options, settings: Settings) -> anyhow::Result<()> {
     server.abort();
     manager.end_all(EndReason::Shutdown).await;
     registry.abort();
+    fetcher.abort();
     tokio::task::spawn_blocking(move || host.close()).await??;
     Ok(())
 }
 
-/// Starts the registry and, in the task returned, starts it again whenever it ends.
-async fn start_registry(host: Arc<Host>) -> anyhow::Result<tokio::task::JoinHandle<()>> {
-    let start = |host: Arc<Host>| tokio::task::spawn_blocking(move || host.start_registry());
+/// How [`Host`] starts one of its services: the receiver of its exit code, `None` where there is none to start.
+type Start = fn(&Host) -> sandbox::Result<Option<tokio::sync::oneshot::Receiver<i32>>>;
+
+/// Starts a service and, in the task returned, starts it again whenever it ends.
+async fn keep_running(
+    what: &'static str,
+    host: Arc<Host>,
+    start: Start,
+) -> anyhow::Result<tokio::task::JoinHandle<()>> {
+    let start = move |host: Arc<Host>| tokio::task::spawn_blocking(move || start(&host));
     let first = start(Arc::clone(&host)).await?;
     if first.is_err()
         && let Err(error) = host.close()
     {
         tracing::error!(%error, "clean-up after a failed start");
     }
-    let first = first.context("cannot start the registry")?;
+    let first = first.with_context(|| format!("cannot start {what}"))?;
     Ok(tokio::spawn(async move {
         let mut exit = first;
         while let Some(ended) = exit {
             let code = ended.await.map_or_else(|_| "an unknown code".into(), |code| code.to_string());
-            tracing::error!("the registry ended with {code}; it is started again");
+            tracing::error!("{what} ended with {code}; it is started again");
             exit = loop {
                 match start(Arc::clone(&host)).await {
                     Ok(Ok(exit)) => break exit,
-                    Ok(Err(error)) => tracing::error!(%error, "the registry does not start"),
-                    Err(error) => tracing::error!(%error, "the registry does not start"),
+                    Ok(Err(error)) => tracing::error!(%error, "{what} does not start"),
+                    Err(error) => tracing::error!(%error, "{what} does not start"),
                 }
                 tokio::time::sleep(std::time::Duration::from_secs(2)).await;
             };

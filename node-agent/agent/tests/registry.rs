@@ -88,7 +88,8 @@ impl Registry {
 async fn serve(dir: &Path, quota: u64) -> SocketAddr {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let address = listener.local_addr().expect("its address");
-    let routes = node_agent::registry::taking(dir.join("library"), &dir.join("pushes"), quota).expect("a registry");
+    let routes =
+        node_agent::registry::taking(dir.join("library"), &dir.join("pushes"), quota, None).expect("a registry");
     tokio::spawn(async move { axum::serve(listener, routes).await });
     address
 }

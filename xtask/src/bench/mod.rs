@@ -42,7 +42,7 @@ pub fn run(layout: &Layout) -> Result<()> {
 
     let mut rows = Vec::new();
     let mut failures = 0;
-    let parts: [(&str, Part<'_>); 5] = [
+    let parts: [(&str, Part<'_>); 6] = [
         ("runtimes", Box::new(|| runtime_rows(layout, &dir, &rootfs, &archive))),
         ("engines", Box::new(|| engine_rows(layout, &dir, &archive))),
         ("pulls", Box::new(|| pull_rows(layout, &dir, &archive))),

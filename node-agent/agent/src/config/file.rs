@@ -12,6 +12,7 @@ pub(super) struct File {
     pub(super) sessions: FileSessions,
     pub(super) network: FileNetwork,
     pub(super) layers: FileLayers,
+    pub(super) registry: FileRegistry,
     pub(super) extra_ca: Option<PathBuf>,
     pub(super) first_id: u32,
     pub(super) runtime: Option<PathBuf>,
@@ -25,6 +26,7 @@ impl Default for File {
             sessions: FileSessions::default(),
             network: FileNetwork::default(),
             layers: FileLayers::default(),
+            registry: FileRegistry::default(),
             extra_ca: None,
             first_id: 1_879_048_192,
             runtime: None,
@@ -83,6 +85,21 @@ pub(super) struct FileLayers {
 impl Default for FileLayers {
     fn default() -> Self {
         Self { disk: "20GiB".into() }
+    }
+}
+
+#[derive(Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize))]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct FileRegistry {
+    pub(super) upstream: String,
+    pub(super) cache: String,
+    pub(super) ttl: String,
+}
+
+impl Default for FileRegistry {
+    fn default() -> Self {
+        Self { upstream: "https://registry-1.docker.io".into(), cache: "20GiB".into(), ttl: "5m".into() }
     }
 }
 

@@ -13,6 +13,7 @@ use std::{
     time::Duration,
 };
 
+use slipway_images::registry::Source;
 use slipway_runtime::net::Cidr;
 
 pub use error::Error;
@@ -30,6 +31,8 @@ pub struct Config {
     pub network: Network,
     /// The layers that nodes share.
     pub layers: Layers,
+    /// Where images come from that the library lacks.
+    pub registry: Registry,
     /// A PEM file with certificates that nodes trust besides the usual ones (`extra_ca`).
     pub extra_ca: Option<PathBuf>,
     /// First host id of the nodes' user namespaces (`first_id`); 65,536 ids a node follow from here.
@@ -73,6 +76,17 @@ pub struct Sessions {
 pub struct Layers {
     /// Bytes of disk that they may take (`disk`, default `20GiB`).
     pub disk: u64,
+}
+
+/// `[registry]`: the registry behind the library, and what is kept of it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Registry {
+    /// The upstream registry (`upstream`, default `https://registry-1.docker.io`); none when it is set to `""`.
+    pub upstream: Option<Source>,
+    /// Bytes that are kept at most (`cache`, default `20GiB`).
+    pub cache: u64,
+    /// How long a tag is believed before it is asked for again (`ttl`, default `5m`).
+    pub ttl: Duration,
 }
 
 /// `[network]`: the nodes' addresses and what they may reach.
@@ -152,6 +166,21 @@ impl Config {
             sessions.max_lifetime >= sessions.lifetime,
             "write at least sessions.lifetime",
         )?;
+        let upstream = match file.registry.upstream.trim() {
+            "" => None,
+            text => match text.parse::<Source>() {
+                Ok(source @ (Source::Tls(_) | Source::Tcp(_))) => Some(source),
+                _ => {
+                    let remedy = "write https://HOST[:PORT] or http://HOST[:PORT], or \"\" for none";
+                    return Err(check.refuse("registry.upstream", text, remedy));
+                }
+            },
+        };
+        let registry = Registry {
+            upstream,
+            cache: check.bytes("registry.cache", &file.registry.cache, 64 << 20)?,
+            ttl: check.duration("registry.ttl", &file.registry.ttl)?,
+        };
         let bridge = file.network.bridge;
         let named = (1..=15).contains(&bridge.len())
             && bridge.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
@@ -188,6 +217,7 @@ impl Config {
                     .collect::<Result<_, _>>()?,
             },
             layers: Layers { disk: check.bytes("layers.disk", &file.layers.disk, 64 << 20)? },
+            registry,
             extra_ca: file.extra_ca,
             first_id: file.first_id,
             runtime: file.runtime,

@@ -1,5 +1,7 @@
 use std::time::Duration;
 
+use slipway_images::registry::Source;
+
 use super::{Config, Limits, file::File};
 
 #[test]
@@ -19,6 +21,14 @@ fn values_are_read_with_their_units() {
 }
 
 #[test]
+fn an_upstream_registry_can_be_switched_off() {
+    let upstream = |text: &str| Config::parse(text, "c").expect("good").registry.upstream;
+    assert_eq!(upstream(""), Some(Source::Tls("registry-1.docker.io:443".into())));
+    assert_eq!(upstream("[registry]\nupstream = \"\""), None);
+    assert_eq!(upstream("[registry]\nupstream = \"http://mirror:5000\""), Some(Source::Tcp("mirror:5000".into())));
+}
+
+#[test]
 fn a_bad_value_is_refused_with_file_key_and_remedy() {
     for (text, key) in [
         ("[limits]\nmemory = \"much\"", "limits.memory"),
@@ -28,6 +38,8 @@ fn a_bad_value_is_refused_with_file_key_and_remedy() {
         ("[sessions]\nmax_lifetime = \"1s\"", "sessions.max_lifetime"),
         ("[network]\nsubnet = \"10.0.0.0\"", "network.subnet"),
         ("[network]\nbridge = \"a b\"", "network.bridge"),
+        ("[registry]\nupstream = \"docker.io\"", "registry.upstream"),
+        ("[registry]\ncache = \"none\"", "registry.cache"),
         ("first_id = 0", "first_id"),
     ] {
         let error = Config::parse(text, "slipway.toml").expect_err(text).to_string();

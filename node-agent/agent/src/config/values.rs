@@ -12,7 +12,7 @@ pub(super) struct Check<'a> {
 }
 
 impl Check<'_> {
-    fn refuse(&self, key: &'static str, value: impl std::fmt::Debug, remedy: &'static str) -> Error {
+    pub(super) fn refuse(&self, key: &'static str, value: impl std::fmt::Debug, remedy: &'static str) -> Error {
         Error::Value { place: self.place.to_owned(), key, value: format!("{value:?}"), remedy }
     }
 

@@ -16,9 +16,9 @@ use super::layout::{IMAGE_NAME, Layout, REF_NAME};
 
 /// Bytes that are copied at a time.
 const BLOCK: usize = 256 << 10;
-const CONFIG: &str = "application/vnd.oci.image.config.v1+json";
-const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
-const LAYER: &str = "application/vnd.oci.image.layer.v1.tar+gzip";
+pub(super) const CONFIG: &str = "application/vnd.oci.image.config.v1+json";
+pub(super) const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
+pub(super) const LAYER: &str = "application/vnd.oci.image.layer.v1.tar+gzip";
 
 /// What `add` was asked for.
 #[derive(Debug, Default)]
@@ -30,9 +30,15 @@ pub(super) struct Options {
 }
 
 /// A file as a source of an archive.
-struct OnDisk {
+pub(super) struct OnDisk {
     file: File,
     size: u64,
+}
+
+impl OnDisk {
+    pub(super) fn new(file: File) -> io::Result<Self> {
+        Ok(Self { size: file.metadata()?.len(), file })
+    }
 }
 
 impl ReadAt for OnDisk {
@@ -49,10 +55,9 @@ impl ReadAt for OnDisk {
 pub(super) fn run(dir: &Path, file: &Path, options: &Options) -> Result<Vec<String>, Error> {
     let broken = |what: String| Error::Archive { path: file.to_owned(), what };
     let handle = File::open(file).map_err(Error::io("opening", file))?;
-    let size = handle.metadata().map_err(Error::io("reading", file))?.len();
-    let limits = Limits::default();
-    let archive = Archive::open(OnDisk { file: handle, size }, &limits).map_err(|error| broken(error.to_string()))?;
-    eprintln!("{}: verifying {:.1} MB", file.display(), size as f64 / 1e6);
+    let source = OnDisk::new(handle).map_err(Error::io("reading", file))?;
+    eprintln!("{}: verifying {:.1} MB", file.display(), source.size as f64 / 1e6);
+    let archive = Archive::open(source, &Limits::default()).map_err(|error| broken(error.to_string()))?;
     if let Some(failed) = archive.verify().failures().next() {
         let why = failed.failure.clone().unwrap_or_default();
         return Err(broken(format!("{}: {why}", failed.name)));
@@ -125,7 +130,7 @@ fn copy(archive: &Archive, image: &Image, layout: &Layout, broken: &dyn Fn(Strin
         for layer in &image.layers {
             eprintln!("{title}: {}", layer.title());
             let temporary = layout.partial().join("layer");
-            let (digest, _, size) = compress(Reading { archive, layer, at: 0 }, &temporary)?;
+            let (digest, _, size) = compress(Reading::new(archive, layer), &temporary)?;
             layout.adopt(&temporary, &digest)?;
             layers.push(json!({ "mediaType": LAYER, "digest": digest, "size": size }));
         }
@@ -139,7 +144,7 @@ fn copy(archive: &Archive, image: &Image, layout: &Layout, broken: &dyn Fn(Strin
         let temporary = layout.partial().join("layer");
         let write = || {
             let mut out = BufWriter::with_capacity(BLOCK, File::create(&temporary)?);
-            io::copy(&mut Reading { archive, layer, at: 0 }, &mut out)?;
+            io::copy(&mut Reading::new(archive, layer), &mut out)?;
             out.flush()?;
             out.get_ref().sync_all()
         };
@@ -161,10 +166,16 @@ fn copy(archive: &Archive, image: &Image, layout: &Layout, broken: &dyn Fn(Strin
 }
 
 /// A layer's blob as a stream.
-struct Reading<'a> {
+pub(super) struct Reading<'a> {
     archive: &'a Archive,
     layer: &'a Layer,
     at: u64,
+}
+
+impl<'a> Reading<'a> {
+    pub(super) fn new(archive: &'a Archive, layer: &'a Layer) -> Self {
+        Self { archive, layer, at: 0 }
+    }
 }
 
 impl Read for Reading<'_> {

@@ -12,9 +12,9 @@ use super::error::Error;
 use super::layout::Layout;
 use super::recipe::Base;
 
-const SETUP: &str = include_str!("../../../../infra/library/setup.sh");
+const SETUP: &str = include_str!("../../../../infra/library/debian/setup.sh");
 /// No file of a layer is younger: mmdebstrap clamps times, so that equal packages give equal layers.
-const EPOCH: &str = "1735689600";
+pub(super) const EPOCH: u64 = 1_735_689_600;
 /// Documents, manuals and translations are two fifths of a small Debian; Ubuntu's images leave them out in the same way.
 const EXCLUDES: &str = "path-exclude=/usr/share/doc/*\npath-include=/usr/share/doc/*/copyright\n\
 path-exclude=/usr/share/info/*\npath-exclude=/usr/share/lintian/*\npath-exclude=/usr/share/locale/*\npath-exclude=/usr/share/man/*\n";
@@ -65,7 +65,8 @@ impl Mirrors {
 /// Digest of everything that decides what a base becomes, apart from the packages' versions.
 pub(super) fn stamp(base: &Base, mirrors: &Mirrors, certificates: &[Vec<u8>]) -> String {
     let mut digest = Sha256::new();
-    let texts = [base.name, base.suite, base.variant, SETUP, EPOCH, EXCLUDES, std::env::consts::ARCH];
+    let epoch = EPOCH.to_string();
+    let texts = [base.name, base.suite, base.variant, SETUP, &epoch, EXCLUDES, std::env::consts::ARCH];
     let sources = mirrors.sources(base.suite);
     let parts = texts.iter().map(|text| text.as_bytes());
     let parts = parts.chain(sources.iter().map(String::as_bytes)).chain(certificates.iter().map(Vec::as_slice));
@@ -93,7 +94,7 @@ pub(super) fn make(base: &Base, mirrors: &Mirrors, certificates: &[Vec<u8>], lay
         .args([base.suite, "-"])
         .args(mirrors.sources(base.suite))
         .env("SLIPWAY_WORK", &work)
-        .env("SOURCE_DATE_EPOCH", EPOCH)
+        .env("SOURCE_DATE_EPOCH", EPOCH.to_string())
         // The root filesystem in the making lies where the next build sweeps, should this one be killed.
         .env("TMPDIR", &work)
         .stdin(Stdio::null())
@@ -124,9 +125,8 @@ fn mmdebstrap() -> Command {
     if !rustix::process::geteuid().is_root() {
         return Command::new("mmdebstrap");
     }
-    let mut command = Command::new("setpriv");
-    command.args(["--pdeathsig", "KILL", "--", "unshare", "--mount-proc", "--propagation", "private"]);
-    command.args(["--pid", "--fork", "--kill-child", "mmdebstrap", "--mode=root"]);
+    let mut command = super::workshop::inside();
+    command.args(["mmdebstrap", "--mode=root"]);
     command
 }
 

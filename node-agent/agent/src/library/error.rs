@@ -53,6 +53,27 @@ pub enum Error {
         /// How it ended.
         status: String,
     },
+    /// Images that are built need an engine, and that needs root.
+    #[error(
+        "images with a Dockerfile are built by an engine, which only root can start; as another user, make the others: --only debian,ubuntu"
+    )]
+    NotRoot,
+    /// The engine that builds images did not start.
+    #[error("starting the engine that builds images: {what}")]
+    Engine {
+        /// What happened.
+        what: String,
+    },
+    /// An image's Dockerfile could not be built.
+    #[error("building {image}: {log}\n(the whole log: {})", path.display())]
+    Build {
+        /// The image.
+        image: &'static str,
+        /// The end of the build's output.
+        log: String,
+        /// Where all of it is.
+        path: PathBuf,
+    },
     /// An archive that images were to be added from.
     #[error("{}: {what}", path.display())]
     Archive {

@@ -17,6 +17,8 @@ use super::recipe::STAND_IN;
 pub(crate) const IMAGE_NAME: &str = "io.containerd.image.name";
 /// OCI's annotation for the tag alone.
 pub(super) const REF_NAME: &str = "org.opencontainers.image.ref.name";
+/// OCI's annotation, and label, for a sentence on the image.
+pub(super) const DESCRIPTION: &str = "org.opencontainers.image.description";
 /// Ours: digest of the recipe that an image was made from.
 pub(super) const RECIPE: &str = "slipway.recipe";
 
@@ -94,6 +96,16 @@ impl Layout {
     /// Where files grow until they are whole; on the same filesystem as the blobs.
     pub(super) fn partial(&self) -> PathBuf {
         self.dir.join(".partial")
+    }
+
+    /// Where the engine keeps its data while it builds images for the library.
+    pub(super) fn workshop(&self) -> PathBuf {
+        self.dir.join(".workshop")
+    }
+
+    /// The directory.
+    pub(super) fn dir(&self) -> &Path {
+        &self.dir
     }
 
     fn blobs(&self) -> PathBuf {
@@ -208,9 +220,12 @@ impl Layout {
     pub(crate) fn description(&self, digest: &str) -> Option<String> {
         let index = self.index().ok()?;
         let entry = index.manifests().iter().find(|entry| entry.digest().as_ref() == digest)?;
+        if let Some(text) = annotation(entry, DESCRIPTION) {
+            return Some(text.to_owned());
+        }
         let config: ImageConfiguration = self.read_json(self.manifest(entry).ok()?.config()).ok()?;
         let labels = config.config().as_ref()?.labels().as_ref()?.clone();
-        labels.get(STAND_IN).or_else(|| labels.get("org.opencontainers.image.description")).cloned()
+        labels.get(STAND_IN).or_else(|| labels.get(DESCRIPTION)).cloned()
     }
 
     /// The manifest that an entry of the index names.
@@ -231,7 +246,8 @@ impl Layout {
                 .is_ok_and(|manifest| there(manifest.config()) && manifest.layers().iter().all(there))
     }
 
-    fn read_json<T: serde::de::DeserializeOwned>(&self, blob: &Descriptor) -> Result<T, Error> {
+    /// A blob that is JSON.
+    pub(super) fn read_json<T: serde::de::DeserializeOwned>(&self, blob: &Descriptor) -> Result<T, Error> {
         let digest = blob.digest();
         let path =
             self.blob_path(digest.as_ref()).ok_or_else(|| self.no_layout(format!("unsupported digest {digest}")))?;

@@ -6,8 +6,12 @@ mod add;
 mod base;
 mod build;
 mod error;
+mod greeting;
 mod layout;
 mod recipe;
+mod settled;
+mod take;
+mod workshop;
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -35,9 +39,12 @@ enum Command {
         /// The OCI layout to make them in.
         #[arg(long, value_name = "DIR", default_value = DEFAULT_DIR)]
         output: PathBuf,
-        /// Only these images, by name.
+        /// Only these images, by name, and what they start from.
         #[arg(long, value_name = "NAME", value_delimiter = ',')]
         only: Vec<String>,
+        /// Every image there is a recipe for, those that the labs do not need as well.
+        #[arg(long, conflicts_with = "only")]
+        all: bool,
         /// Certificates (PEM) of a proxy that opens TLS; put into every image. May be given several times.
         #[arg(long, value_name = "FILE")]
         extra_ca: Vec<PathBuf>,
@@ -85,11 +92,11 @@ pub fn main(args: Vec<OsString>) -> ExitCode {
         }
     };
     let result = match cli.command {
-        Command::Build { output, only, mut extra_ca, config, refresh } => {
+        Command::Build { output, only, all, mut extra_ca, config, refresh } => {
             match config.as_deref().map(crate::config::Config::load).transpose() {
                 Ok(config) => {
                     extra_ca.extend(config.and_then(|config| config.extra_ca));
-                    build::run(&output, &build::Options { only, extra_ca, refresh })
+                    build::run(&output, &build::Options { only, all, extra_ca, refresh })
                 }
                 Err(error) => {
                     eprintln!("node-agent library: {error:#}");

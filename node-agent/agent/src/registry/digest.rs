@@ -8,7 +8,7 @@ use std::path::Path;
 use sha2::{Digest as _, Sha256, Sha512};
 
 /// A well-formed digest, `sha256:` or `sha512:` and lower-case hexadecimal digits.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct Digest(String);
 
 impl Digest {

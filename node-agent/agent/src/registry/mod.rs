@@ -15,6 +15,7 @@ mod search;
 mod send;
 mod store;
 mod uploads;
+pub(crate) mod upstream;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -34,6 +35,7 @@ use refusal::Refusal;
 use send::{Page, paged};
 use store::Store;
 use uploads::Uploads;
+use upstream::client::Upstream;
 
 /// One session's registry.
 #[derive(Debug)]
@@ -41,20 +43,32 @@ pub(crate) struct Registry {
     library: Library,
     store: Option<Store>,
     uploads: Uploads,
+    upstream: Upstream,
 }
 
 /// A registry over the library in `dir` that takes no pushes. The directory may be made later: until then every repository is unknown.
 pub fn reading(dir: PathBuf) -> Router {
-    routes(Registry { library: Library::new(dir), store: None, uploads: Uploads::default() })
+    routes(Registry {
+        library: Library::new(dir),
+        store: None,
+        uploads: Uploads::default(),
+        upstream: Upstream::default(),
+    })
 }
 
-/// A registry over the library in `library` that keeps what is pushed in `pushes`, at most `quota` bytes.
+/// A registry over the library in `library` that keeps what is pushed in `pushes`, at most `quota` bytes, and asks the fetcher on
+/// `upstream`, if one is given, for what neither has.
 ///
 /// # Errors
 /// When the directory for the pushes cannot be made or read.
-pub fn taking(library: PathBuf, pushes: &Path, quota: u64) -> std::io::Result<Router> {
+pub fn taking(library: PathBuf, pushes: &Path, quota: u64, upstream: Option<PathBuf>) -> std::io::Result<Router> {
     let store = Store::open(pushes, quota).map_err(std::io::Error::other)?;
-    Ok(routes(Registry { library: Library::new(library), store: Some(store), uploads: Uploads::default() }))
+    Ok(routes(Registry {
+        library: Library::new(library),
+        store: Some(store),
+        uploads: Uploads::default(),
+        upstream: Upstream::new(upstream),
+    }))
 }
 
 fn routes(registry: Registry) -> Router {
@@ -94,16 +108,29 @@ async fn respond(registry: &Arc<Registry>, request: Request) -> Result<Response,
         Wanted::Search => search::answer(registry, query(&mut parts).await?).await,
         Wanted::Tags(name) => {
             let page = query::<Page>(&mut parts).await?;
-            let tags = registry.tags(name).await?;
+            let tags = match registry.tags(name).await {
+                // What is all new here is the upstream's whole list, pages and all.
+                Err(refusal) => match registry.upstream.ask(&method, &path, &headers).await {
+                    Some(answer) => return Ok(answer),
+                    None => return Err(refusal),
+                },
+                Ok(tags) => tags,
+            };
             Ok(paged(&path, tags, &page, |list| json!({ "name": name, "tags": list })))
         }
         Wanted::Manifest(name, reference) => match method {
             Method::PUT => manifests::put(registry, name, reference, &headers, body).await,
             Method::DELETE => manifests::delete(registry, name, reference).await,
-            Method::GET | Method::HEAD => manifests::get(registry, name, reference, &headers).await,
+            Method::GET | Method::HEAD => {
+                let found = manifests::get(registry, name, reference, &headers).await;
+                registry.or_upstream(found, &method, &path, &headers).await
+            }
             _ => Err(unsupported(&method)),
         },
-        Wanted::Blob(name, digest) => blob(registry, &method, name, digest, &headers).await,
+        Wanted::Blob(name, digest) => {
+            let found = blob(registry, &method, name, digest, &headers).await;
+            if reads { registry.or_upstream(found, &method, &path, &headers).await } else { found }
+        }
         Wanted::Uploads(name) if method == Method::POST => {
             uploads::begin(registry, name, &query(&mut parts).await?, body).await
         }
@@ -171,6 +198,22 @@ async fn blocking<T: Send + 'static>(
 }
 
 impl Registry {
+    /// What was found here, or else what the upstream registry has.
+    async fn or_upstream(
+        &self,
+        found: Result<Response, Refusal>,
+        method: &Method,
+        path: &str,
+        headers: &HeaderMap,
+    ) -> Result<Response, Refusal> {
+        match found {
+            Err(refusal) if refusal.status == StatusCode::NOT_FOUND => {
+                self.upstream.ask(method, path, headers).await.ok_or(refusal)
+            }
+            found => found,
+        }
+    }
+
     fn store(&self) -> Result<&Store, Refusal> {
         let sentence = "this registry is for reading only";
         self.store.as_ref().ok_or_else(|| Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "UNSUPPORTED", sentence))

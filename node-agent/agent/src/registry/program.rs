@@ -46,6 +46,9 @@ struct Options {
     /// Bytes that a session may push
     #[arg(long)]
     quota: u64,
+    /// The fetcher's socket, for what the library lacks
+    #[arg(long)]
+    upstream: Option<PathBuf>,
 }
 
 /// Entry point.
@@ -106,8 +109,9 @@ impl Sessions {
             return Ok(());
         }
         let data = self.data(id);
-        let routes = super::taking(self.options.library.clone(), &data, self.options.quota)
-            .with_context(|| format!("opening {}", data.display()))?;
+        let routes =
+            super::taking(self.options.library.clone(), &data, self.options.quota, self.options.upstream.clone())
+                .with_context(|| format!("opening {}", data.display()))?;
         let dir = self.options.sockets.join(id);
         fs::create_dir_all(&dir).with_context(|| format!("making {}", dir.display()))?;
         // Whoever is in the session's node may connect, and nobody else sees it.

@@ -82,10 +82,19 @@ fn map_and_open(pid: i64, from: u32, base: u32) -> Result<OwnedFd> {
 
 /// Mounts `source` read-only at `target` with its ids moved by `namespace`.
 pub(crate) fn mount_idmapped(source: &Path, target: &Path, namespace: BorrowedFd<'_>) -> Result<()> {
+    mount_with(source, target, namespace, libc::MOUNT_ATTR_RDONLY)
+}
+
+/// As [`mount_idmapped`], for writing: what is written there as id 0 of `namespace` is root's at `source`. Nothing there is ever run.
+pub(crate) fn mount_idmapped_writable(source: &Path, target: &Path, namespace: BorrowedFd<'_>) -> Result<()> {
+    mount_with(source, target, namespace, libc::MOUNT_ATTR_NOSUID | libc::MOUNT_ATTR_NODEV | libc::MOUNT_ATTR_NOEXEC)
+}
+
+fn mount_with(source: &Path, target: &Path, namespace: BorrowedFd<'_>, set: u64) -> Result<()> {
     let tree = open_tree(rustix::fs::CWD, source, OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC)
         .map_err(|errno| at("take a mount of", source)(errno.into()))?;
     let attributes = libc::mount_attr {
-        attr_set: libc::MOUNT_ATTR_IDMAP | libc::MOUNT_ATTR_RDONLY,
+        attr_set: libc::MOUNT_ATTR_IDMAP | set,
         attr_clr: 0,
         propagation: libc::MS_PRIVATE,
         userns_fd: namespace.as_raw_fd().unsigned_abs().into(),

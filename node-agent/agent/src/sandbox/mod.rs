@@ -7,6 +7,7 @@ mod cgroup;
 mod disk;
 mod error;
 mod exec;
+mod fetcher;
 mod firewall;
 mod idmap;
 mod network;
@@ -36,6 +37,7 @@ use tokio::sync::oneshot;
 
 use crate::{config::Config, layers::Layers};
 use cgroup::Hierarchies;
+use fetcher::Fetcher;
 use firewall::Port;
 use idmap::Pool;
 use registry::Service;
@@ -119,6 +121,7 @@ pub struct Host {
     layers: Option<Arc<Layers>>,
     /// First host id of the files of layers.
     layer_ids: u32,
+    fetcher: Option<Fetcher>,
     mtu: u32,
     pools: Mutex<Pools>,
     // Held for its lock, which keeps a second agent off this data directory.
@@ -198,6 +201,7 @@ impl Host {
             dns,
             extra_ca,
             registry: None,
+            fetcher: None,
             mtu,
             pools: Mutex::new(Pools { addresses: Pool::new(u32::try_from(addresses).unwrap_or(u32::MAX)), ranges }),
             _lock: lock,
@@ -207,6 +211,7 @@ impl Host {
         host.sweep();
         host.registry = host.new_registry()?;
         host.layers = Some(Arc::new(host.open_layers()?));
+        host.fetcher = host.new_fetcher()?;
         Ok(host)
     }
 
@@ -244,6 +249,60 @@ impl Host {
         Ok(Some(Service::new(tag.clone(), self.layout(&tag), base)))
     }
 
+    /// As [`Host::new_registry`] for the fetcher, which has an address besides.
+    fn new_fetcher(&self) -> Result<Option<Fetcher>> {
+        if self.registry.is_none() || self.settings.config.registry.upstream.is_none() {
+            return Ok(None);
+        }
+        let exhausted = |what| Error::Exhausted { what, remedy: "widen network.subnet or use a second host" };
+        let mut pools = self.pools();
+        let range = pools.ranges.take().ok_or_else(|| exhausted("id range"))?;
+        let slot = pools.addresses.take().ok_or_else(|| exhausted("address"))?;
+        let tag = crate::random::hex::<4>();
+        let base = self.settings.config.first_id + range * idmap::RANGE;
+        Ok(Some(Fetcher::new(tag.clone(), self.layout(&tag), base, self.address(slot))))
+    }
+
+    /// Slot 0 is the address after the gateway's; the pool is no larger than the subnet has hosts.
+    fn address(&self, slot: u32) -> Ipv4Addr {
+        Ipv4Addr::from(u32::from(self.settings.config.network.subnet.address) + 2 + slot)
+    }
+
+    /// Starts the fetcher's process, or starts it again. Gives its exit code when it has ended; `None` without an upstream registry.
+    /// It comes before [`Host::start_registry`]. Blocking.
+    ///
+    /// # Errors
+    /// When a step fails; what was made goes with [`Host::close`].
+    pub fn start_fetcher(&self) -> Result<Option<oneshot::Receiver<i32>>> {
+        let Some(fetcher) = &self.fetcher else { return Ok(None) };
+        let (id, layout) = (device(&fetcher.tag), self.layout(&fetcher.tag));
+        let Settings { node_image, agent, config, data_dir, .. } = &self.settings;
+        if layout.dir.exists() {
+            self.cgroups.kill(&fetcher.tag, Duration::from_secs(10))?;
+            self.runtime.delete(&id, &layout.dir)?;
+            network::disconnect(&id)?;
+            fetcher.forget_socket()?;
+        } else {
+            let plan = fetcher::Plan {
+                cache: &data_dir.join("registry/cache"),
+                node_image,
+                agent,
+                registry: &config.registry,
+                dns: &self.dns,
+                extra_ca: self.extra_ca.as_deref(),
+            };
+            fetcher.prepare(&plan)?;
+            self.cgroups.create(&fetcher.tag, Fetcher::limits())?;
+        }
+        let init = self.runtime.create(&id, &layout.bundle)?;
+        let mut exit = watch(init)?;
+        firewall::admit(&fetcher.port(), &[])?;
+        network::connect(&config.network, self.mtu, init, &id, fetcher.address)?;
+        self.runtime.start(&id, &layout.bundle)?;
+        fetcher.wait_until_ready(&mut exit)?;
+        Ok(Some(exit))
+    }
+
     /// Starts the registry's process, or starts it again: then sessions find what they pushed. Gives its exit code when it has ended;
     /// `None` without a library. Blocking.
     ///
@@ -258,7 +317,8 @@ impl Host {
             service.forget_control()?;
         } else {
             let Settings { node_image, agent, config, .. } = &self.settings;
-            service.prepare(library, node_image, agent, config.sessions.registry)?;
+            let upstream = self.fetcher.as_ref().map(Fetcher::sockets);
+            service.prepare(library, node_image, agent, config.sessions.registry, upstream.as_deref())?;
             self.cgroups.create(&service.tag, Service::limits())?;
         }
         let init = self.runtime.create(&id, &layout.bundle)?;
@@ -330,7 +390,9 @@ impl Host {
         if let Some(layers) = self.layers() {
             layers.close();
         }
-        for error in self.registry.iter().flat_map(|service| self.tear_down(&service.tag)) {
+        let tags =
+            self.registry.iter().map(|service| &service.tag).chain(self.fetcher.iter().map(|fetcher| &fetcher.tag));
+        for error in tags.flat_map(|tag| self.tear_down(tag)) {
             tracing::error!(%error, "a part of the registry could not be removed");
         }
         self.cgroups.remove_parent();

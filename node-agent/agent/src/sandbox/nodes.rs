@@ -2,7 +2,6 @@
 
 use std::{
     fs,
-    net::Ipv4Addr,
     os::unix::fs::DirBuilderExt,
     time::{Duration, Instant},
 };
@@ -36,9 +35,7 @@ impl Host {
             }
         };
         let tag = crate::random::hex::<4>();
-        // Slot 0 is the address after the gateway's; the pool is no larger than the subnet has hosts.
-        let first = u32::from(self.settings.config.network.subnet.address) + 2;
-        let mut node = Node { tag, name: name.to_owned(), address: Ipv4Addr::from(first + slot), init: 0, slot, range };
+        let mut node = Node { tag, name: name.to_owned(), address: self.address(slot), init: 0, slot, range };
         match self.build(session, &mut node, peers) {
             Ok((timings, exit)) => Ok(Started { node, timings, exit }),
             Err(error) => {

@@ -19,7 +19,10 @@ use serde_json::{Value, json};
 use tokio::{net::UnixStream, sync::oneshot};
 
 use super::{Error, Result, at, cgroup::Hierarchies, idmap, rootfs::Layout};
-use crate::{config::Limits, registry::program::CONTROL};
+use crate::{
+    config::Limits,
+    registry::{program::CONTROL, upstream},
+};
 
 /// What the process may use; its work is copying files.
 const LIMITS: Limits = Limits { memory: 512 << 20, pids: 128, cpus: 2.0, disk: 0 };
@@ -48,8 +51,16 @@ impl Service {
         self.sockets().join(id)
     }
 
-    /// Makes directories, mounts and the bundle. On an error what was made stays for the teardown.
-    pub(crate) fn prepare(&self, library: &Path, node_image: &Path, agent: &Path, quota: u64) -> Result<PathBuf> {
+    /// Makes directories, mounts and the bundle; `upstream` is the directory with the fetcher's socket, if there is a fetcher. On an
+    /// error what was made stays for the teardown.
+    pub(crate) fn prepare(
+        &self,
+        library: &Path,
+        node_image: &Path,
+        agent: &Path,
+        quota: u64,
+        upstream: Option<&Path>,
+    ) -> Result<PathBuf> {
         let Layout { dir, lower, rootfs, bundle, .. } = &self.layout;
         let data = dir.join("data");
         for new in [dir, lower, rootfs, bundle] {
@@ -63,7 +74,7 @@ impl Service {
         let namespace = idmap::user_namespace(self.base)?;
         idmap::mount_idmapped(library, lower, namespace.as_fd())?;
         idmap::mount_idmapped(node_image, rootfs, namespace.as_fd())?;
-        let config = self.config(agent, &data, quota);
+        let config = self.config(agent, &data, quota, upstream);
         let path = bundle.join("config.json");
         fs::write(&path, config.to_string()).map_err(at("write", &path))?;
         Ok(bundle.clone())
@@ -74,7 +85,7 @@ impl Service {
     }
 
     /// `config.json` (OCI runtime spec, config.md).
-    fn config(&self, agent: &Path, data: &Path, quota: u64) -> Value {
+    fn config(&self, agent: &Path, data: &Path, quota: u64, fetcher: Option<&Path>) -> Value {
         let bind = |destination: &str, source: &Path, options: &[&str]| {
             let options: Vec<&str> = ["bind", "rprivate", "nosuid", "nodev"].iter().chain(options).copied().collect();
             json!({"destination": destination, "type": "bind", "source": source, "options": options})
@@ -91,9 +102,12 @@ impl Service {
             "--sockets",
             "/run/sockets",
         ];
-        let args: Vec<String> =
+        let mut args: Vec<String> =
             args.iter().map(ToString::to_string).chain(["--quota".into(), quota.to_string()]).collect();
-        json!({
+        if fetcher.is_some() {
+            args.extend(["--upstream".into(), format!("/run/upstream/{}", upstream::program::SOCKET)]);
+        }
+        let mut config = json!({
             "ociVersion": "1.0.2",
             "hostname": "registry",
             "root": {"path": self.layout.rootfs, "readonly": true},
@@ -125,7 +139,12 @@ impl Service {
                 "namespaces": namespaces,
                 "rootfsPropagation": "private",
             },
-        })
+        });
+        if let (Some(dir), Some(mounts)) = (fetcher, config["mounts"].as_array_mut()) {
+            // The directory, not the socket: a fetcher that had to be started again makes a new socket.
+            mounts.push(bind("/run/upstream", dir, &["ro", "noexec"]));
+        }
+        config
     }
 
     /// Removes the control socket of a process that has ended.

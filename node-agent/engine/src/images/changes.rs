@@ -46,6 +46,7 @@ pub fn apply(config: &mut Config, changes: &[String]) -> Result<()> {
         author: String::new(),
         args: BuildArgs::default(),
         command_given: false,
+        epoch: None,
         escape: file.escape,
     };
     for node in &file.nodes {
