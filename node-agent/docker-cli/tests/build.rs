@@ -95,6 +95,9 @@ fn import_base(lab: &Lab) -> bool {
         header.set_entry_type(kind);
         header.set_mode(mode);
         header.set_size(0);
+        header.set_uid(0);
+        header.set_gid(0);
+        header.set_mtime(0);
         header
     };
     for dir in ["bin/", "etc/", "proc/", "root/", "tmp/"] {
@@ -156,10 +159,7 @@ fn compare(name: &str, docker: &dyn Fn(&Lab) -> String, ours: bool) {
         let lines = |text: &str| -> Vec<String> {
             let text = normal(text);
             // `inspect -f '{{json …}}'` of our client prints what the engine sends, with the fields that are empty.
-            text.lines()
-                .filter(|line| !(line.is_empty() || ours && line.starts_with('{')))
-                .map(str::to_owned)
-                .collect()
+            text.lines().filter(|line| !(line.is_empty() || ours && line.starts_with('{'))).map(str::to_owned).collect()
         };
         let (wanted, got) = (lines(&wanted), lines(&got));
         if wanted != got {

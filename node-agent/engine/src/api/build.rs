@@ -27,8 +27,9 @@ pub(super) fn routes() -> Router<Arc<Engine>> {
 }
 
 async fn build(State(engine): Engined, params: Params, body: Body) -> Result<Response> {
-    let options = Options::read(&params)?;
-    let prepared = builder::prepare(&engine, options, body_reader(body)).await?;
+    // First of all: what is sent is read to its end even if it is refused, or the client would not hear why.
+    let body = body_reader(body);
+    let prepared = builder::prepare(&engine, Options::read(&params)?, body).await?;
     let (client, receiver) = mpsc::channel::<String>(BEHIND);
     tokio::spawn(prepared.run(client));
     let stream = futures_util::stream::unfold(receiver, |mut r| async move {

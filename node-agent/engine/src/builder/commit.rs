@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use slipway_images::{BuildStep, DiffId, ImageId};
 
+use super::Build;
+use super::epoch::Epoch;
 use super::state::State;
 use crate::clock;
 use crate::containers::names::random_hex;
@@ -47,9 +49,9 @@ impl Root {
     ///
     /// # Errors
     /// When the disk is full; nothing stays then.
-    pub(crate) fn commit(mut self, state: &State, step: &Config) -> Result<ImageId> {
+    pub(crate) fn commit(mut self, build: &Build, state: &State, step: &Config, container: &str) -> Result<ImageId> {
         self.unmount()?;
-        take(&self.engine, &self.name, state, step, "")
+        take(build, &self.name, state, step, container)
     }
 }
 
@@ -66,11 +68,39 @@ impl Drop for Root {
 ///
 /// # Errors
 /// When the disk is full; nothing stays then.
-pub(crate) fn take(engine: &Engine, name: &str, state: &State, step: &Config, container: &str) -> Result<ImageId> {
-    let Some(layer) = engine.store.take_rw(name)? else { return image(engine, state, step, container, None) };
-    let made = image(engine, state, step, container, Some(&layer.diff_id));
-    if made.is_err() {
-        engine.store.drop_layer(layer)?;
+pub(crate) fn take(build: &Build, name: &str, state: &State, step: &Config, container: &str) -> Result<ImageId> {
+    clamp(build, name)?;
+    let layer = build.engine.store.take_rw(name)?;
+    finish(build, state, step, container, layer)
+}
+
+/// As [`take`], for a container that is to stay: its files are copied.
+///
+/// # Errors
+/// When the disk is full; nothing stays then.
+pub(crate) fn copy(build: &Build, container: &str, state: &State, step: &Config) -> Result<ImageId> {
+    clamp(build, container)?;
+    let layer = build.engine.store.copy_rw(container)?;
+    finish(build, state, step, container, layer)
+}
+
+fn clamp(build: &Build, name: &str) -> Result<()> {
+    match build.epoch {
+        Some(epoch) => epoch.clamp(&build.engine.store.rw_layer(name)?.upper),
+        None => Ok(()),
+    }
+}
+
+fn finish(
+    build: &Build,
+    state: &State,
+    step: &Config,
+    container: &str,
+    layer: Option<slipway_images::Layer>,
+) -> Result<ImageId> {
+    let made = image(build, state, step, container, layer.as_ref().map(|layer| &layer.diff_id));
+    if let (Err(_), Some(layer)) = (&made, layer) {
+        build.engine.store.drop_layer(layer)?;
     }
     made
 }
@@ -80,32 +110,24 @@ pub(crate) fn take(engine: &Engine, name: &str, state: &State, step: &Config, co
 /// # Errors
 /// When the disk is full.
 pub(crate) fn image(
-    engine: &Engine,
+    build: &Build,
     state: &State,
     step: &Config,
     container: &str,
     layer: Option<&DiffId>,
 ) -> Result<ImageId> {
-    let build = BuildStep {
+    let made = BuildStep {
         parent: state.image,
         config: serde_json::to_value(&state.config).map_err(Error::internal)?,
         container_config: Some(serde_json::to_value(step).map_err(Error::internal)?),
-        container: container.to_owned(),
+        // Random, so no part of an image that is to be the same each time.
+        container: if build.epoch.is_some() { String::new() } else { container.to_owned() },
         author: state.author.clone(),
-        created: clock::now_string(),
+        created: build.epoch.map_or_else(clock::now_string, Epoch::text),
         created_by: step.cmd.clone().unwrap_or_default().join(" "),
         docker_version: crate::VERSION.into(),
         architecture: super::architecture().into(),
         ..BuildStep::default()
     };
-    Ok(engine.store.build_image(&build, layer)?)
-}
-
-/// As [`take`], for a container that is to stay: its files are copied.
-///
-/// # Errors
-/// When the disk is full.
-pub(crate) fn copy(engine: &Engine, container: &str, state: &State, step: &Config) -> Result<ImageId> {
-    let layer = engine.store.copy_rw(container)?;
-    image(engine, state, step, container, layer.as_ref().map(|layer| &layer.diff_id))
+    Ok(build.engine.store.build_image(&made, layer)?)
 }

@@ -53,6 +53,9 @@ impl Stage {
     pub(crate) async fn copy(&mut self, copy: &Copy) -> Result<()> {
         let mut put = self.put("COPY", &copy.files)?;
         put.parents = copy.parents;
+        if copy.files.paths.iter().any(|word| super::remote::is_url(&word.text)) {
+            return Err(Error::bad("COPY failed: source can't be a URL for COPY"));
+        }
         let (root, _held) = match &copy.from {
             None => (self.build.context.dir.path().to_owned(), None),
             Some(from) => {
@@ -93,6 +96,9 @@ impl Stage {
         names: Vec<String>,
         from: bool,
     ) -> Result<Vec<Source>> {
+        if self.build.context.absent && !from {
+            return Err(Error::bad(format!("{} failed: missing build context", put.name)));
+        }
         let (root, excludes, owners, instruction) = (root.to_owned(), put.excludes.clone(), put.owners, put.name);
         blocking(move || {
             let skip = skipping(&excludes)?;
@@ -181,14 +187,12 @@ impl Stage {
             ),
             false,
         );
-        if self.probe(&step).await? {
-            return Ok(());
-        }
-        let (engine, state) = (Arc::clone(&self.build.engine), self.state.clone());
+        let Some(_claim) = self.claim(&step).await? else { return Ok(()) };
+        let (build, state) = (Arc::clone(&self.build), self.state.clone());
         let id = blocking(move || {
-            let root = Root::mount(&engine, state.image.as_ref())?;
+            let root = Root::mount(&build.engine, state.image.as_ref())?;
             into(&root, &put, &target)?;
-            root.commit(&state, &step)
+            root.commit(&build, &state, &step, "")
         })
         .await?;
         self.state.image = Some(id);
@@ -200,7 +204,7 @@ fn into(root: &commit::Root, put: &Put, target: &str) -> Result<()> {
     let owner = match &put.chown {
         Some(text) => Some(owner::parse(text, &root.path)?),
         None if put.owners => None,
-        None => Some((0, 0)),
+        None => Some(copy::ROOT),
     };
     let mode = put.chmod.as_deref().map(Mode::parse).transpose()?;
     let skip = skipping(&put.excludes)?;
