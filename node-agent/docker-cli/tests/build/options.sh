@@ -49,8 +49,8 @@ tar cz -C c x Dockerfile | head -c 60 | docker build - || echo "code $?"
 : | docker build - || echo "code $?"
 ## archives that lead out
 mkdir c; echo x > x; printf 'FROM base\nCOPY . /c\nRUN find /c | sort\n' > c/Dockerfile
-tar c -P -C c Dockerfile ../x 2>/dev/null | docker build - || echo "code $?"
-tar c -P --transform 's,^x$,/x,' -C c Dockerfile -C .. x | docker build -
+tar c -P -C c Dockerfile ../x 2>/dev/null | docker build --no-cache - || echo "code $?"
+tar c -P --transform 's,^x$,/x,' -C c Dockerfile -C .. x | docker build --no-cache -
 ## an archive that leads out is not added
 mkdir d; echo x > x; tar cf up.tar -P -C d ../x; ln -s /etc d/l; tar cf link.tar -C d l; mkdir e; mkdir e/l; echo replaced > e/l/passwd; tar rf link.tar -C e l/passwd
 printf 'FROM base\nADD up.tar /p\n' > Dockerfile
@@ -58,7 +58,7 @@ docker build . || echo "code $?"
 printf 'FROM base\nADD link.tar /p/\nRUN ls -A /p && cat /p/l/passwd && grep -c root /etc/passwd\n' > Dockerfile
 docker build . || echo "code $?"
 ## archives of every kind, over what is there
-mkdir -p t/d; echo in > t/inner; echo deep > t/d/deep; ln -s inner t/link; ln t/inner t/hard; mkfifo t/pipe; chmod 750 t/d; touch -d @1000000000 t/d t/inner
+mkdir -p t/d; echo in > t/inner; echo deep > t/d/deep; ln -s inner t/link; ln t/inner t/hard; mkfifo t/pipe; chmod 750 t/d; touch -d @1000000000 t/d t/inner t/pipe
 tar cf a.tar -C t .; bzip2 -k a.tar; xz -k a.tar
 printf 'FROM base\nRUN mkdir -p /b/inner /b/d && echo old > /b/d/old && ln -s /nowhere /b/hard && ln -s /b /c\nADD a.tar.bz2 /b/\nADD a.tar.xz /c/x\nADD a.tar /c\nRUN cd /b && find . | sort && cat hard link d/old && stat -c "%%n %%a %%F %%Y" d inner pipe x/d x/hard && stat -c %%h hard\n' > Dockerfile
 docker build . | grep -v -e '--->' -e Removing -e Successfully

@@ -34,8 +34,8 @@ pub(crate) struct Cache {
     store: Arc<Store>,
     /// `--cache-from`; with any, only what they contain is taken.
     sources: Vec<Arc<Image>>,
-    /// Nothing below a step that was not known can be known.
-    missed: bool,
+    /// `--no-cache`
+    off: bool,
     /// Only what was made for this time is taken.
     created: Option<String>,
 }
@@ -45,12 +45,12 @@ impl Cache {
     pub(crate) fn new(store: &Arc<Store>, from: &[String], off: bool, epoch: Option<Epoch>) -> Self {
         let found = from.iter().filter_map(|name| store.image(&store.resolve(name).ok()?).ok());
         let created = epoch.map(Epoch::text);
-        Self { store: Arc::clone(store), sources: found.collect(), missed: off, created }
+        Self { store: Arc::clone(store), sources: found.collect(), off, created }
     }
 
     /// Whether there is no use in asking.
     pub(crate) fn is_off(&self) -> bool {
-        self.missed
+        self.off
     }
 
     /// The image that `step` made on `parent` before. Blocking.
@@ -58,17 +58,17 @@ impl Cache {
     /// # Errors
     /// When an image of `--cache-from` cannot be stored.
     pub(crate) fn probe(&mut self, parent: Option<&ImageId>, step: &Config) -> Result<Option<ImageId>> {
-        if self.missed {
+        if self.off {
             return Ok(None);
         }
-        let local = self.local(parent, step);
-        let found = match local {
-            Some(id) if self.sources.is_empty() || self.sources.iter().any(|s| self.is_below(&id, &s.id)) => Some(id),
-            _ if self.sources.is_empty() => None,
-            _ => self.among_sources(parent, step)?,
-        };
-        self.missed = found.is_none();
-        Ok(found)
+        // Asked even below a step that this build has made: another one may have gone ahead from there.
+        match self.local(parent, step) {
+            Some(id) if self.sources.is_empty() || self.sources.iter().any(|s| self.is_below(&id, &s.id)) => {
+                Ok(Some(id))
+            }
+            _ if self.sources.is_empty() => Ok(None),
+            _ => self.among_sources(parent, step),
+        }
     }
 
     fn local(&self, parent: Option<&ImageId>, step: &Config) -> Option<ImageId> {

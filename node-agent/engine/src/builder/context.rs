@@ -5,7 +5,7 @@ use std::cell::Cell;
 use std::io::{self, Read, Write as _};
 use std::path::{Path, PathBuf};
 
-use super::unpack::{damaged, decompress, unpack_context};
+use super::unpack::{BAD_HEADER, damaged, decompress, unpack_context};
 use crate::error::{Error, Result};
 use crate::rootfs;
 
@@ -59,12 +59,14 @@ pub(crate) struct Context {
 /// For an archive that is none.
 pub(crate) fn unpack(archive: impl Read, root: &Path) -> Result<()> {
     let input = decompress(archive).map_err(|e| damaged(&e))?;
-    let (real, mut last) = (Cell::new(0), 0);
-    unpack_context(Padded { input, real: &real, padding: None }, root, |end| last = end)?;
-    if real.get() < last {
+    let (real, ended, mut last) = (Cell::new(0), Cell::new(false), 0);
+    let input = Padded { input, real: &real, ended: &ended, padding: None };
+    let unpacked = unpack_context(input, root, |end| last = end);
+    let torn = unpacked.as_ref().is_err_and(|e| e.message.ends_with(BAD_HEADER)) && ended.get();
+    if torn || (unpacked.is_ok() && real.get() < last) {
         return Err(damaged(&io::ErrorKind::UnexpectedEof.into()));
     }
-    Ok(())
+    unpacked
 }
 
 /// A stream with what an archive must end with: docker's client leaves the padding and the end away when it adds a Dockerfile.
@@ -72,6 +74,8 @@ struct Padded<'a, R> {
     input: R,
     /// Bytes that were really there.
     real: &'a Cell<u64>,
+    /// The end has come.
+    ended: &'a Cell<bool>,
     /// What is still to be given after the end.
     padding: Option<u64>,
 }
@@ -82,6 +86,7 @@ impl<R: Read> Read for Padded<'_, R> {
             let count = self.input.read(buffer)?;
             self.real.set(self.real.get() + count as u64);
             if count == 0 && !buffer.is_empty() {
+                self.ended.set(true);
                 let real = self.real.get();
                 self.padding = Some(real.next_multiple_of(512) - real + 1024);
                 return self.read(buffer);

@@ -25,6 +25,9 @@ impl Stage {
             Command::Env(pairs) => {
                 // All values are expanded before any is set.
                 let pairs = self.pairs(pairs)?;
+                if let Some((_, value)) = pairs.iter().find(|(name, _)| name.is_empty()) {
+                    return Err(Error::bad(format!("invalid environment variable: ={value}")).into());
+                }
                 for (name, value) in &pairs {
                     self.state.set_env(name, value);
                 }

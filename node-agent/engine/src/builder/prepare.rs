@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use engine_wasm::dockerfile;
-use engine_wasm::dockerfile::instructions;
+use engine_wasm::dockerfile::instructions::{self, Command, Fault, Program};
 use tokio::sync::{OnceCell, mpsc};
 use tokio_util::sync::CancellationToken;
 
@@ -55,6 +55,7 @@ pub(crate) async fn prepare(
         let known = text.starts_with("dockerfile parse error") || text.starts_with("no build stage");
         return Err(Error::bad(if known { text } else { format!("failed to parse {}: {text}", context.name) }));
     }
+    check_mounts(&program)?;
     let plan = Plan::new(&program, &options.target, options.labels.len())?;
     let mut outputs: Vec<Option<Output>> = program.stages.iter().map(|_| None).collect();
     let mut channels = Vec::new();
@@ -80,6 +81,19 @@ pub(crate) async fn prepare(
         used: Mutex::default(),
     };
     Ok(Prepared { build: Arc::new(build), channels, said })
+}
+
+/// Options of mounts that need no variables are faults of the file, found before anything is done.
+fn check_mounts(program: &Program) -> Result<()> {
+    for instruction in program.stages.iter().flat_map(|stage| &stage.commands) {
+        let Command::Run(run) = &instruction.command else { continue };
+        for mount in run.mounts.iter().filter(|mount| !mount.spec.text.contains('$')) {
+            let checked = mount.options(|text| Ok::<_, Fault>(text.to_owned()));
+            let line = instruction.lines.0;
+            checked.map_err(|fault| Error::bad(format!("dockerfile parse error on line {line}: {fault}")))?;
+        }
+    }
+    Ok(())
 }
 
 impl Prepared {

@@ -133,7 +133,8 @@ pub(crate) async fn context(
     let context = blocking(move || {
         if unpack::is_archive(&got.path)? {
             context::unpack(std::fs::File::open(&got.path)?, dir.path())?;
-            return Context::open(dir, &wanted, true);
+            // What somebody has packed is taken as it is, as in Docker.
+            return Context::open(dir, &wanted, false);
         }
         std::fs::rename(&got.path, dir.path().join("Dockerfile"))?;
         let mut context = Context::open(dir, "", false)?;

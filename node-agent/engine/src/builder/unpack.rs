@@ -18,6 +18,8 @@ use crate::rootfs::Inside;
 const MAX_ENTRIES: usize = 1_000_000;
 /// KiB that unpacking xz may take: the most that `xz -9` asks for, and a little.
 const MAX_XZ: u32 = 80 * 1024;
+/// Go's words for a block that is no header.
+pub(crate) const BAD_HEADER: &str = "archive/tar: invalid tar header";
 
 /// Undoes gzip, zstd, bzip2 or xz; anything else is given as it is.
 ///
@@ -127,6 +129,9 @@ fn cause(error: &io::Error) -> String {
     }
     if text == "failed to read entire block" || error.kind() == io::ErrorKind::UnexpectedEof {
         return "unexpected EOF".to_owned();
+    }
+    if text.starts_with("numeric field was not a number") || text.starts_with("archive header checksum") {
+        return BAD_HEADER.to_owned();
     }
     text.split(" (os error").next().unwrap_or_default().to_owned()
 }
