@@ -134,12 +134,15 @@ pub(crate) fn extra_name() -> String {
 }
 
 impl Directory {
-    /// What `.dockerignore` leaves out; the Dockerfile and the file itself always come, as the engine needs them.
+    /// What `.dockerignore`, or in its place a file with the Dockerfile's name before that, leaves out; the Dockerfile and the
+    /// file itself always come, as the engine needs them.
     ///
     /// # Errors
     /// For patterns that are none.
     pub(crate) fn ignored(&self) -> Result<Matcher, Failure> {
-        let file = self.root.join(".dockerignore");
+        let own = format!("{}.dockerignore", self.dockerfile);
+        let name = if self.extra.is_none() && self.root.join(&own).is_file() { own.as_str() } else { ".dockerignore" };
+        let file = self.root.join(name);
         let wrong = |e: &dyn std::fmt::Display| Failure::new(format!("error checking context: {e}"));
         let text = match std::fs::read(&file) {
             Ok(text) => text,
@@ -149,7 +152,7 @@ impl Directory {
         let mut patterns = engine_wasm::ignore::read(&text).map_err(|e| wrong(&e))?;
         let matcher = Matcher::new(&patterns).map_err(|e| wrong(&e))?;
         let before = patterns.len();
-        for name in [".dockerignore", &self.dockerfile] {
+        for name in [name, &self.dockerfile] {
             if !name.is_empty() && matcher.ignores(name).map_err(|e| wrong(&e))? {
                 patterns.push(format!("!{name}"));
             }
@@ -291,6 +294,10 @@ mod tests {
         let mut out = Vec::new();
         found.write(&ignored, "", &mut out).unwrap();
         assert_eq!(names(&out), [".dockerignore", "Dockerfile", "keep.txt", "logs/", "logs/b.log"]);
+        std::fs::write(dir.path().join("Dockerfile.dockerignore"), "*\n!logs\n").unwrap();
+        let mut out = Vec::new();
+        found.write(&found.ignored().unwrap(), "", &mut out).unwrap();
+        assert_eq!(names(&out), ["Dockerfile", "Dockerfile.dockerignore", "logs/", "logs/b.log", "logs/c"]);
     }
 
     #[test]

@@ -37,6 +37,8 @@ fn full(bytes: Vec<u8>) -> Body {
 pub(crate) struct Ping {
     /// The engine's newest API version, as it wrote it.
     pub(crate) version: Option<String>,
+    /// It does what it calls experimental.
+    pub(crate) experimental: bool,
 }
 
 /// A client of one engine.
@@ -96,7 +98,8 @@ impl Client {
         let request = self.request(Method::HEAD, "/_ping", HeaderMap::new(), empty())?;
         let response = sender.send_request(request).await.map_err(|e| self.broken("/_ping", &e))?;
         let version = response.headers().get("api-version").and_then(|v| v.to_str().ok()).map(str::to_owned);
-        let ping = Ping { version };
+        let experimental = response.headers().get("docker-experimental").is_some_and(|value| value == "true");
+        let ping = Ping { version, experimental };
         let _ = response.into_body().collect().await;
         *self.idle.borrow_mut() = Some(sender);
         let _ = self.pinged.set(ping.clone());

@@ -2,6 +2,7 @@
 //! It prints what it measures and fails only when it could not measure.
 
 mod archives;
+mod builds;
 mod engines;
 mod measure;
 mod pulls;
@@ -24,6 +25,7 @@ use crate::setup::{self, Purpose};
 use measure::{Row, median};
 
 const CONTAINERS: usize = 15;
+const BUILDS: usize = 9;
 const PULLS: usize = 5;
 const ARCHIVES: usize = 5;
 const LIFECYCLES: usize = 40;
@@ -42,9 +44,10 @@ pub fn run(layout: &Layout) -> Result<()> {
 
     let mut rows = Vec::new();
     let mut failures = 0;
-    let parts: [(&str, Part<'_>); 6] = [
+    let parts: [(&str, Part<'_>); 7] = [
         ("runtimes", Box::new(|| runtime_rows(layout, &dir, &rootfs, &archive))),
         ("engines", Box::new(|| engine_rows(layout, &dir, &archive))),
+        ("builds", Box::new(|| build_rows(layout, &dir, &archive))),
         ("pulls", Box::new(|| pull_rows(layout, &dir, &archive))),
         ("archives", Box::new(|| archive_rows(layout, &dir, &archive))),
         ("terminals", Box::new(|| terminal_rows(layout, &dir))),
@@ -119,6 +122,11 @@ fn engine_rows(layout: &Layout, dir: &Path, archive: &Path) -> Result<Vec<Row>> 
             promise: "<= 10 MB",
         },
     ])
+}
+
+fn build_rows(layout: &Layout, dir: &Path, archive: &Path) -> Result<Vec<Row>> {
+    let peer = installed("dockerd").then_some(|| Engine::dockerd(&dir.join("peer-builder")));
+    builds::rows(|| Engine::ours(layout, &dir.join("builder")), peer, archive, dir, BUILDS)
 }
 
 fn pull_rows(layout: &Layout, dir: &Path, archive: &Path) -> Result<Vec<Row>> {

@@ -26,6 +26,15 @@ pub(crate) async fn build(context: &Context) -> Result<u8, Failure> {
     if args.switch("check") {
         return check(context.first(), file);
     }
+    if args.switch("squash") && !context.client.ping().await?.experimental {
+        return Err(Failure::new(
+            "\"--squash\" is only supported on a Docker daemon with experimental features enabled",
+        ));
+    }
+    let env = |name: &str| std::env::var(name).ok();
+    let wrong = |(message, code)| Failure { message, code };
+    // What is wrong with the flags is told before the context is looked for.
+    build::query(args, "", "", &env).map_err(wrong)?;
     let source = build_context::find(context.first(), file)?;
     let mut extra = String::new();
     let (dockerfile, remote) = match &source {
@@ -38,8 +47,7 @@ pub(crate) async fn build(context: &Context) -> Result<u8, Failure> {
         Source::Dockerfile(_) => (String::new(), String::new()),
         Source::Remote(url) => (file.to_owned(), url.clone()),
     };
-    let env = |name: &str| std::env::var(name).ok();
-    let query = build::query(args, &dockerfile, &remote, &env).map_err(|(message, code)| Failure { message, code })?;
+    let query = build::query(args, &dockerfile, &remote, &env).map_err(wrong)?;
     let quiet = args.switch("quiet");
     let iidfile = args.text_or_empty("iidfile");
     if !iidfile.is_empty() {

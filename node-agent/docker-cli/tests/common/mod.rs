@@ -3,6 +3,7 @@
 //! `SLIPWAY_REQUIRE_ROOT_TESTS=1` they fail).
 #![allow(dead_code)] // each test file uses its own part
 
+pub(crate) mod build;
 pub(crate) mod normal;
 pub(crate) mod pty;
 

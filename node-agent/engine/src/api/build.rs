@@ -19,6 +19,8 @@ use crate::error::{Result, blocking};
 
 type Engined = State<Arc<Engine>>;
 
+/// How long a request that is refused is read on.
+const PATIENCE: std::time::Duration = std::time::Duration::from_secs(5);
 /// Messages that the client may be behind.
 const BEHIND: usize = 64;
 
@@ -27,9 +29,17 @@ pub(super) fn routes() -> Router<Arc<Engine>> {
 }
 
 async fn build(State(engine): Engined, params: Params, body: Body) -> Result<Response> {
-    // First of all: what is sent is read to its end even if it is refused, or the client would not hear why.
-    let body = body_reader(body);
-    let prepared = builder::prepare(&engine, Options::read(&params)?, body).await?;
+    let mut body = body_reader(body);
+    let options = match Options::read(&params) {
+        Ok(options) => options,
+        Err(refusal) => {
+            // Read all the same: a client whose upload breaks off would not hear why. One that is slow hears it in between.
+            let reading = blocking(move || Ok(std::io::copy(&mut body, &mut std::io::sink())?));
+            let _ = tokio::time::timeout(PATIENCE, reading).await;
+            return Err(refusal);
+        }
+    };
+    let prepared = builder::prepare(&engine, options, body).await?;
     let (client, receiver) = mpsc::channel::<String>(BEHIND);
     tokio::spawn(prepared.run(client));
     let stream = futures_util::stream::unfold(receiver, |mut r| async move {

@@ -1,11 +1,15 @@
 //! `ADD`: as `COPY`, and archives are unpacked, and what lies on the network is fetched.
 
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+use std::time::{Duration, SystemTime};
+
 use engine_wasm::dockerfile::instructions::Add;
-use sha2::{Digest as _, Sha256};
 
 use super::remote;
-use super::source::Source;
+use super::source::{self, Source};
 use super::stage::Stage;
+use crate::containers::names::random_hex;
 use crate::error::{Error, Result};
 
 impl Stage {
@@ -43,19 +47,25 @@ impl Stage {
 
     /// Fetches a file; it belongs to root alone, as in Docker.
     async fn fetch(&self, url: &str, checksum: Option<&str>) -> Result<Source> {
-        let name = remote::file_name(url)
-            .ok_or_else(|| Error::bad(format!("ADD failed: cannot determine filename for source {url}")))?;
-        let fetched = tokio::select! {
-            fetched = remote::get(url) => fetched,
+        let dir = self.build.scratch.path().join(format!("file-{}", random_hex(8)));
+        std::fs::create_dir(&dir)?;
+        let got = tokio::select! {
+            got = remote::download(&self.build.engine, url, &dir, Some(&self.output)) => got,
             () = self.build.cancel.cancelled() => Err(super::output::cancelled()),
         };
-        let fetched = fetched.map_err(|e| e.context("ADD failed"))?;
-        if let Some(wanted) = checksum {
-            let found = format!("sha256:{}", hex::encode(Sha256::digest(&fetched.body)));
-            if found != wanted {
-                return Err(Error::bad(format!("digest mismatch {found}: {wanted}")));
-            }
+        let got = got.map_err(|e| e.context("ADD failed"))?;
+        self.output.text("\n").await?;
+        let name = remote::file_name(url)
+            .or(got.name)
+            .ok_or_else(|| Error::bad(format!("ADD failed: cannot determine filename for source {url}")))?;
+        if let Some(wanted) = checksum.filter(|wanted| *wanted != got.digest) {
+            return Err(Error::bad(format!("ADD failed: digest mismatch {}: {wanted}", got.digest)));
         }
-        self.made(&name, &fetched.body, 0o600)
+        let file = std::fs::File::open(&got.path)?;
+        file.set_permissions(std::fs::Permissions::from_mode(0o600))?;
+        let seconds = Duration::from_secs(u64::try_from(got.modified).unwrap_or(0));
+        file.set_modified(SystemTime::UNIX_EPOCH + seconds)?;
+        std::fs::rename(&got.path, dir.join(&name))?;
+        Ok(Source { packed: true, ..source::find_plain(&dir, Path::new(&name))? })
     }
 }

@@ -88,8 +88,11 @@ impl BuildArgs {
 
 /// Docker's warning about `--build-arg`s that no `ARG` of the stages run has used.
 pub(crate) fn unused(given: &BTreeMap<String, Option<String>>, used: &BTreeSet<String>) -> Option<String> {
-    let left: Vec<&str> =
-        given.keys().map(String::as_str).filter(|name| !used.contains(*name) && !PREDEFINED.contains(name)).collect();
+    let left: Vec<&str> = given
+        .keys()
+        .map(String::as_str)
+        .filter(|name| !used.contains(*name) && !PREDEFINED.contains(name) && *name != super::epoch::NAME)
+        .collect();
     if left.is_empty() {
         return None;
     }

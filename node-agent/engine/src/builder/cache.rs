@@ -8,6 +8,7 @@ use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 use slipway_images::{BuildStep, ChainId, DiffId, Image, ImageId, Store};
 
+use super::epoch::Epoch;
 use crate::engine::lock;
 use crate::error::{Error, Result};
 use crate::types::Config;
@@ -33,25 +34,23 @@ pub(crate) struct Cache {
     store: Arc<Store>,
     /// `--cache-from`; with any, only what they contain is taken.
     sources: Vec<Arc<Image>>,
-    /// Nothing below a step that was not known can be known.
-    missed: bool,
+    /// `--no-cache`
+    off: bool,
+    /// Only what was made for this time is taken.
+    created: Option<String>,
 }
 
 impl Cache {
     /// The cache of a stage. Names in `from` that lead to no image are passed over, as in Docker.
-    pub(crate) fn new(store: &Arc<Store>, from: &[String], off: bool) -> Self {
+    pub(crate) fn new(store: &Arc<Store>, from: &[String], off: bool, epoch: Option<Epoch>) -> Self {
         let found = from.iter().filter_map(|name| store.image(&store.resolve(name).ok()?).ok());
-        Self { store: Arc::clone(store), sources: found.collect(), missed: off }
+        let created = epoch.map(Epoch::text);
+        Self { store: Arc::clone(store), sources: found.collect(), off, created }
     }
 
     /// Whether there is no use in asking.
     pub(crate) fn is_off(&self) -> bool {
-        self.missed
-    }
-
-    /// Forgets that a step was not known: another build may have made it meanwhile.
-    pub(crate) fn ask_again(&mut self) {
-        self.missed = false;
+        self.off
     }
 
     /// The image that `step` made on `parent` before. Blocking.
@@ -59,17 +58,17 @@ impl Cache {
     /// # Errors
     /// When an image of `--cache-from` cannot be stored.
     pub(crate) fn probe(&mut self, parent: Option<&ImageId>, step: &Config) -> Result<Option<ImageId>> {
-        if self.missed {
+        if self.off {
             return Ok(None);
         }
-        let local = self.local(parent, step);
-        let found = match local {
-            Some(id) if self.sources.is_empty() || self.sources.iter().any(|s| self.is_below(&id, &s.id)) => Some(id),
-            _ if self.sources.is_empty() => None,
-            _ => self.among_sources(parent, step)?,
-        };
-        self.missed = found.is_none();
-        Ok(found)
+        // Asked even below a step that this build has made: another one may have gone ahead from there.
+        match self.local(parent, step) {
+            Some(id) if self.sources.is_empty() || self.sources.iter().any(|s| self.is_below(&id, &s.id)) => {
+                Ok(Some(id))
+            }
+            _ if self.sources.is_empty() => Ok(None),
+            _ => self.among_sources(parent, step),
+        }
     }
 
     fn local(&self, parent: Option<&ImageId>, step: &Config) -> Option<ImageId> {
@@ -81,7 +80,8 @@ impl Cache {
         for id in siblings {
             let Ok(image) = self.store.image(&id) else { continue };
             let newer = found.as_ref().is_none_or(|other| other.created < image.created);
-            if newer && image.config.container_config.as_ref().is_some_and(|config| same(config, step)) {
+            let then = self.created.as_ref().is_none_or(|created| image.config.created.as_ref() == Some(created));
+            if newer && then && image.config.container_config.as_ref().is_some_and(|config| same(config, step)) {
                 found = Some(image);
             }
         }
@@ -161,12 +161,17 @@ fn is_ancestor(parent: Option<&Image>, source: &Image) -> bool {
 
 /// moby's `runconfig.Compare`: what makes two steps the same.
 fn same(stored: &Value, step: &Config) -> bool {
+    // The command tells almost all siblings apart, and reading the rest takes longer.
+    let words = step.cmd.as_deref().unwrap_or_default();
+    let command = stored["Cmd"].as_array().map(Vec::as_slice).unwrap_or_default();
+    if !command.iter().map(Value::as_str).eq(words.iter().map(|word| Some(word.as_str()))) {
+        return false;
+    }
     let Ok(stored) = crate::types::from_go_json::<Config>(stored.clone()) else { return false };
     let list = |list: &Option<Vec<String>>| list.clone().unwrap_or_default();
     !stored.open_stdin
         && stored.user == step.user
         && stored.tty == step.tty
-        && list(&stored.cmd) == list(&step.cmd)
         && stored.env == step.env
         && stored.labels == step.labels
         && list(&stored.entrypoint) == list(&step.entrypoint)

@@ -3,9 +3,10 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use engine_wasm::store::config::rfc3339;
 use slipway_images::{BuildStep, DiffId, ImageId};
 
+use super::Build;
+use super::epoch::Epoch;
 use super::state::State;
 use crate::clock;
 use crate::containers::names::random_hex;
@@ -48,9 +49,9 @@ impl Root {
     ///
     /// # Errors
     /// When the disk is full; nothing stays then.
-    pub(crate) fn commit(mut self, state: &State, step: &Config) -> Result<ImageId> {
+    pub(crate) fn commit(mut self, build: &Build, state: &State, step: &Config, container: &str) -> Result<ImageId> {
         self.unmount()?;
-        take(&self.engine, &self.name, state, step, "")
+        take(build, &self.name, state, step, container)
     }
 }
 
@@ -67,14 +68,39 @@ impl Drop for Root {
 ///
 /// # Errors
 /// When the disk is full; nothing stays then.
-pub(crate) fn take(engine: &Engine, name: &str, state: &State, step: &Config, container: &str) -> Result<ImageId> {
-    if let Some(epoch) = state.epoch {
-        engine.store.set_rw_times(name, epoch)?;
+pub(crate) fn take(build: &Build, name: &str, state: &State, step: &Config, container: &str) -> Result<ImageId> {
+    set_times(build, name)?;
+    let layer = build.engine.store.take_rw(name)?;
+    finish(build, state, step, container, layer)
+}
+
+/// As [`take`], for a container that is to stay: its files are copied.
+///
+/// # Errors
+/// When the disk is full; nothing stays then.
+pub(crate) fn copy(build: &Build, container: &str, state: &State, step: &Config) -> Result<ImageId> {
+    set_times(build, container)?;
+    let layer = build.engine.store.copy_rw(container)?;
+    finish(build, state, step, container, layer)
+}
+
+fn set_times(build: &Build, name: &str) -> Result<()> {
+    match build.epoch {
+        Some(epoch) => Ok(build.engine.store.set_rw_times(name, epoch.seconds())?),
+        None => Ok(()),
     }
-    let Some(layer) = engine.store.take_rw(name)? else { return image(engine, state, step, container, None) };
-    let made = image(engine, state, step, container, Some(&layer.diff_id));
-    if made.is_err() {
-        engine.store.drop_layer(layer)?;
+}
+
+fn finish(
+    build: &Build,
+    state: &State,
+    step: &Config,
+    container: &str,
+    layer: Option<slipway_images::Layer>,
+) -> Result<ImageId> {
+    let made = image(build, state, step, container, layer.as_ref().map(|layer| &layer.diff_id));
+    if let (Err(_), Some(layer)) = (&made, layer) {
+        build.engine.store.drop_layer(layer)?;
     }
     made
 }
@@ -84,35 +110,24 @@ pub(crate) fn take(engine: &Engine, name: &str, state: &State, step: &Config, co
 /// # Errors
 /// When the disk is full.
 pub(crate) fn image(
-    engine: &Engine,
+    build: &Build,
     state: &State,
     step: &Config,
     container: &str,
     layer: Option<&DiffId>,
 ) -> Result<ImageId> {
-    let build = BuildStep {
+    let made = BuildStep {
         parent: state.image,
         config: serde_json::to_value(&state.config).map_err(Error::internal)?,
         container_config: Some(serde_json::to_value(step).map_err(Error::internal)?),
-        container: container.to_owned(),
+        // Random, so no part of an image that is to be the same each time.
+        container: if build.epoch.is_some() { String::new() } else { container.to_owned() },
         author: state.author.clone(),
-        created: state.epoch.map_or_else(clock::now_string, rfc3339),
+        created: build.epoch.map_or_else(clock::now_string, Epoch::text),
         created_by: step.cmd.clone().unwrap_or_default().join(" "),
         docker_version: crate::VERSION.into(),
         architecture: super::architecture().into(),
         ..BuildStep::default()
     };
-    Ok(engine.store.build_image(&build, layer)?)
-}
-
-/// As [`take`], for a container that is to stay: its files are copied.
-///
-/// # Errors
-/// When the disk is full.
-pub(crate) fn copy(engine: &Engine, container: &str, state: &State, step: &Config) -> Result<ImageId> {
-    if let Some(epoch) = state.epoch {
-        engine.store.set_rw_times(container, epoch)?;
-    }
-    let layer = engine.store.copy_rw(container)?;
-    image(engine, state, step, container, layer.as_ref().map(|layer| &layer.diff_id))
+    Ok(build.engine.store.build_image(&made, layer)?)
 }

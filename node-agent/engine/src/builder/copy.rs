@@ -3,19 +3,21 @@
 
 use std::collections::HashMap;
 use std::fs::{File, Metadata};
-use std::io::{self, Read as _};
+use std::io;
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt, PermissionsExt};
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 
 use rustix::fs::{AtFlags, CWD, Timespec, Timestamps, utimensat};
 
 use super::owner::Owner;
+use super::place::{make_dirs_of_mode, resolve};
 use super::source::{Source, names};
+use super::unpack::{is_archive, unpack};
 use crate::error::{Error, Result};
 use crate::rootfs::Inside;
 
-/// Links that are followed one after the other.
-const MAX_LINKS: usize = 255;
+/// Whom new directories belong to.
+pub(crate) const ROOT: Owner = (0, 0);
 
 /// How a copy is made.
 pub(crate) struct How<'a> {
@@ -50,68 +52,6 @@ impl Mode {
     }
 }
 
-/// Where `path` leads in `root`, every link resolved; what does not exist yet is taken as it is written.
-///
-/// # Errors
-/// When links lead in a circle.
-pub(crate) fn resolve(root: &Path, path: &Path) -> io::Result<PathBuf> {
-    let mut done = PathBuf::from("/");
-    let mut pending: Vec<std::ffi::OsString> = Vec::new();
-    let push = |pending: &mut Vec<std::ffi::OsString>, path: &Path| {
-        let parts = path.components().rev().filter(|c| !matches!(c, Component::RootDir | Component::CurDir));
-        pending.extend(parts.map(|c| c.as_os_str().to_owned()));
-    };
-    push(&mut pending, path);
-    let mut links = 0;
-    while let Some(part) = pending.pop() {
-        if part == ".." {
-            done.pop();
-            continue;
-        }
-        let next = done.join(&part);
-        match Inside::open_nofollow(root, &next) {
-            Ok(found) if found.metadata()?.is_symlink() => {
-                links += 1;
-                if links > MAX_LINKS {
-                    return Err(io::Error::from_raw_os_error(rustix::io::Errno::LOOP.raw_os_error()));
-                }
-                let target = PathBuf::from(found.link_target()?);
-                if target.is_absolute() {
-                    done = PathBuf::from("/");
-                }
-                push(&mut pending, &target);
-            }
-            _ => done = next,
-        }
-    }
-    Ok(done)
-}
-
-/// Makes a directory (whose path has no links) with its parents; new ones belong to `owner`.
-pub(crate) fn make_dirs(root: &Path, path: &Path, owner: Option<Owner>) -> Result<Inside> {
-    let mut done = PathBuf::from("/");
-    for part in path.components() {
-        let Component::Normal(name) = part else { continue };
-        let parent = Inside::open(root, &done)?;
-        done.push(name);
-        let target = parent.path().join(name);
-        match std::fs::create_dir(&target) {
-            Ok(()) => {
-                std::fs::set_permissions(&target, std::fs::Permissions::from_mode(0o755))?;
-                if let Some((uid, gid)) = owner {
-                    std::os::unix::fs::lchown(&target, Some(uid), Some(gid))?;
-                }
-            }
-            Err(e) if e.kind() == io::ErrorKind::AlreadyExists && std::fs::metadata(&target)?.is_dir() => {}
-            Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {
-                return Err(Error::bad(format!("mkdir {}: not a directory", done.display())));
-            }
-            Err(e) => return Err(Error::internal(format!("mkdir {}: {e}", done.display()))),
-        }
-    }
-    Ok(Inside::open(root, &done)?)
-}
-
 /// Copies a source to `dest`, an absolute path in `root` as written: with a slash at its end it is a directory.
 ///
 /// # Errors
@@ -120,21 +60,24 @@ pub(crate) fn copy(root: &Path, dest: &str, source: &Source, how: &How<'_>) -> R
     let from = Inside::open(&source.root, &source.path)?;
     let meta = from.metadata()?;
     let target = resolve(root, Path::new(dest))?;
+    // Directories on the way have the mode that is asked for, too, as in BuildKit.
+    let mode = how.mode.map_or(0o755, |mode| mode.0);
+    let make_dirs = |path: &Path| make_dirs_of_mode(root, path, how.owner.or(Some(ROOT)), mode);
     let mut linked = HashMap::new();
     if meta.is_dir() {
         let dir =
-            make_dirs(root, &target, how.owner.or(Some((0, 0)))).map_err(|e| e.context("failed to copy directory"))?;
+            make_dirs(&target).map_err(|e| e.context("failed to copy directory"))?;
         return tree(&from.path(), &dir.path(), &source.path, how, &mut linked);
     }
     if how.unpack && !source.packed && is_archive(&from.path())? {
-        let dir = make_dirs(root, &target, how.owner.or(Some((0, 0))))?;
-        return unpack(&from.path(), &dir, how);
+        let dir = make_dirs(&target)?;
+        return unpack(&from.path(), &dir.path(), how);
     }
     let existing = Inside::open(root, &target).ok().map(|found| found.metadata()).transpose()?;
     let into = dest.ends_with('/') || dest.ends_with("/.") || existing.is_some_and(|meta| meta.is_dir());
     let target = if into { target.join(source.path.file_name().unwrap_or_default()) } else { target };
     // In a directory the name may be a link again; what it leads to is what is replaced.
-    let parent = make_dirs(root, target.parent().unwrap_or(Path::new("/")), how.owner.or(Some((0, 0))))?;
+    let parent = make_dirs(target.parent().unwrap_or(Path::new("/")))?;
     let name = target.file_name().ok_or_else(|| Error::bad("cannot copy a file over the root directory"))?;
     node(&from.path(), &meta, &parent.path().join(name), how, &mut linked)
 }
@@ -235,71 +178,6 @@ fn extended(from: &Path, to: &Path) -> io::Result<()> {
                 Ok(()) | Err(rustix::io::Errno::PERM | rustix::io::Errno::NOTSUP) => {}
                 Err(e) => return Err(e.into()),
             }
-        }
-    }
-    Ok(())
-}
-
-/// Whether a file is an archive that `ADD` unpacks: told by its content.
-fn is_archive(path: &Path) -> Result<bool> {
-    let mut head = Vec::new();
-    File::open(path)?.take(6).read_to_end(&mut head)?;
-    let packed = head.starts_with(&[0x1f, 0x8b]) || head.starts_with(&[0x28, 0xb5, 0x2f, 0xfd]);
-    if head.starts_with(b"BZh") || head.starts_with(&[0xfd, b'7', b'z', b'X', b'Z', 0]) {
-        return Err(Error::bad("bzip2 and xz archives cannot be unpacked by ADD: use gzip, zstd or plain tar"));
-    }
-    let Ok(input) = slipway_images::decompress(File::open(path)?) else { return Ok(false) };
-    let mut block = Vec::new();
-    // A packed file that holds no archive is copied as it is.
-    if input.take(512).read_to_end(&mut block).is_err() || block.len() < 512 {
-        return Ok(false);
-    }
-    if !packed && block.iter().all(|b| *b == 0) {
-        return Ok(false);
-    }
-    let sum: u32 =
-        block.iter().enumerate().map(|(n, b)| if (148..156).contains(&n) { 32 } else { u32::from(*b) }).sum();
-    let field = std::str::from_utf8(&block[148..156]).unwrap_or_default();
-    let stated = u32::from_str_radix(field.trim_matches(['\0', ' ']), 8);
-    Ok(stated == Ok(sum))
-}
-
-/// Unpacks an archive into a directory; owners are the archive's unless `--chown` gives one.
-fn unpack(archive: &Path, dir: &Inside, how: &How<'_>) -> Result<()> {
-    let input = slipway_images::decompress(File::open(archive)?).map_err(|e| Error::bad(e.to_string()))?;
-    let mut archive = tar::Archive::new(input);
-    archive.set_preserve_permissions(true);
-    archive.set_preserve_mtime(true);
-    archive.set_preserve_ownerships(true);
-    archive.set_overwrite(true);
-    let base = dir.path();
-    for entry in archive.entries()? {
-        let mut entry = entry.map_err(|e| Error::bad(format!("Error processing tar file(exit status 1): {e}")))?;
-        let path = entry.path()?.into_owned();
-        if path.components().any(|part| part == Component::ParentDir) {
-            return Err(Error::bad(format!(
-                "{:?} is outside of the destination: the archive is refused",
-                path.display()
-            )));
-        }
-        let place: PathBuf = path.components().filter(|c| matches!(c, Component::Normal(_))).collect();
-        if place.as_os_str().is_empty() {
-            continue;
-        }
-        let target = base.join(&place);
-        let is_dir = entry.header().entry_type().is_dir();
-        match std::fs::symlink_metadata(&target) {
-            Ok(old) if old.is_dir() && !is_dir => std::fs::remove_dir_all(&target)?,
-            Ok(old) if !old.is_dir() => std::fs::remove_file(&target)?,
-            _ => {}
-        }
-        entry.unpack_in(&base).map_err(|e| Error::internal(format!("unpacking {}: {e}", path.display())))?;
-        let Ok(meta) = std::fs::symlink_metadata(&target) else { continue };
-        if let Some((uid, gid)) = how.archive_owner {
-            std::os::unix::fs::lchown(&target, Some(uid), Some(gid))?;
-        }
-        if let Some(mode) = how.mode.filter(|_| !meta.is_symlink()) {
-            std::fs::set_permissions(&target, std::fs::Permissions::from_mode(mode.0))?;
         }
     }
     Ok(())

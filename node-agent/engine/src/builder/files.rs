@@ -53,6 +53,9 @@ impl Stage {
     pub(crate) async fn copy(&mut self, copy: &Copy) -> Result<()> {
         let mut put = self.put("COPY", &copy.files)?;
         put.parents = copy.parents;
+        if copy.files.paths.iter().any(|word| super::remote::is_url(&word.text)) {
+            return Err(Error::bad("COPY failed: source can't be a URL for COPY"));
+        }
         let (root, _held) = match &copy.from {
             None => (self.build.context.dir.path().to_owned(), None),
             Some(from) => {
@@ -93,16 +96,20 @@ impl Stage {
         names: Vec<String>,
         from: bool,
     ) -> Result<Vec<Source>> {
+        if self.build.context.absent && !from {
+            return Err(Error::bad(format!("{} failed: missing build context", put.name)));
+        }
         let (root, excludes, owners, instruction) = (root.to_owned(), put.excludes.clone(), put.owners, put.name);
         blocking(move || {
             let skip = skipping(&excludes)?;
             let mut found = Vec::new();
             for name in names {
-                let sources = source::find(&root, &name, owners, &skip).map_err(|e| {
+                let mut sources = source::find(&root, &name, owners, &skip).map_err(|e| {
                     let known = e.message.starts_with("stat ") && !from;
                     let hint = "file not found in build context or excluded by .dockerignore: ";
                     Error::bad(format!("{instruction} failed: {}{}", if known { hint } else { "" }, e.message))
                 })?;
+                source::cut(&name, &mut sources)?;
                 found.extend(sources);
             }
             Ok(found)
@@ -181,14 +188,12 @@ impl Stage {
             ),
             false,
         );
-        if self.probe(&step).await? {
-            return Ok(());
-        }
-        let (engine, state) = (Arc::clone(&self.build.engine), self.state.clone());
+        let Some(_claim) = self.claim(&step).await? else { return Ok(()) };
+        let (build, state) = (Arc::clone(&self.build), self.state.clone());
         let id = blocking(move || {
-            let root = Root::mount(&engine, state.image.as_ref())?;
+            let root = Root::mount(&build.engine, state.image.as_ref())?;
             into(&root, &put, &target)?;
-            root.commit(&state, &step)
+            root.commit(&build, &state, &step, "")
         })
         .await?;
         self.state.image = Some(id);
@@ -198,7 +203,7 @@ impl Stage {
 
 fn into(root: &commit::Root, put: &Put, target: &str) -> Result<()> {
     let given = put.chown.as_ref().map(|text| owner::parse(text, &root.path)).transpose()?;
-    let owner = given.or((!put.owners).then_some((0, 0)));
+    let owner = given.or((!put.owners).then_some(copy::ROOT));
     let mode = put.chmod.as_deref().map(Mode::parse).transpose()?;
     let skip = skipping(&put.excludes)?;
     for source in &put.sources {
@@ -208,7 +213,7 @@ fn into(root: &commit::Root, put: &Put, target: &str) -> Result<()> {
             _ => skip(path),
         };
         let how = How { owner, archive_owner: given, mode, unpack: put.unpack, skip: &seen };
-        let target = if put.parents { below(target, &source.path) } else { target.to_owned() };
+        let target = if put.parents { below(target, &source.below) } else { target.to_owned() };
         copy::copy(&root.path, &target, source, &how).map_err(|e| e.context("failed to copy files"))?;
     }
     Ok(())

@@ -1,5 +1,6 @@
 //! `.dockerignore` on the engine's side: the client has left out what it names, but for the Dockerfile and the file itself, which
-//! the engine needed; of a context that no client has seen, everything is filtered here.
+//! the engine needed; of a context that no client has seen, everything is filtered here. As in BuildKit, a file with the
+//! Dockerfile's name before `.dockerignore` takes its place.
 
 use std::path::Path;
 
@@ -14,11 +15,17 @@ use crate::rootfs;
 /// # Errors
 /// For patterns that are none.
 pub(crate) fn apply(root: &Path, dockerfile: &str, whole: bool) -> Result<()> {
-    let Some(text) = rootfs::read(root, ".dockerignore")? else { return Ok(()) };
+    let own = format!("{dockerfile}.dockerignore");
+    let (name, text, whole) = match (rootfs::read(root, &own)?, rootfs::read(root, ".dockerignore")?) {
+        // Clients of the classic builder know only the other one.
+        (Some(text), _) => (own.as_str(), text, true),
+        (None, Some(text)) => (".dockerignore", text, whole),
+        (None, None) => return Ok(()),
+    };
     let matcher =
         Matcher::from_file(text.as_bytes()).map_err(|e| Error::bad(format!("error checking context: {e}")))?;
     let wrong = |e| Error::bad(format!("error checking context: {e}"));
-    for file in [".dockerignore", dockerfile] {
+    for file in [name, dockerfile] {
         if matcher.ignores(file).map_err(wrong)? {
             let inside = rootfs::Inside::open_nofollow(root, Path::new(file).parent().unwrap_or(Path::new("")))?;
             if let Some(name) = Path::new(file).file_name() {
@@ -81,6 +88,9 @@ mod tests {
         let left = |path: &str| root.join(path).exists();
         assert!(left("keep.txt") && left("logs/deep/keep.me") && left(".dockerignore"));
         assert!(!left("a.log") && !left("logs/x") && !left("gone"));
+        std::fs::write(root.join("D.dockerignore"), "*.txt\n").unwrap();
+        apply(&root, "D", false).unwrap();
+        assert!(!left("keep.txt"), "a Dockerfile's own file comes first");
         std::fs::write(root.join(".dockerignore"), "[\n").unwrap();
         assert!(apply(&root, "Dockerfile", false).unwrap_err().message.contains("syntax error in pattern"));
         std::fs::remove_dir_all(root).unwrap();

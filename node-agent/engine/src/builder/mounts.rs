@@ -187,7 +187,9 @@ async fn cache(stage: &Stage, options: &MountOptions, prepared: &mut Prepared) -
     }
     if !path.exists() {
         let beginning = if options.from.is_empty() { None } else { Some(stage.root(&options.from).await?) };
-        let (made, source) = (path.clone(), options.source.clone());
+        // Whole or not at all: the engine may be killed here, and another build may make the same.
+        let made = path.with_extension(format!("new-{}", random_hex(8)));
+        let (place, source) = (path.clone(), options.source.clone());
         let (mode, owner) = (options.mode.unwrap_or(0o755), (options.uid.unwrap_or(0), options.gid.unwrap_or(0)));
         blocking(move || {
             std::fs::create_dir_all(&made)?;
@@ -200,7 +202,11 @@ async fn cache(stage: &Stage, options: &MountOptions, prepared: &mut Prepared) -
                 }
             }
             std::fs::set_permissions(&made, std::fs::Permissions::from_mode(mode))?;
-            Ok(std::os::unix::fs::chown(&made, Some(owner.0), Some(owner.1))?)
+            std::os::unix::fs::chown(&made, Some(owner.0), Some(owner.1))?;
+            match std::fs::rename(&made, &place) {
+                Err(_) if place.is_dir() => Ok(std::fs::remove_dir_all(&made)?),
+                other => Ok(other?),
+            }
         })
         .await?;
     }
@@ -212,6 +218,15 @@ async fn cache(stage: &Stage, options: &MountOptions, prepared: &mut Prepared) -
         ..Mount::default()
     });
     Ok(())
+}
+
+/// Removes caches that were not finished when the engine was killed.
+pub(crate) fn sweep_unfinished(engine: &Engine) {
+    for entry in std::fs::read_dir(caches(engine)).into_iter().flatten().flatten() {
+        if entry.path().extension().is_some() {
+            let _ = std::fs::remove_dir_all(entry.path());
+        }
+    }
 }
 
 /// The caches of `RUN --mount=type=cache`: name, bytes, and when they were last changed.

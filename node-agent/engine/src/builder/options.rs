@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::de::DeserializeOwned;
 use slipway_images::Reference;
+use slipway_images::registry::Platform;
 
 use crate::api::Params;
 use crate::error::{Error, Result};
@@ -66,6 +67,12 @@ impl Options {
         if !params.get("outputs").is_empty() && params.get("outputs") != "null" && params.get("outputs") != "[]" {
             return Err(Error::bad("custom outputs are only supported by BuildKit"));
         }
+        if params.all("securityopt").iter().any(|text| !matches!(text.as_str(), "" | "null" | "[]")) {
+            return Err(Error::bad("The daemon on this platform does not support setting security options on build"));
+        }
+        if !params.get("platform").is_empty() {
+            params.get("platform").parse::<Platform>().map_err(|e| Error::bad(e.to_string()))?;
+        }
         if !matches!(params.get("isolation"), "" | "default") {
             return Err(Error::bad(format!("Unsupported isolation: {:?}", params.get("isolation"))));
         }
@@ -119,7 +126,6 @@ fn host(params: &Params) -> Result<HostConfig> {
         shm_size: ShmSize(number("shmsize")?),
         ulimits: ulimits.unwrap_or_default(),
         extra_hosts: Some(hosts(params)),
-        security_opt: Some(params.all("securityopt").to_vec()),
         ..HostConfig::default()
     };
     // Nobody reads the log of a build's container, so it has none.

@@ -123,46 +123,9 @@ pub(crate) async fn forward(
     kept
 }
 
-/// Text in Go's quotes (`%q`), as the history of an image has it.
-#[must_use]
-pub(crate) fn go_quote(text: &str) -> String {
-    let mut out = String::from("\"");
-    for c in text.chars() {
-        match c {
-            '"' => out.push_str("\\\""),
-            '\\' => out.push_str("\\\\"),
-            '\n' => out.push_str("\\n"),
-            '\r' => out.push_str("\\r"),
-            '\t' => out.push_str("\\t"),
-            '\u{7}' => out.push_str("\\a"),
-            '\u{8}' => out.push_str("\\b"),
-            '\u{b}' => out.push_str("\\v"),
-            '\u{c}' => out.push_str("\\f"),
-            c if c.is_ascii_control() => out.push_str(&format!("\\x{:02x}", u32::from(c))),
-            c => out.push(c),
-        }
-    }
-    out.push('"');
-    out
-}
-
-/// A list of strings as Go's `%q` prints it.
-#[must_use]
-pub(crate) fn go_quote_list(list: &[String]) -> String {
-    let quoted: Vec<String> = list.iter().map(|text| go_quote(text)).collect();
-    format!("[{}]", quoted.join(" "))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn quotes_are_gos() {
-        assert_eq!(go_quote("a\"b\\\n\u{1}é"), "\"a\\\"b\\\\\\n\\x01é\"");
-        assert_eq!(go_quote_list(&["a".into(), "b c".into()]), "[\"a\" \"b c\"]");
-        assert_eq!(go_quote_list(&[]), "[]");
-    }
 
     #[tokio::test]
     async fn stages_that_run_side_by_side_are_shown_in_order() {

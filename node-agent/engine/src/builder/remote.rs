@@ -1,27 +1,39 @@
 //! What a build takes from the network: files of `ADD`, and contexts that are an archive, a Dockerfile or a git repository.
+//! Everything is written to the disk as it comes.
 
-use std::path::Path;
-use std::time::Duration;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use http_body_util::{BodyExt, Empty};
-use hyper_util::rt::TokioIo;
+use sha2::{Digest as _, Sha256};
+use slipway_images::Progress;
+use slipway_images::registry::fetch;
+use time::PrimitiveDateTime;
+use time::macros::format_description;
+use tokio::io::AsyncWriteExt as _;
 
-use super::Options;
 use super::context::{self, Context, Scratch};
+use super::output::Output;
+use super::{Options, git, unpack};
+use crate::containers::names::random_hex;
+use crate::engine::Engine;
 use crate::error::{Error, Result, blocking};
-use crate::rootfs::Inside;
 
-/// Redirects that are followed.
-const MAX_REDIRECTS: usize = 10;
 /// Bytes of a file or context from the network.
-const MAX_BODY: usize = 1 << 30;
-const CONNECT: Duration = Duration::from_secs(30);
+const MAX_BODY: u64 = 16 << 30;
+/// How much comes in between two messages about it.
+const TELL_EVERY: u64 = 512 * 1024;
 
-/// A fetched file.
-pub(crate) struct Fetched {
-    pub(crate) body: Vec<u8>,
-    /// The media type without parameters.
-    pub(crate) kind: String,
+/// A file that was fetched.
+#[derive(Debug)]
+pub(crate) struct Download {
+    pub(crate) path: PathBuf,
+    /// `sha256:…`
+    pub(crate) digest: String,
+    pub(crate) length: u64,
+    /// Seconds since 1970, as the server says; 0 where it does not.
+    pub(crate) modified: i64,
+    /// The name that the server gives it.
+    pub(crate) name: Option<String>,
 }
 
 /// Whether a word is the address of a file.
@@ -44,175 +56,107 @@ pub(crate) fn file_name(url: &str) -> Option<String> {
     let rest = url.split_once("://")?.1;
     let path = rest.split(['?', '#']).next().unwrap_or(rest);
     let name = path.split_once('/')?.1.rsplit('/').next()?;
-    Some(name.to_owned()).filter(|name| !name.is_empty() && name != "." && name != "..")
+    plain_name(name)
 }
 
-/// Fetches a file over HTTP.
+/// A name that stands for a file in a directory.
+fn plain_name(name: &str) -> Option<String> {
+    Some(name.to_owned()).filter(|name| !name.is_empty() && name != "." && name != ".." && !name.contains('/'))
+}
+
+/// The name in a `Content-Disposition`.
+fn disposition(value: &str) -> Option<String> {
+    let name = value.split(';').find_map(|part| part.trim().strip_prefix("filename="))?;
+    plain_name(name.trim_matches('"'))
+}
+
+/// A date of HTTP; 0 for what is none.
+fn seconds(date: &str) -> i64 {
+    let format =
+        format_description!("[weekday repr:short], [day] [month repr:short] [year] [hour]:[minute]:[second] GMT");
+    PrimitiveDateTime::parse(date, &format).map_or(0, |date| date.assume_utc().unix_timestamp())
+}
+
+/// Fetches a file into the directory `dir`; how it goes is told where there is an `output`.
 ///
 /// # Errors
-/// For anything but 200, for bodies that are too long, and for `https`, which this engine does not speak.
-pub(crate) async fn get(url: &str) -> Result<Fetched> {
-    let mut url = url.to_owned();
-    for _ in 0..MAX_REDIRECTS {
-        let uri: http::Uri = url.parse().map_err(|e| Error::bad(format!("parsing {url}: {e}")))?;
-        if uri.scheme_str() != Some("http") {
-            return Err(Error::unsupported(format!(
-                "{url}: this engine fetches over http only: download the file first"
-            )));
+/// Docker's sentences for a server that does not give it, and when the disk is full.
+pub(crate) async fn download(engine: &Engine, url: &str, dir: &Path, output: Option<&Output>) -> Result<Download> {
+    let mut answer = fetch(&engine.config.registries.trust, url).await.map_err(Error::internal)?;
+    let path = dir.join(format!("download-{}", random_hex(8)));
+    let mut file = tokio::fs::File::create_new(&path).await?;
+    let (mut hash, mut length, mut told) = (Sha256::new(), 0, 0);
+    while let Some(piece) = answer.next().await.map_err(Error::internal)? {
+        length += piece.len() as u64;
+        if length > MAX_BODY {
+            return Err(Error::bad(format!("{url} is longer than {MAX_BODY} bytes")));
         }
-        let failed = |e: &dyn std::fmt::Display| Error::internal(format!("Get \"{url}\": {e}"));
-        let host = uri.host().ok_or_else(|| Error::bad(format!("{url} names no host")))?.trim_matches(['[', ']']);
-        let address = (host.to_owned(), uri.port_u16().unwrap_or(80));
-        let connecting = tokio::time::timeout(CONNECT, tokio::net::TcpStream::connect(address)).await;
-        let stream = connecting.map_err(|_| failed(&"connection timed out"))?.map_err(|e| failed(&e))?;
-        let (mut sender, connection) =
-            hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(|e| failed(&e))?;
-        let running = tokio::spawn(connection);
-        let request = http::Request::get(uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str))
-            .header(http::header::HOST, uri.authority().map_or(host, http::uri::Authority::as_str))
-            .header(http::header::USER_AGENT, concat!("slipway/", env!("CARGO_PKG_VERSION")))
-            .body(Empty::<bytes::Bytes>::new())
-            .map_err(|e| failed(&e))?;
-        let answer = sender.send_request(request).await.map_err(|e| failed(&e))?;
-        let status = answer.status();
-        if status.is_redirection()
-            && let Some(next) = answer.headers().get(http::header::LOCATION).and_then(|value| value.to_str().ok())
+        hash.update(&piece);
+        file.write_all(&piece).await?;
+        let total = answer.length().unwrap_or(0);
+        if let Some(output) = output
+            && (length == total || length - told > TELL_EVERY)
         {
-            url = if next.contains("://") {
-                next.to_owned()
-            } else {
-                format!("http://{}{next}", uri.authority().map_or(host, http::uri::Authority::as_str))
-            };
-            running.abort();
-            continue;
+            told = length;
+            let progress = Progress { detail: Some((length, total)), ..Progress::status("Downloading") };
+            output.progress(&progress).await?;
         }
-        if !status.is_success() {
-            return Err(Error::internal(format!("failed to GET {url} with status {status}: {}", short(answer).await)));
-        }
-        let kind = answer.headers().get(http::header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-        let kind = kind.and_then(|kind| kind.split(';').next()).unwrap_or_default().trim().to_owned();
-        let mut body = Vec::new();
-        let mut incoming = answer.into_body();
-        while let Some(frame) = incoming.frame().await {
-            let frame = frame.map_err(|e| failed(&e))?;
-            if let Some(data) = frame.data_ref() {
-                if body.len() + data.len() > MAX_BODY {
-                    return Err(Error::bad(format!("{url} is longer than {MAX_BODY} bytes")));
-                }
-                body.extend_from_slice(data);
-            }
-        }
-        return Ok(Fetched { body, kind });
     }
-    Err(Error::internal(format!("Get \"{url}\": stopped after {MAX_REDIRECTS} redirects")))
+    file.flush().await?;
+    let (modified, name) = (seconds(answer.header("last-modified")), disposition(answer.header("content-disposition")));
+    let digest = format!("sha256:{}", hex::encode(hash.finalize()));
+    Ok(Download { path, digest, length, modified, name })
 }
 
-/// The beginning of an error's body.
-async fn short(answer: http::Response<hyper::body::Incoming>) -> String {
-    let frame = answer.into_body().frame().await;
-    let data = frame.and_then(Result::ok).and_then(|frame| frame.into_data().ok()).unwrap_or_default();
-    String::from_utf8_lossy(&data[..data.len().min(200)]).trim().to_owned()
-}
-
-/// Fetches a remote context into `dir`.
+/// Fetches a remote context into `dir`; messages for the client about it come with it.
 ///
 /// # Errors
 /// When it cannot be fetched, or is no context.
-pub(crate) async fn context(options: &Options, dir: Scratch) -> Result<Context> {
-    let remote = options.remote.clone();
+pub(crate) async fn context(
+    engine: &Arc<Engine>,
+    options: &Options,
+    dir: Scratch,
+) -> Result<(Context, Vec<serde_json::Value>)> {
+    let (remote, wanted) = (options.remote.clone(), options.dockerfile.clone());
     if is_git(&remote) {
-        let sub = clone(&remote, dir.path()).await?;
-        let wanted = options.dockerfile.clone();
-        return blocking(move || Context::open(narrow(dir, &sub)?, &wanted, true)).await;
+        let sub = git::clone(&remote, dir.path()).await?;
+        let context = blocking(move || Context::open(git::narrow(dir, &sub)?, &wanted, true)).await?;
+        return Ok((context, Vec::new()));
     }
     if !is_url(&remote) {
-        return Err(Error::bad(format!("remote context {remote:?} is neither a URL nor a git repository")));
+        return Err(Error::bad(format!("remoteURL ({remote}) could not be recognized as URL")));
     }
-    let fetched = get(&remote).await.map_err(|e| e.context("error downloading remote context"))?;
-    if matches!(fetched.kind.as_str(), "text/plain") {
-        return Context::of_dockerfile(dir, String::from_utf8_lossy(&fetched.body).into_owned());
-    }
-    let wanted = options.dockerfile.clone();
-    blocking(move || {
-        context::unpack(&fetched.body[..], dir.path())?;
-        Context::open(dir, &wanted, true)
+    let beside = Scratch::new(&super::scratch_dir(engine))?;
+    let got = download(engine, &remote, beside.path(), None).await;
+    let got = got.map_err(|e| e.context(&format!("error downloading remote context {remote}")))?;
+    let progress = Progress::layer("Downloading context", &remote, Some((got.length, 0)));
+    let context = blocking(move || {
+        if unpack::is_archive(&got.path)? {
+            context::unpack(std::fs::File::open(&got.path)?, dir.path())?;
+            // What somebody has packed is taken as it is, as in Docker.
+            return Context::open(dir, &wanted, false);
+        }
+        std::fs::rename(&got.path, dir.path().join("Dockerfile"))?;
+        let mut context = Context::open(dir, "", false)?;
+        context.absent = true;
+        Ok(context)
     })
-    .await
-}
-
-/// Clones `url#reference:directory`; returns the directory.
-async fn clone(remote: &str, dir: &Path) -> Result<String> {
-    let (url, fragment) = remote.split_once('#').unwrap_or((remote, ""));
-    let (reference, sub) = fragment.split_once(':').unwrap_or((fragment, ""));
-    if reference.starts_with('-') || url.starts_with('-') {
-        return Err(Error::bad(format!("invalid refspec: {reference}")));
-    }
-    let url = if url.starts_with("github.com/") { format!("https://{url}") } else { url.to_owned() };
-    let git = async |args: &[&str]| {
-        let output = tokio::process::Command::new("git")
-            .args(args)
-            .current_dir(dir)
-            .env("GIT_TERMINAL_PROMPT", "0")
-            // Nothing of this machine's own files is a context.
-            .env("GIT_ALLOW_PROTOCOL", "git:http:https:ssh")
-            .env("GIT_PROTOCOL_FROM_USER", "0")
-            .stdin(std::process::Stdio::null())
-            .kill_on_drop(true)
-            .output()
-            .await;
-        match output {
-            Ok(output) if output.status.success() => Ok(()),
-            Ok(output) => {
-                let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
-                Err(Error::bad(format!(
-                    "unable to prepare context: unable to 'git clone' to temporary context directory: {said}"
-                )))
-            }
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => Err(Error::unsupported(
-                "unable to find 'git': a git context needs git on the engine's machine; install it there or send a directory",
-            )),
-            Err(e) => Err(Error::internal(format!("running git: {e}"))),
-        }
-    };
-    git(&["init", "--quiet"]).await?;
-    git(&["remote", "add", "origin", &url]).await?;
-    let wanted = if reference.is_empty() { "HEAD" } else { reference };
-    if git(&["fetch", "--quiet", "--depth", "1", "origin", "--", wanted]).await.is_err() {
-        // A server that knows no shallow clones, or a commit that is no tip.
-        git(&["fetch", "--quiet", "--tags", "origin"]).await?;
-        let both = [wanted.to_owned(), format!("origin/{wanted}")];
-        if git(&["fetch", "--quiet", "origin", "--", wanted]).await.is_ok() {
-            git(&["checkout", "--quiet", "FETCH_HEAD"]).await?;
-        } else if git(&["checkout", "--quiet", &both[0]]).await.is_err() {
-            git(&["checkout", "--quiet", &both[1]]).await?;
-        }
-    } else {
-        git(&["checkout", "--quiet", "FETCH_HEAD"]).await?;
-    }
-    git(&["submodule", "update", "--quiet", "--init", "--recursive", "--depth", "1"]).await?;
-    Ok(sub.to_owned())
-}
-
-/// A directory of a clone as a context of its own.
-fn narrow(dir: Scratch, sub: &str) -> Result<Scratch> {
-    let _ = std::fs::remove_dir_all(dir.path().join(".git"));
-    if sub.trim_matches('/').is_empty() {
-        return Ok(dir);
-    }
-    let wrong = || Error::bad(format!("Error setting git context, not a directory: {sub}"));
-    let found = Inside::open(dir.path(), Path::new(sub)).map_err(|_| wrong())?;
-    if !found.metadata()?.is_dir() {
-        return Err(wrong());
-    }
-    let inner = Scratch::new(dir.path().parent().unwrap_or(Path::new("/")))?;
-    std::fs::remove_dir(inner.path())?;
-    std::fs::rename(std::fs::canonicalize(found.path())?, inner.path())?;
-    Ok(inner)
+    .await?;
+    drop(beside);
+    Ok((context, vec![progress.to_json()]))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn servers_say_names_and_times() {
+        assert_eq!(disposition("attachment; filename=\"a b.txt\"").as_deref(), Some("a b.txt"));
+        assert_eq!(disposition("attachment; filename=../x"), None);
+        assert_eq!(seconds("Sun, 09 Sep 2001 01:46:40 GMT"), 1_000_000_000);
+        assert_eq!(seconds("yesterday"), 0);
+    }
 
     #[test]
     fn words_are_told_apart() {

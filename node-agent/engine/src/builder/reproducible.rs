@@ -1,56 +1,29 @@
 //! Builds that give the same image from the same input on every machine: with the build argument `SOURCE_DATE_EPOCH` everything that the
 //! build writes has that time, and the finished image is described as `engine_wasm::store` describes its own, so that a page
-//! and a node come to the same digests. Intermediate images are the classic builder's, with the epoch in the cache's key.
+//! and a node come to the same digests. Intermediate images are the classic builder's.
 
 use engine_wasm::dockerfile::expand::{self, Globals, Platform};
 use engine_wasm::dockerfile::instructions::{Command, Program};
-use engine_wasm::store::config::rfc3339;
 use engine_wasm::store::recipe::Recipe;
 use slipway_images::ImageId;
 
+use super::epoch::Epoch;
 use super::options::Options;
 use super::{Build, Done, architecture};
 use crate::error::{Error, Result, blocking};
-use crate::types::Config;
-
-/// The argument that asks for it, as in BuildKit (<https://reproducible-builds.org/specs/source-date-epoch/>).
-pub(crate) const ARGUMENT: &str = "SOURCE_DATE_EPOCH";
-
-/// Marks a step in the cache's key.
-const LABEL: &str = "slipway.epoch";
 
 /// What a reproducible build needs beside the rest.
 #[derive(Debug)]
 pub(crate) struct Reproducible {
-    pub(crate) epoch: i64,
     created: String,
     globals: Globals,
     options: expand::Options,
 }
 
-/// The time that `SOURCE_DATE_EPOCH` gives, in seconds since 1970.
-///
-/// # Errors
-/// For what is no number.
-pub(crate) fn epoch(options: &Options) -> Result<Option<i64>> {
-    let given = options.args.get(ARGUMENT).cloned().flatten().filter(|text| !text.is_empty());
-    given.map(|text| text.parse().map_err(|_| Error::bad(format!("invalid {ARGUMENT}: {text}")))).transpose()
-}
-
-/// Puts the time into a step's key, so that only steps of the same time are found in the cache.
-pub(crate) fn mark(step: &mut Config, epoch: Option<i64>) {
-    if let Some(epoch) = epoch {
-        step.labels.insert(LABEL.into(), epoch.to_string());
-    }
-}
-
 impl Reproducible {
-    /// `None` where nothing asks for it.
-    ///
     /// # Errors
-    /// For a time that is none, and arguments before the first `FROM` that cannot be read.
-    pub(crate) fn new(options: &Options, program: &Program, escape: char) -> Result<Option<Self>> {
-        let Some(epoch) = epoch(options)? else { return Ok(None) };
+    /// For arguments before the first `FROM` that cannot be read.
+    pub(crate) fn new(epoch: Epoch, options: &Options, program: &Program, escape: char) -> Result<Self> {
         let own = Platform::new("linux", architecture());
         let target = match options.platform.as_str() {
             "" => own.clone(),
@@ -64,7 +37,7 @@ impl Reproducible {
             target_platform: target,
         };
         let globals = Globals::new(program, escape, &options).map_err(|e| Error::bad(e.to_string()))?;
-        Ok(Some(Self { epoch, created: rfc3339(epoch), globals, options }))
+        Ok(Self { created: epoch.text(), globals, options })
     }
 
     /// The begin of a stage from an image of the store, or from nothing.

@@ -73,7 +73,8 @@ fn matching(root: &Path, dir: &Path, parts: &[String], found: &mut Vec<PathBuf>)
     }
     for name in names(&open.path())? {
         let text = name.to_string_lossy();
-        if file_match(pattern, &text).map_err(|_| Error::bad("syntax error in pattern"))? {
+        // A pattern that is none matches nothing, as in Docker.
+        if file_match(pattern, &text).unwrap_or(false) {
             let path = dir.join(&name);
             if rest.is_empty() {
                 found.push(path);

@@ -8,7 +8,7 @@ use serde_json::json;
 use slipway_images::ImageId;
 
 use super::args::BuildArgs;
-use super::output::{go_quote, go_quote_list};
+use super::golang::{duration, quote, quote_list, rune};
 use crate::containers::stop;
 use crate::error::{Error, Result};
 use crate::types::{self, Config};
@@ -28,8 +28,6 @@ pub(crate) struct State {
     pub(crate) args: BuildArgs,
     /// `CMD` was given in this stage, so that `ENTRYPOINT` leaves it.
     pub(crate) command_given: bool,
-    /// The time of everything, where the build is reproducible: seconds since 1970.
-    pub(crate) epoch: Option<i64>,
     /// The escape character of the Dockerfile.
     pub(crate) escape: char,
 }
@@ -50,7 +48,7 @@ impl State {
             config.env.push(PATH.to_owned());
         }
         (config.open_stdin, config.stdin_once) = (false, false);
-        let mut state = Self { image, config, author: String::new(), args, command_given: false, epoch: None, escape };
+        let mut state = Self { image, config, author: String::new(), args, command_given: false, escape };
         state.took(image);
         state
     }
@@ -114,9 +112,7 @@ impl State {
         } else {
             cmd.push(format!("#(nop) {text}"));
         }
-        let mut step = Config { cmd: Some(cmd), ..self.config.clone() };
-        super::reproducible::mark(&mut step, self.epoch);
-        step
+        Config { cmd: Some(cmd), ..self.config.clone() }
     }
 
     /// `ENV`
@@ -131,7 +127,7 @@ impl State {
     /// `CMD`; returns its line in the history, as all of these.
     pub(crate) fn set_command(&mut self, line: &CommandLine) -> String {
         let command = self.command(line);
-        let text = format!("CMD {}", go_quote_list(&command));
+        let text = format!("CMD {}", quote_list(&command));
         self.config.cmd = Some(command);
         self.command_given = true;
         text
@@ -140,7 +136,7 @@ impl State {
     /// `ENTRYPOINT`
     pub(crate) fn set_entrypoint(&mut self, line: &CommandLine) -> String {
         let command = self.command(line);
-        let text = format!("ENTRYPOINT {}", go_quote_list(&command));
+        let text = format!("ENTRYPOINT {}", quote_list(&command));
         self.config.entrypoint = Some(command);
         // A command of the base belongs to the base's entry point.
         if !self.command_given {
@@ -205,16 +201,16 @@ impl State {
                 std::iter::once("CMD".to_owned()).chain(words.iter().map(|word| word.text.clone())).collect()
             }
         };
-        let time = |nanoseconds: i64| go_quote(&go_duration(nanoseconds));
+        let time = |nanoseconds: i64| quote(&duration(nanoseconds));
         let mut times = vec![time(check.interval), time(check.timeout), time(check.start_period)];
         if check.start_interval != 0 {
             times.push(time(check.start_interval));
         }
         let text = format!(
             "HEALTHCHECK &{{{} {} {}}}",
-            go_quote_list(&test),
+            quote_list(&test),
             times.join(" "),
-            go_rune(u32::try_from(check.retries).unwrap_or(0))
+            rune(u32::try_from(check.retries).unwrap_or(0))
         );
         self.config.healthcheck = Some(types::Healthcheck {
             test,
@@ -244,53 +240,6 @@ fn ports(word: &str) -> Result<Vec<String>> {
         return Err(Error::bad(format!("Invalid proto: {protocol}")));
     }
     Ok((first..=last).map(|port| format!("{port}/{protocol}")).collect())
-}
-
-/// Go's `time.Duration.String` of whole and broken seconds: `1h0m0s`, `5m0s`, `1.5s`, `250ms`.
-fn go_duration(nanoseconds: i64) -> String {
-    if nanoseconds == 0 {
-        return "0s".into();
-    }
-    let n = nanoseconds.unsigned_abs();
-    let fraction = |value: u64, unit: u64| {
-        let (whole, rest) = (value / unit, value % unit);
-        if rest == 0 {
-            return whole.to_string();
-        }
-        let digits = unit.ilog10() as usize;
-        format!("{whole}.{}", format!("{rest:0digits$}").trim_end_matches('0'))
-    };
-    let text = match n {
-        0..1_000 => format!("{n}ns"),
-        1_000..1_000_000 => format!("{}µs", fraction(n, 1_000)),
-        1_000_000..1_000_000_000 => format!("{}ms", fraction(n, 1_000_000)),
-        _ => {
-            let (seconds, minutes) = (fraction(n % 60_000_000_000, 1_000_000_000), n / 60_000_000_000);
-            match (minutes / 60, minutes % 60) {
-                (0, 0) => format!("{seconds}s"),
-                (0, minutes) => format!("{minutes}m{seconds}s"),
-                (hours, minutes) => format!("{hours}h{minutes}m{seconds}s"),
-            }
-        }
-    };
-    if nanoseconds < 0 { format!("-{text}") } else { text }
-}
-
-/// A number as Go's `%q` prints it: the character of that code in single quotes.
-fn go_rune(code: u32) -> String {
-    match code {
-        7 => "'\\a'".into(),
-        8 => "'\\b'".into(),
-        9 => "'\\t'".into(),
-        10 => "'\\n'".into(),
-        11 => "'\\v'".into(),
-        12 => "'\\f'".into(),
-        13 => "'\\r'".into(),
-        39 => "'\\''".into(),
-        92 => "'\\\\'".into(),
-        0..=31 | 127 => format!("'\\x{code:02x}'"),
-        _ => format!("'{}'", char::from_u32(code).unwrap_or(char::REPLACEMENT_CHARACTER)),
-    }
 }
 
 #[cfg(test)]
@@ -365,16 +314,5 @@ mod tests {
         let check =
             Healthcheck { interval: 300_000_000_000, timeout: 3_000_000_000, retries: 2, ..Healthcheck::default() };
         assert_eq!(state().set_healthcheck(&check), "HEALTHCHECK &{[\"NONE\"] \"5m0s\" \"3s\" \"0s\" '\\x02'}");
-        let times = [
-            (1, "1ns"),
-            (1_500, "1.5µs"),
-            (250_000_000, "250ms"),
-            (1_500_000_000, "1.5s"),
-            (3_600_000_000_000, "1h0m0s"),
-        ];
-        for (nanoseconds, text) in times {
-            assert_eq!(go_duration(nanoseconds), text);
-        }
-        assert_eq!((go_rune(0), go_rune(10), go_rune(65)), ("'\\x00'".into(), "'\\n'".into(), "'A'".into()));
     }
 }

@@ -39,31 +39,8 @@ impl Stage {
             // What is mounted is part of the key, but not of the history.
             step.labels.insert("slipway.mounts".into(), hash.clone());
         }
-        super::reproducible::mark(&mut step, self.state.epoch);
         self.ran.clone_from(&line.words);
-        if self.probe(&step).await? {
-            return Ok(());
-        }
-        let lock = self.build.engine.builds.step(self.state.image.as_ref(), &step);
-        let _alone = if self.build.options.no_cache {
-            None
-        } else {
-            let waited = lock.try_lock().is_err();
-            let guard = tokio::select! {
-                guard = lock.lock() => guard,
-                () = self.build.cancel.cancelled() => return Err(super::output::cancelled().into()),
-            };
-            if waited {
-                // Another build has just done the same.
-                let mut cache = self.cache.clone();
-                cache.ask_again();
-                self.cache = cache;
-                if self.probe(&step).await? {
-                    return Ok(());
-                }
-            }
-            Some(guard)
-        };
+        let Some(_claim) = self.claim(&step).await? else { return Ok(()) };
         let Some(image) = self.state.image else {
             return Err(Error::bad(format!(
                 "unable to start container process: exec: {:?}: stage {} is empty: there is nothing to run in it",
@@ -96,14 +73,10 @@ impl Stage {
             return Err(Failure { error, code: Some(code) });
         }
         let keep = !self.build.options.remove && !self.build.options.force_remove;
-        let (engine, state, id) = (Arc::clone(&self.build.engine), self.state.clone(), container.id.clone());
+        let (build, state, id) = (Arc::clone(&self.build), self.state.clone(), container.id.clone());
         let made = blocking(move || {
-            prepared.tidy(&engine, &id);
-            if keep {
-                commit::copy(&engine, &id, &state, &step)
-            } else {
-                commit::take(&engine, &id, &state, &step, &id)
-            }
+            prepared.tidy(&build.engine, &id);
+            if keep { commit::copy(&build, &id, &state, &step) } else { commit::take(&build, &id, &state, &step, &id) }
         });
         self.state.image = Some(made.await?);
         Ok(())

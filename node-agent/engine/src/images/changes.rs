@@ -46,7 +46,6 @@ pub fn apply(config: &mut Config, changes: &[String]) -> Result<()> {
         author: String::new(),
         args: BuildArgs::default(),
         command_given: false,
-        epoch: None,
         escape: file.escape,
     };
     for node in &file.nodes {

@@ -7,6 +7,7 @@ mod challenge;
 mod client;
 mod download;
 mod fault;
+mod fetch;
 mod inspect;
 mod login;
 pub(crate) mod manifest;
@@ -23,6 +24,7 @@ mod unpack;
 mod upload;
 
 pub use auth::Credentials;
+pub use fetch::{FetchError, Fetched, fetch};
 pub use login::{Login, LoginError};
 pub use platform::{ParsePlatformError, Platform};
 pub use pull::{PullError, Pulled, Wanted};
