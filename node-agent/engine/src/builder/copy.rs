@@ -89,6 +89,10 @@ pub(crate) fn resolve(root: &Path, path: &Path) -> io::Result<PathBuf> {
 
 /// Makes a directory (whose path has no links) with its parents; new ones belong to `owner`.
 pub(crate) fn make_dirs(root: &Path, path: &Path, owner: Option<Owner>) -> Result<Inside> {
+    make_dirs_of_mode(root, path, owner, 0o755)
+}
+
+fn make_dirs_of_mode(root: &Path, path: &Path, owner: Option<Owner>, mode: u32) -> Result<Inside> {
     let mut done = PathBuf::from("/");
     for part in path.components() {
         let Component::Normal(name) = part else { continue };
@@ -97,7 +101,7 @@ pub(crate) fn make_dirs(root: &Path, path: &Path, owner: Option<Owner>) -> Resul
         let target = parent.path().join(name);
         match std::fs::create_dir(&target) {
             Ok(()) => {
-                std::fs::set_permissions(&target, std::fs::Permissions::from_mode(0o755))?;
+                std::fs::set_permissions(&target, std::fs::Permissions::from_mode(mode))?;
                 if let Some((uid, gid)) = owner {
                     std::os::unix::fs::lchown(&target, Some(uid), Some(gid))?;
                 }
@@ -120,21 +124,23 @@ pub(crate) fn copy(root: &Path, dest: &str, source: &Source, how: &How<'_>) -> R
     let from = Inside::open(&source.root, &source.path)?;
     let meta = from.metadata()?;
     let target = resolve(root, Path::new(dest))?;
+    // Directories on the way have the mode that is asked for, too, as in BuildKit.
+    let mode = how.mode.map_or(0o755, |mode| mode.0);
+    let make_dirs = |path: &Path| make_dirs_of_mode(root, path, how.owner.or(Some((0, 0))), mode);
     let mut linked = HashMap::new();
     if meta.is_dir() {
-        let dir =
-            make_dirs(root, &target, how.owner.or(Some((0, 0)))).map_err(|e| e.context("failed to copy directory"))?;
+        let dir = make_dirs(&target).map_err(|e| e.context("failed to copy directory"))?;
         return tree(&from.path(), &dir.path(), &source.path, how, &mut linked);
     }
     if how.unpack && !source.packed && is_archive(&from.path())? {
-        let dir = make_dirs(root, &target, how.owner.or(Some((0, 0))))?;
+        let dir = make_dirs(&target)?;
         return unpack(&from.path(), &dir, how);
     }
     let existing = Inside::open(root, &target).ok().map(|found| found.metadata()).transpose()?;
     let into = dest.ends_with('/') || dest.ends_with("/.") || existing.is_some_and(|meta| meta.is_dir());
     let target = if into { target.join(source.path.file_name().unwrap_or_default()) } else { target };
     // In a directory the name may be a link again; what it leads to is what is replaced.
-    let parent = make_dirs(root, target.parent().unwrap_or(Path::new("/")), how.owner.or(Some((0, 0))))?;
+    let parent = make_dirs(target.parent().unwrap_or(Path::new("/")))?;
     let name = target.file_name().ok_or_else(|| Error::bad("cannot copy a file over the root directory"))?;
     node(&from.path(), &meta, &parent.path().join(name), how, &mut linked)
 }

@@ -98,11 +98,12 @@ impl Stage {
             let skip = skipping(&excludes)?;
             let mut found = Vec::new();
             for name in names {
-                let sources = source::find(&root, &name, owners, &skip).map_err(|e| {
+                let mut sources = source::find(&root, &name, owners, &skip).map_err(|e| {
                     let known = e.message.starts_with("stat ") && !from;
                     let hint = "file not found in build context or excluded by .dockerignore: ";
                     Error::bad(format!("{instruction} failed: {}{}", if known { hint } else { "" }, e.message))
                 })?;
+                source::cut(&name, &mut sources)?;
                 found.extend(sources);
             }
             Ok(found)
@@ -208,7 +209,7 @@ fn into(root: &commit::Root, put: &Put, target: &str) -> Result<()> {
             _ => skip(path),
         };
         let how = How { owner, archive_owner: given, mode, unpack: put.unpack, skip: &seen };
-        let target = if put.parents { below(target, &source.path) } else { target.to_owned() };
+        let target = if put.parents { below(target, &source.below) } else { target.to_owned() };
         copy::copy(&root.path, &target, source, &how).map_err(|e| e.context("failed to copy files"))?;
     }
     Ok(())
