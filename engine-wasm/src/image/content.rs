@@ -1,9 +1,10 @@
 //! A file's content out of a layer: read at once where the layer is not compressed, otherwise by decompressing up to it, step by step.
 
-use super::archive::{Archive, CHUNK, Layer};
+use super::archive::{Archive, CHUNK};
 use super::decode::{Compression, Decoder};
 use super::error::{Error, Result};
 use super::layer::Progress;
+use super::parts::Layer;
 use super::tree::{NodeId, Tree};
 
 /// Reads a file's content. To cancel, drop it.

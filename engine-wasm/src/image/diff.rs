@@ -3,9 +3,9 @@
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::archive::Image;
 use super::digest::Digest;
 use super::merge::{Merged, MergedId, alike};
+use super::parts::Image;
 use super::tar::Kind;
 
 /// How a path differs between two images.

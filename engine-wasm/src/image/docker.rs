@@ -1,10 +1,11 @@
 //! The layout of `docker save`: `manifest.json` (moby's `image/spec/v1.2`, and `v1.3` with OCI beside it).
 
-use super::archive::{Archive, Image, Layer};
+use super::archive::Archive;
 use super::digest::Digest;
 use super::error::{Error, Result};
 use super::json::{Config, Item, Map};
 use super::oci;
+use super::parts::{Image, Layer};
 
 pub(super) fn read(archive: &mut Archive) -> Result<()> {
     let limit = archive.limits.manifest;

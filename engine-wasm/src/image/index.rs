@@ -25,6 +25,7 @@ pub struct Indexer {
     want: Option<(u64, usize, bool)>,
     files: BTreeMap<String, Place>,
     entries: usize,
+    names: usize,
     limits: Limits,
 }
 
@@ -37,6 +38,7 @@ impl Indexer {
             want: Some((0, BLOCK, false)),
             files: BTreeMap::new(),
             entries: 0,
+            names: 0,
             limits: limits.clone(),
         }
     }
@@ -83,6 +85,11 @@ impl Indexer {
                 if self.entries > self.limits.archive_entries {
                     let limit = self.limits.archive_entries as u64;
                     return Err(self.error(TarProblem::Limit("the number of entries", limit)));
+                }
+                self.names = self.names.saturating_add(entry.path.len() + entry.link.len());
+                if self.names > self.limits.archive_names {
+                    let limit = self.limits.archive_names as u64;
+                    return Err(self.error(TarProblem::Limit("the length of all names", limit)));
                 }
                 let end = entry.data.checked_add(entry.stored).filter(|end| *end <= self.size);
                 let end = end.ok_or_else(|| self.error(TarProblem::Truncated))?;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use super::archive::Image;
+use super::parts::Image;
 use super::time;
 
 /// The fields of a container's configuration that an image's has, in docker's order (moby's `docker-image-spec`). Empty ones are left out.

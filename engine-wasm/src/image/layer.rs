@@ -1,7 +1,8 @@
 //! A layer of an archive read step by step into a tree.
 
-use super::archive::{Archive, CHUNK, Layer};
+use super::archive::{Archive, CHUNK};
 use super::error::Result;
+use super::parts::Layer;
 use super::tree::{Builder, Options, Tree};
 use super::unpack::{Digests, Unpack, Unpacked};
 

@@ -6,10 +6,11 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::archive::{Archive, Image, Layer};
+use super::archive::Archive;
 use super::digest::Digest;
 use super::error::{Error, Result};
 use super::json::{Config, Map};
+use super::parts::{Image, Layer};
 
 #[derive(Deserialize)]
 struct Step {

@@ -5,6 +5,8 @@
 pub struct Limits {
     /// Entries of an image archive.
     pub archive_entries: usize,
+    /// Names of an image archive in all.
+    pub archive_names: usize,
     /// Entries of one layer.
     pub layer_entries: usize,
     /// Names of one layer in all, link targets included.
@@ -47,6 +49,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             archive_entries: 1 << 20,
+            archive_names: 64 << 20,
             layer_entries: 4 << 20,
             names: 1 << 30,
             path: 1 << 16,

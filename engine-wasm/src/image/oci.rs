@@ -1,10 +1,11 @@
 //! OCI layouts: `index.json`, indexes within it, manifests, and BuildKit's attestations among them (OCI image layout specification;
 //! BuildKit's `docs/attestations/attestation-storage.md`).
 
-use super::archive::{Absent, Archive, Attestation, Image, Layer, Statement};
+use super::archive::Archive;
 use super::digest::Digest;
 use super::error::{Error, Result};
 use super::json::{Config, Descriptor, Document, Map};
+use super::parts::{Absent, Attestation, Image, Layer, Statement};
 
 const REFERENCE_TYPE: &str = "vnd.docker.reference.type";
 const REFERENCE_DIGEST: &str = "vnd.docker.reference.digest";

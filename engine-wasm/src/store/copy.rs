@@ -83,11 +83,12 @@ pub(super) fn copy_one(from: &Fs, source: &str, to: &mut Fs, dest: &str, options
     let dir = to.resolve(dir)?;
     to.make_dirs(&dir, made, owner)?;
     let mut dest = to.resolve(dest)?;
+    // The copy is called as it was asked for, whatever a link leads to.
+    let name = path::base(source).to_owned();
     let source = if options.named { from.resolve(source)? } else { from.resolve_parent(source)? };
     let node = from.get(&source).ok_or_else(|| Error::NotFound(format!("/{source}")))?;
     let existing = to.get(&dest);
     if !node.is_dir() && existing.is_some_and(Node::is_dir) {
-        let name = path::base(&source).to_owned();
         dest = if dest.is_empty() { name } else { format!("{dest}/{name}") };
     } else if node.is_dir() && existing.is_none() {
         to.make_dirs(&dest, made, owner)?;

@@ -6,7 +6,7 @@ mod tests;
 
 use serde::Serialize;
 
-use super::archive::Image;
+use super::parts::Image;
 
 pub use align::align;
 

@@ -42,7 +42,7 @@ struct Choice {
 enum Command {
     /// Print what `docker image inspect` says of an image, or its history.
     Inspect {
-        /// The archive or directory.
+        /// The archive or directory; - reads an archive from standard input.
         archive: PathBuf,
         #[command(flatten)]
         choice: Choice,
@@ -64,7 +64,7 @@ enum Command {
     },
     /// Show an image's files, what each layer did, wasted space and secrets.
     Tree {
-        /// The archive or directory.
+        /// The archive or directory; - reads an archive from standard input.
         archive: PathBuf,
         #[command(flatten)]
         choice: Choice,
@@ -104,7 +104,7 @@ enum Command {
     },
     /// Compare every digest in archives with what is there. Exits with 1 where one is wrong.
     Verify {
-        /// The archives or directories.
+        /// The archives or directories; - reads an archive from standard input.
         #[arg(required = true)]
         archives: Vec<PathBuf>,
         /// Print JSON.

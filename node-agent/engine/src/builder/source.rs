@@ -19,6 +19,8 @@ pub(crate) struct Source {
     pub(crate) root: PathBuf,
     /// Its path in there, as named, without a leading slash; empty for the root itself.
     pub(crate) path: PathBuf,
+    /// Where `--parents` puts it below the destination.
+    pub(crate) below: PathBuf,
     /// `file:…` or `dir:…`.
     pub(crate) hash: String,
     /// An archive is not to be unpacked: it came from the network.
@@ -55,6 +57,17 @@ pub(crate) fn find(root: &Path, name: &str, owners: bool, skip: &dyn Fn(&Path) -
     matching(root, Path::new(""), &parts, &mut found)?;
     found.retain(|path| !skip(path));
     found.iter().map(|path| one(root, path, owners, skip)).collect()
+}
+
+/// What `/./` in a name of `--parents` cuts off: the part that is not made again below the destination.
+pub(crate) fn cut(name: &str, sources: &mut [Source]) -> Result<()> {
+    if let Some((pivot, _)) = name.split_once("/./") {
+        let pivot = clean(pivot)?;
+        for source in sources {
+            source.below = source.path.strip_prefix(&pivot).map_or_else(|_| source.path.clone(), Path::to_path_buf);
+        }
+    }
+    Ok(())
 }
 
 /// One path that is known to be there, as it is.
@@ -118,7 +131,7 @@ fn one(root: &Path, path: &Path, owners: bool, skip: &dyn Fn(&Path) -> bool) -> 
         "file"
     };
     let hash = format!("{kind}:{}", hex::encode(hash.finalize()));
-    Ok(Source { root: root.to_owned(), path: path.to_owned(), hash, packed: false })
+    Ok(Source { root: root.to_owned(), path: path.to_owned(), below: path.to_owned(), hash, packed: false })
 }
 
 struct Walk<'a> {

@@ -121,12 +121,10 @@ impl<W: Write> TarWriter<W> {
         let mut header = Header::new_ustar();
         header.set_entry_type(EntryType::XHeader);
         header.set_size(data.len() as u64);
-        let trimmed = path.strip_suffix(b"/").unwrap_or(path);
-        let (dir, name) = match trimmed.iter().rposition(|b| *b == b'/') {
-            Some(at) => trimmed.split_at(at + 1),
-            None => (&b""[..], trimmed),
-        };
-        let name = ascii(&[dir, b"PaxHeaders.0/", name].concat());
+        // As Go splits and joins: a directory's slash leaves nothing behind it.
+        let (dir, name) = path.split_at(path.iter().rposition(|b| *b == b'/').map_or(0, |at| at + 1));
+        let slash: &[u8] = if name.is_empty() { b"" } else { b"/" };
+        let name = ascii(&[dir, b"PaxHeaders.0", slash, name].concat());
         let name = &name[..name.len().min(100)];
         let kept = name.iter().rposition(|b| *b != b'/').map_or(0, |at| at + 1);
         put(&mut header.as_mut_bytes()[..100], &name[..kept]);

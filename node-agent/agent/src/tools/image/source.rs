@@ -7,7 +7,7 @@ use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use engine_wasm::image::{Archive, Decoder, Error, Files, Limits, ReadAt};
 
 /// A file that is read where it lies.
@@ -76,9 +76,18 @@ impl Files for Directory {
     }
 }
 
-/// Opens an archive or a directory. A compressed archive is decompressed into a file that has no name.
+/// Opens an archive or a directory; `-` is standard input. What is compressed, or a pipe, goes through a file that has no name.
 pub(super) fn open(path: &Path) -> Result<Archive> {
     let limits = Limits::default();
+    if path == Path::new("-") {
+        let named = "standard input";
+        if io::stdin().is_terminal() {
+            bail!("{named} is a terminal: pipe an archive into this command, as `docker save IMAGE | node-agent image ...`");
+        }
+        let plain = decompress(io::stdin().lock(), 0, &limits).context(named)?;
+        let size = plain.metadata()?.len();
+        return Archive::open(Archived(plain, size), &limits).context(named);
+    }
     let named = || format!("{}", path.display());
     if path.is_dir() {
         let files = Directory { root: path.to_owned(), last: RefCell::new(None) };
@@ -96,7 +105,7 @@ pub(super) fn open(path: &Path) -> Result<Archive> {
     }
 }
 
-fn decompress(mut file: File, size: u64, limits: &Limits) -> Result<File> {
+fn decompress(mut file: impl Read, size: u64, limits: &Limits) -> Result<File> {
     let mut plain = tempfile::tempfile().context("making a temporary file for the decompressed archive")?;
     let mut decoder = Decoder::new(limits, "the archive");
     let mut write =

@@ -1,73 +1,20 @@
 //! Checks every digest of an archive: indexes, manifests, configurations, attestations, compressed blobs and the tars in them. Each
 //! failure is named, and one does not keep the others from being found.
 
+mod report;
+
 use std::collections::BTreeSet;
 
-use serde::Serialize;
-
-use super::archive::{Archive, CHUNK, Layer};
+use super::archive::{Archive, CHUNK};
 use super::digest::{Digest, Hasher};
 use super::error::{Error, Result, TarProblem};
 use super::layer::Progress;
 use super::oci::blob_path;
+use super::parts::Layer;
 use super::tar::{Entry, Sink};
 use super::unpack::{Digests, Unpack};
 
-/// What was compared.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Subject {
-    /// An index within the archive.
-    Index,
-    /// A manifest.
-    Manifest,
-    /// A configuration.
-    Config,
-    /// A layer's blob as stored.
-    Blob,
-    /// A layer's uncompressed tar.
-    DiffId,
-    /// The length of a blob.
-    Size,
-    /// An attestation's manifest or statement.
-    Attestation,
-    /// Whether the blob can be read as a layer at all.
-    Layer,
-    /// Whether the documents agree with each other.
-    Document,
-}
-
-/// One comparison.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Check {
-    /// What was compared.
-    pub subject: Subject,
-    /// Of which blob or image.
-    pub name: String,
-    /// What the archive says it is.
-    pub expected: String,
-    /// What is wrong; `None` when it is right.
-    pub failure: Option<String>,
-}
-
-/// Everything that was compared.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-pub struct Report {
-    /// All comparisons in order.
-    pub checks: Vec<Check>,
-}
-
-impl Report {
-    /// Whether nothing is wrong.
-    pub fn is_good(&self) -> bool {
-        self.failures().next().is_none()
-    }
-
-    /// What is wrong.
-    pub fn failures(&self) -> impl Iterator<Item = &Check> {
-        self.checks.iter().filter(|check| check.failure.is_some())
-    }
-}
+pub use report::{Check, Report, Subject};
 
 /// Takes notice of no entry; the tar's form is checked by reading it.
 struct Nothing;
@@ -320,57 +267,4 @@ impl Archive {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::image::Limits;
-    use crate::image::testing::{Oci, docker_archive, file, gzip, tar};
-
-    fn report(bytes: Vec<u8>) -> Report {
-        Archive::open(bytes, &Limits::default()).unwrap().verify()
-    }
-
-    fn failures(report: &Report) -> Vec<(Subject, String)> {
-        report.failures().map(|check| (check.subject, check.failure.clone().unwrap())).collect()
-    }
-
-    #[test]
-    fn whole_archives_are_good() {
-        let plain = tar(&[file("a", b"1")]);
-        let good = report(docker_archive(std::slice::from_ref(&plain), &[], &["demo:1"]));
-        assert!(good.is_good());
-        assert_eq!(good.checks.iter().map(|c| c.subject).collect::<Vec<_>>(), [Subject::Config, Subject::DiffId]);
-        let mut oci = Oci::new();
-        let image = oci.image(&[(gzip(&plain), plain)], &[]);
-        let good = report(oci.archive(&[image]));
-        assert!(good.is_good(), "{good:?}");
-        assert_eq!(good.checks.len(), 6);
-    }
-
-    #[test]
-    fn each_kind_of_damage_is_named() {
-        let plain = tar(&[file("a", &[b'x'; 2000])]);
-        // A changed file in a plain layer: only the diff id can tell.
-        let mut bytes = docker_archive(std::slice::from_ref(&plain), &[], &["demo:1"]);
-        let at = bytes.windows(8).rposition(|w| w == b"xxxxxxxx").unwrap();
-        bytes[at] = b'y';
-        let found = failures(&report(bytes));
-        assert_eq!(found.len(), 1);
-        assert_eq!(found[0].0, Subject::DiffId);
-        // A blob that is another one, well-formed.
-        let mut oci = Oci::new();
-        let mut image = oci.image(&[(gzip(&plain), plain.clone())], &[]);
-        let other = gzip(&tar(&[file("other", b"")]));
-        oci.replace(&Digest::of(&gzip(&plain)), &other);
-        let kinds = |report: &Report| failures(report).into_iter().map(|(subject, _)| subject).collect::<Vec<_>>();
-        assert_eq!(kinds(&report(oci.archive(&[image.clone()]))), [Subject::Blob, Subject::Size, Subject::DiffId]);
-        // One that is cut off.
-        oci.replace(&Digest::of(&gzip(&plain)), &gzip(&plain)[..30]);
-        assert_eq!(kinds(&report(oci.archive(&[image.clone()]))), [Subject::Layer, Subject::Blob, Subject::Size]);
-        // One that is missing, and a manifest of another size.
-        oci.remove(Digest::of(&gzip(&plain)).as_str());
-        image["size"] = serde_json::json!(3);
-        let report = report(oci.archive(&[image]));
-        assert_eq!(kinds(&report), [Subject::Size, Subject::Blob]);
-        assert!(failures(&report)[1].1.contains("lacks"));
-    }
-}
+mod tests;
