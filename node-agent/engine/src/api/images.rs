@@ -126,9 +126,14 @@ async fn create(
     } else {
         let url =
             if request.source.contains("://") { request.source.clone() } else { format!("http://{}", request.source) };
-        let fetched = remote::get(&url).await?;
+        let (dir, file) = remote::file(&engine, &url).await?;
         let _ = lines.send(line(&json!({ "status": format!("Downloading from {url}") })));
-        blocking(move || pull::import(&engine, &fetched.body[..], &request)).await?
+        blocking(move || {
+            let id = pull::import(&engine, file, &request);
+            drop(dir);
+            id
+        })
+        .await?
     };
     let _ = lines.send(line(&json!({ "status": id.to_string() })));
     Ok(progress_body(receiver))

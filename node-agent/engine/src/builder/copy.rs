@@ -65,8 +65,7 @@ pub(crate) fn copy(root: &Path, dest: &str, source: &Source, how: &How<'_>) -> R
     let make_dirs = |path: &Path| make_dirs_of_mode(root, path, how.owner.or(Some(ROOT)), mode);
     let mut linked = HashMap::new();
     if meta.is_dir() {
-        let dir =
-            make_dirs(&target).map_err(|e| e.context("failed to copy directory"))?;
+        let dir = make_dirs(&target).map_err(|e| e.context("failed to copy directory"))?;
         return tree(&from.path(), &dir.path(), &source.path, how, &mut linked);
     }
     if how.unpack && !source.packed && is_archive(&from.path())? {

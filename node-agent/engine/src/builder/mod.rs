@@ -28,7 +28,7 @@ mod reproducible;
 mod run;
 mod source;
 mod stage;
-mod state;
+pub(crate) mod state;
 mod steps;
 mod unpack;
 mod whole;

@@ -65,8 +65,7 @@ pub(crate) async fn prepare(
         outputs[*index] = Some(output);
         channels.push(channel);
     }
-    let reproducible =
-        epoch.map(|epoch| Reproducible::new(epoch, &options, &program, file.escape)).transpose()?;
+    let reproducible = epoch.map(|epoch| Reproducible::new(epoch, &options, &program, file.escape)).transpose()?;
     let build = Build {
         engine: Arc::clone(engine),
         options,

@@ -108,6 +108,17 @@ pub(crate) async fn download(engine: &Engine, url: &str, dir: &Path, output: Opt
     Ok(Download { path, digest, length, modified, name })
 }
 
+/// Fetches a file of a URL for an import; it goes with the directory that comes with it.
+///
+/// # Errors
+/// As [`download`].
+pub(crate) async fn file(engine: &Engine, url: &str) -> Result<(Scratch, std::fs::File)> {
+    let dir = super::scratch_dir(engine);
+    let dir = blocking(move || Scratch::new(&dir)).await?;
+    let download = download(engine, url, dir.path(), None).await?;
+    Ok((dir, std::fs::File::open(download.path)?))
+}
+
 /// Fetches a remote context into `dir`; messages for the client about it come with it.
 ///
 /// # Errors
