@@ -109,7 +109,7 @@ impl Checker {
 }
 
 pub(super) fn check(args: &Args, streams: &mut Streams<'_>) -> Result<(), u8> {
-    let mut text = streams.read(&args.file)?;
+    let mut text = if args.fix { streams.read_to_change(&args.file)? } else { streams.read(&args.file)? };
     let checker = Checker { rules: args.rules, build: build(args, streams)?, ignore: ignore(args, streams)? };
     if args.fix {
         let mended = checker.mend(&text);
