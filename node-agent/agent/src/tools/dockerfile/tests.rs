@@ -132,13 +132,14 @@ fn what_cannot_be_done_is_said() {
     assert_eq!((code, out.as_str()), (1, ""));
     assert!(err.ends_with(&format!("; name the file in it, such as {file}\n")), "{err}");
     for task in ["ast", "check", "format", "graph"] {
-        let (code, out, err) = dockerfile(&[task, "-"], "");
-        assert_eq!(code, 1, "{task}: an empty file");
+        let (code, out, err) = dockerfile(&[task, "-"], "\n");
+        assert_eq!(code, 1, "{task}: a file without instructions");
         assert!(format!("{out}{err}").contains("file with no instructions"), "{task}: {out}{err}");
         assert_eq!(dockerfile(&[task], "").0, EXIT_USAGE, "{task} without a file");
         assert_eq!(dockerfile(&[task, "-", "--nope"], "").0, EXIT_USAGE);
         assert_eq!(dockerfile(&[task, "--help"], "").0, 0);
     }
+    assert_eq!(dockerfile(&["check", "-"], "").2, "ERROR: the Dockerfile cannot be empty\n");
     assert_eq!(dockerfile(&["format", "--write", "--check", "-"], "").0, EXIT_USAGE);
     assert_eq!(dockerfile(&["graph", "--json", "--format=dot", "-"], "").0, EXIT_USAGE);
     assert_eq!(dockerfile(&["graph", "--build-arg==x", "-"], "").0, EXIT_USAGE);
