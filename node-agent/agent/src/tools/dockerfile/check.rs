@@ -154,7 +154,8 @@ pub(super) fn check(args: &Args, streams: &mut Streams<'_>) -> Result<(), u8> {
         streams.print(&out)
     }
     if !report.errors.is_empty() && !args.json {
-        streams.complain(&format!("ERROR: {}", report.errors_text(&text, &shown)));
+        // docker ends an error with a line end, and this one has its own.
+        streams.complain(&format!("ERROR: {}\n", report.errors_text(&text, &shown)));
     }
     let clean = report.warnings.is_empty() && report.errors.is_empty() && found.is_empty();
     if clean { Ok(()) } else { Err(EXIT_FOUND) }

@@ -139,7 +139,7 @@ fn what_cannot_be_done_is_said() {
         assert_eq!(dockerfile(&[task, "-", "--nope"], "").0, EXIT_USAGE);
         assert_eq!(dockerfile(&[task, "--help"], "").0, 0);
     }
-    assert_eq!(dockerfile(&["check", "-"], "").2, "ERROR: the Dockerfile cannot be empty\n");
+    assert_eq!(dockerfile(&["check", "-"], "").2, "ERROR: the Dockerfile cannot be empty\n\n");
     assert_eq!(dockerfile(&["format", "--write", "--check", "-"], "").0, EXIT_USAGE);
     assert_eq!(dockerfile(&["graph", "--json", "--format=dot", "-"], "").0, EXIT_USAGE);
     assert_eq!(dockerfile(&["graph", "--build-arg==x", "-"], "").0, EXIT_USAGE);
