@@ -5,7 +5,8 @@ mod values;
 
 use std::net::IpAddr;
 
-pub(crate) use go::{csv, go_bool, go_duration, go_int, quote};
+pub(crate) use crate::golang::quote::quote;
+pub(crate) use go::{csv, go_bool, go_duration, go_int};
 pub(super) use values::ulimit;
 
 use super::spec::Kind;

@@ -1,24 +1,6 @@
-//! Go's notions of a number, a switch, a duration, a quoted string and a CSV line, and the texts with which it refuses one.
+//! Go's notions of a number, a switch, a duration and a CSV line, and the texts with which it refuses one.
 
-/// Go's `strconv.Quote`, for the characters that occur on a command line.
-pub(crate) fn quote(text: &str) -> String {
-    let mut out = String::from('"');
-    for c in text.chars() {
-        match c {
-            '"' | '\\' => {
-                out.push('\\');
-                out.push(c);
-            }
-            '\n' => out += "\\n",
-            '\t' => out += "\\t",
-            '\r' => out += "\\r",
-            c if c.is_control() => out += &format!("\\x{:02x}", u32::from(c)),
-            c => out.push(c),
-        }
-    }
-    out.push('"');
-    out
-}
+use crate::golang::quote::quote;
 
 /// Go's `strconv.ParseBool`.
 pub(crate) fn go_bool(text: &str) -> Option<bool> {

@@ -2,7 +2,8 @@
 
 use std::net::IpAddr;
 
-use super::go::{number_error, quote};
+use super::go::number_error;
+use crate::golang::quote::quote;
 
 pub(super) fn label(value: &str) -> Result<String, String> {
     let key = value.split_once('=').map_or(value, |(k, _)| k).trim_start_matches([' ', '\t']);

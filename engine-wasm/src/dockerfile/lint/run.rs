@@ -111,8 +111,20 @@ impl<'a> Check<'a> {
                 return None;
             }
         };
+        self.epoch(&globals)?;
         self.walk(&globals)?;
         self.violations()
+    }
+
+    /// `SOURCE_DATE_EPOCH` is seconds, `context`, or the name of a stage that brings its time along.
+    fn epoch(&mut self, globals: &Globals) -> Option<()> {
+        const NAME: &str = "SOURCE_DATE_EPOCH";
+        let given = self.build.build_args.get(NAME).map(String::as_str).or(globals.scope.get(NAME)).unwrap_or_default();
+        let is_stage = || self.program.stages.iter().any(|stage| stage.name().eq_ignore_ascii_case(given));
+        if given.is_empty() || given == "context" || given.parse::<i64>().is_ok() || is_stage() {
+            return Some(());
+        }
+        self.fail(format!("invalid {NAME}: {given}"), None)
     }
 
     fn empty_continuations(&mut self) {

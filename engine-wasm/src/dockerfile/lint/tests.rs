@@ -264,3 +264,16 @@ fn reports_are_printed_as_docker_prints_them() {
     assert_eq!(value["warnings"][1]["location"]["ranges"][0]["start"]["line"], 2);
     assert_eq!(value["sources"][0]["data"], "RlJPTSBzY3JhdGNoIGFzIGEKQ01EIHgK");
 }
+
+#[test]
+fn an_epoch_is_a_number_or_names_what_has_a_time() {
+    let error = |epoch: &str| found(&format!("ARG SOURCE_DATE_EPOCH={epoch}\nFROM scratch AS src\n")).1;
+    for good in ["", "0", "-5", "1767225600", "context", "SRC"] {
+        assert_eq!(error(good), "", "{good}");
+    }
+    assert_eq!(error("yesterday"), "invalid SOURCE_DATE_EPOCH: yesterday");
+    let mut build = expand::Options::default();
+    build.build_args.insert("SOURCE_DATE_EPOCH".into(), "1.5".into());
+    let report = check("FROM scratch", &Options { build: Some(&build), ..Options::default() });
+    assert_eq!(report.errors[0].message, "invalid SOURCE_DATE_EPOCH: 1.5");
+}

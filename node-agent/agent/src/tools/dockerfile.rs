@@ -7,7 +7,7 @@ mod tests;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -113,19 +113,36 @@ impl Streams<'_> {
 
     /// A Dockerfile's text; bytes that are no UTF-8 are replaced.
     fn read(&mut self, file: &Path) -> Result<String, u8> {
+        Ok(String::from_utf8_lossy(&self.bytes(file)?).into_owned())
+    }
+
+    /// A text that is to be written anew, so that every byte counts.
+    fn read_to_change(&mut self, file: &Path) -> Result<String, u8> {
+        String::from_utf8(self.bytes(file)?).map_err(|error| {
+            let at = error.utf8_error().valid_up_to();
+            let line = 1 + error.as_bytes()[..at].iter().filter(|byte| **byte == b'\n').count();
+            self.complain(&format!("{}:{line}: is no UTF-8 at byte {at}, and so is left as it is\n", name(file)));
+            EXIT_FOUND
+        })
+    }
+
+    fn bytes(&mut self, file: &Path) -> Result<Vec<u8>, u8> {
         let mut bytes = Vec::new();
         let read = if is_stdin(file) {
             self.input.read_to_end(&mut bytes).map(|_| ())
         } else {
             std::fs::read(file).map(|read| bytes = read)
         };
-        match read {
-            Ok(()) => Ok(String::from_utf8_lossy(&bytes).into_owned()),
-            Err(error) => {
-                self.complain(&format!("{}: cannot be read: {error}\n", name(file)));
-                Err(EXIT_FOUND)
-            }
-        }
+        read.map(|()| bytes).map_err(|error| {
+            let hint = match error.kind() {
+                ErrorKind::IsADirectory => {
+                    format!("; name the file in it, such as {}", file.join("Dockerfile").display())
+                }
+                _ => String::new(),
+            };
+            self.complain(&format!("{}: cannot be read: {error}{hint}\n", name(file)));
+            EXIT_FOUND
+        })
     }
 
     fn write(&mut self, file: &Path, text: &str) -> Result<(), u8> {
@@ -223,7 +240,7 @@ fn ast(file: &Path, as_json: bool, streams: &mut Streams<'_>) -> Result<(), u8> 
 }
 
 fn lay_out(file: &Path, write: bool, check: bool, streams: &mut Streams<'_>) -> Result<(), u8> {
-    let text = streams.read(file)?;
+    let text = streams.read_to_change(file)?;
     let laid_out = match format::format(&text, &format::Options::default()) {
         Ok(laid_out) => laid_out,
         Err(errors) => {

@@ -126,12 +126,11 @@ impl<'a> Parser<'a> {
                     self.end(&mut current);
                     current.pattern = next_case;
                 }
+                '(' if current.words.is_empty() && self.arithmetic() => self.out.chain = false,
                 '(' => {
                     self.at += 1;
                     self.out.chain = false;
-                    if current.words.is_empty() && self.take("(") {
-                        self.arithmetic()?;
-                    } else if current.words.len() == 1 && self.take(")") {
+                    if current.words.len() == 1 && self.take(")") {
                         // A function's name.
                         current = Current { index: self.out.commands.len(), ..Current::default() };
                     } else if current.words.is_empty() {
@@ -273,11 +272,23 @@ impl<'a> Parser<'a> {
         current.index = self.out.commands.len();
     }
 
-    /// After `((` or `$((`, up to `))`.
-    fn arithmetic(&mut self) -> Option<()> {
-        let end = self.rest().find("))")?;
-        self.at += end + 2;
-        Some(())
+    /// Goes past `((…))`. Where the inner parenthesis ends first, as in `((a) | b)`, it is none and nothing is taken.
+    fn arithmetic(&mut self) -> bool {
+        let Some(inside) = self.rest().strip_prefix("((") else { return false };
+        let mut open = 1;
+        for (at, byte) in inside.bytes().enumerate() {
+            match byte {
+                b'(' => open += 1,
+                b')' => open -= 1,
+                _ => continue,
+            }
+            if open == 0 {
+                let ends = inside[at + 1..].starts_with(')');
+                self.at += if ends { at + 4 } else { 0 };
+                return ends;
+            }
+        }
+        false
     }
 
     fn redirection(&mut self, depth: usize, current: &mut Current) -> Option<()> {

@@ -33,6 +33,7 @@ fn commands_are_found_wherever_they_stand() {
         ("command a b; $x a; exec -a y z", vec!["a|a|b", "exec|-a|y|z"]),
         ("cat <<E > x\nrm -rf /\nE\nb {c,d} e", vec!["cat", "b||e"]),
         ("x=(a $(b c) 'd' # )\n) && e; x+=(f)", vec!["b|c", "e"]),
+        ("((a b) | c) && x=$(( (1+2)*3 )) && d $((e); f) ; ((1))", vec!["a|b", "c", "d|${ef}", "e", "f"]),
         ("function f { a; } && function g() { b; }; c", vec!["a", "b", "c"]),
         ("a 'open", vec![]),
         ("(a", vec![]),

@@ -109,7 +109,7 @@ impl Checker {
 }
 
 pub(super) fn check(args: &Args, streams: &mut Streams<'_>) -> Result<(), u8> {
-    let mut text = streams.read(&args.file)?;
+    let mut text = if args.fix { streams.read_to_change(&args.file)? } else { streams.read(&args.file)? };
     let checker = Checker { rules: args.rules, build: build(args, streams)?, ignore: ignore(args, streams)? };
     if args.fix {
         let mended = checker.mend(&text);
@@ -154,7 +154,8 @@ pub(super) fn check(args: &Args, streams: &mut Streams<'_>) -> Result<(), u8> {
         streams.print(&out)
     }
     if !report.errors.is_empty() && !args.json {
-        streams.complain(&format!("ERROR: {}", report.errors_text(&text, &shown)));
+        // docker ends an error with a line end, and this one has its own.
+        streams.complain(&format!("ERROR: {}\n", report.errors_text(&text, &shown)));
     }
     let clean = report.warnings.is_empty() && report.errors.is_empty() && found.is_empty();
     if clean { Ok(()) } else { Err(EXIT_FOUND) }

@@ -2,9 +2,13 @@ use super::*;
 
 /// Runs the program: exit code, standard output, standard error.
 fn dockerfile(args: &[&str], input: &str) -> (u8, String, String) {
+    dockerfile_of(args, input.as_bytes())
+}
+
+fn dockerfile_of(args: &[&str], mut input: &[u8]) -> (u8, String, String) {
     let (mut out, mut err) = (Vec::new(), Vec::new());
     let args = args.iter().map(OsString::from).collect();
-    let code = run(args, &mut Streams { input: &mut input.as_bytes(), out: &mut out, err: &mut err });
+    let code = run(args, &mut Streams { input: &mut input, out: &mut out, err: &mut err });
     (code, String::from_utf8(out).unwrap(), String::from_utf8(err).unwrap())
 }
 
@@ -123,4 +127,36 @@ fn what_cannot_be_done_is_said() {
     assert_eq!(code, 1);
     assert!(err.starts_with("/no/such/file: cannot be read: "), "{err}");
     assert!(dockerfile(&["--help"], "").1.contains("Commands:"));
+    let (folder, file) = folder(&[("Dockerfile", "FROM a\n")]);
+    let (code, out, err) = dockerfile(&["check", &folder.path().display().to_string()], "");
+    assert_eq!((code, out.as_str()), (1, ""));
+    assert!(err.ends_with(&format!("; name the file in it, such as {file}\n")), "{err}");
+    for task in ["ast", "check", "format", "graph"] {
+        let (code, out, err) = dockerfile(&[task, "-"], "\n");
+        assert_eq!(code, 1, "{task}: a file without instructions");
+        assert!(format!("{out}{err}").contains("file with no instructions"), "{task}: {out}{err}");
+        assert_eq!(dockerfile(&[task], "").0, EXIT_USAGE, "{task} without a file");
+        assert_eq!(dockerfile(&[task, "-", "--nope"], "").0, EXIT_USAGE);
+        assert_eq!(dockerfile(&[task, "--help"], "").0, 0);
+    }
+    assert_eq!(dockerfile(&["check", "-"], "").2, "ERROR: the Dockerfile cannot be empty\n\n");
+    assert_eq!(dockerfile(&["format", "--write", "--check", "-"], "").0, EXIT_USAGE);
+    assert_eq!(dockerfile(&["graph", "--json", "--format=dot", "-"], "").0, EXIT_USAGE);
+    assert_eq!(dockerfile(&["graph", "--build-arg==x", "-"], "").0, EXIT_USAGE);
+}
+
+#[test]
+fn what_is_no_utf8_is_read_but_never_written() {
+    let text = b"from a\n# caf\xe9\nrun b\n";
+    assert_eq!(dockerfile_of(&["ast", "-"], text).0, 0);
+    assert!(dockerfile_of(&["check", "-"], text).1.starts_with("Check complete, no warnings found."));
+    let complaint = "Dockerfile:2: is no UTF-8 at byte 12, and so is left as it is\n";
+    for args in [&["format", "-"][..], &["format", "--check", "-"], &["check", "--fix", "-"]] {
+        assert_eq!(dockerfile_of(args, text), (1, String::new(), complaint.to_owned()), "{args:?}");
+    }
+    let (_folder, file) = folder(&[("Dockerfile", "")]);
+    std::fs::write(&file, text).unwrap();
+    assert_eq!(dockerfile(&["format", "--write", &file], "").0, 1);
+    assert_eq!(dockerfile(&["check", "--fix", &file], "").0, 1);
+    assert_eq!(std::fs::read(&file).unwrap(), text);
 }

@@ -83,8 +83,7 @@ impl Parser<'_> {
 
     fn dollar(&mut self, word: &mut Word, depth: usize) -> Option<()> {
         self.at += 1;
-        if self.take("((") {
-            self.arithmetic()?;
+        if self.arithmetic() {
             word.text.push_str("${VAR}");
         } else if self.take("(") {
             let (chain, before) = (self.out.chain, self.out.commands.len());
