@@ -231,8 +231,7 @@ fn a_nodes_root_can_neither_change_a_layer_nor_see_anothers() {
         let at = "docker image inspect -f '{{.GraphDriver.Data.UpperDir}}' lab/mine";
         let diff = one.good(at).trim().to_owned();
         assert_eq!(one.good(&format!("cat {diff}/file; stat -c %u:%g {diff}/file {diff}")), "mine0:0\n0:0\n");
-        let mounts =
-            one.good("cat /proc/self/mountinfo; cat /proc/mounts; ls -R /var/lib/docker");
+        let mounts = one.good("cat /proc/self/mountinfo; cat /proc/mounts; ls -R /var/lib/docker");
         assert!(mounts.contains(hex(&mine)), "it is a mount of the host's layer");
         assert!(!mounts.contains(hex(&theirs)), "{mounts}");
 
@@ -427,7 +426,7 @@ fn nothing_is_left_when_the_unpacking_process_or_the_agent_is_killed() {
     common::isolated(|settings| {
         let before = common::census();
         let mut library = Library::new(&library_dir(settings));
-        let zeros = vec![0; 150 << 20];
+        let zeros = vec![0; 40 << 20];
         let large = [library.layer(&[file("one", &zeros)]), library.layer(&[file("two", &zeros)])];
         library.image("lab/one:latest", &[&large[0]]);
         library.image("lab/two:latest", &[&large[1]]);
