@@ -426,7 +426,7 @@ fn nothing_is_left_when_the_unpacking_process_or_the_agent_is_killed() {
     common::isolated(|settings| {
         let before = common::census();
         let mut library = Library::new(&library_dir(settings));
-        let zeros = vec![0; 150 << 20];
+        let zeros = vec![0; 40 << 20];
         let large = [library.layer(&[file("one", &zeros)]), library.layer(&[file("two", &zeros)])];
         library.image("lab/one:latest", &[&large[0]]);
         library.image("lab/two:latest", &[&large[1]]);

@@ -28,14 +28,21 @@ fn random_bytes<const N: usize>() -> [u8; N] {
 
 /// Writes a file so that after any crash it holds either its old content or all of the new one.
 pub(crate) fn write_atomic(path: &Path, content: &[u8]) -> Result<()> {
+    write_renamed(path, content, true)
+}
+
+/// As [`write_atomic`]; what is not `durable` may be empty or gone after a crash of the machine, though not of a program.
+pub(crate) fn write_renamed(path: &Path, content: &[u8], durable: bool) -> Result<()> {
     let parent = path.parent().unwrap_or(Path::new("."));
     let temp = parent.join(format!("{TEMP_PREFIX}{}", random_hex::<8>()));
     let written = (|| {
         let mut file = File::create_new(&temp)?;
         file.write_all(content)?;
-        file.sync_all()?;
+        if durable {
+            file.sync_all()?;
+        }
         fs::rename(&temp, path)?;
-        sync_dir(parent)
+        if durable { sync_dir(parent) } else { Ok(()) }
     })();
     if written.is_err() {
         // The write's own error is the one to report; what is left is swept at the next open.

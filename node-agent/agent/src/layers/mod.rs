@@ -180,7 +180,8 @@ impl Layers {
             state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
         if !state.shelf.make_room(self.limit, length) {
-            tracing::warn!(layer = %name, "no room for another layer: raise layers.disk");
+            // A node can ask as often as it likes, so this is not for every log.
+            tracing::debug!(layer = %name, "no room for another layer: raise layers.disk");
             return None;
         }
         let (making, place) = (state.shelf.begin(name.root), state.shelf.path(name));
@@ -273,6 +274,8 @@ impl Layers {
         for (_, guest) in state.nodes.drain() {
             door::shut(&guest.listener);
         }
+        drop(state);
+        self.changed.notify_all();
     }
 }
 

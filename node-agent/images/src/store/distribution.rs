@@ -8,7 +8,7 @@ use super::Store;
 use super::paths::mkdir_all;
 use crate::digest::{DiffId, Digest};
 use crate::error::{IoContext as _, Result};
-use crate::fsutil::write_atomic;
+use crate::fsutil::write_renamed;
 
 /// More entries than this are not kept for one layer, as in Docker; the oldest go.
 const MAX_ENTRIES: usize = 50;
@@ -38,8 +38,9 @@ impl Store {
         entries.push(entry);
         let surplus = entries.len().saturating_sub(MAX_ENTRIES);
         entries.drain(..surplus);
-        write_atomic(&by_diff, &serde_json::to_vec(&entries).expect("JSON values are valid JSON"))?;
-        write_atomic(&by_digest, diff.to_string().as_bytes())
+        // Only hints: it is no matter if a crash of the machine takes them.
+        write_renamed(&by_diff, &serde_json::to_vec(&entries).expect("JSON values are valid JSON"), false)?;
+        write_renamed(&by_digest, diff.to_string().as_bytes(), false)
     }
 
     /// The blobs that are known for a layer, the newest last.
@@ -61,7 +62,7 @@ impl Store {
         entries.retain(|entry| {
             entry["SourceRepository"] != blob.repository.as_str() || entry["Digest"] != digest.as_str()
         });
-        let _ = write_atomic(&by_diff, &serde_json::to_vec(&entries).expect("JSON values are valid JSON"));
+        let _ = write_renamed(&by_diff, &serde_json::to_vec(&entries).expect("JSON values are valid JSON"), false);
     }
 
     /// A file without a name: whatever happens, nothing of it stays.

@@ -7,7 +7,7 @@ use super::paths::{Paths, mkdir_all};
 use super::{State, Store};
 use crate::digest::{ChainId, ImageId};
 use crate::error::{Error, IoContext as _, ResolveError, Result};
-use crate::fsutil::{names, read_optional, write_atomic};
+use crate::fsutil::{names, read_optional, write_atomic, write_renamed};
 use crate::image::{Image, ImageConfig};
 use crate::reference::Reference;
 
@@ -33,7 +33,7 @@ impl Store {
             return Ok(id);
         }
         let image = understand(&state, config_json)?;
-        write_atomic(&self.paths.config(&id), config_json)?;
+        write_renamed(&self.paths.config(&id), config_json, self.host.is_none())?;
         state.images.insert(id, Arc::new(image));
         Ok(id)
     }

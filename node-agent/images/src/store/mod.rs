@@ -46,7 +46,8 @@ pub struct Store {
     paths: Paths,
     userns: bool,
     state: Arc<Mutex<State>>,
-    /// Who keeps layers for this engine and others.
+    /// Who keeps layers for this engine and others. With one, nothing waits until it is on the platter: this store ends with its
+    /// node, at the latest when the host does.
     host: Option<Host>,
     /// Holds the lock that keeps other processes out.
     _lock: File,
@@ -86,7 +87,7 @@ impl Store {
         shared::restore(&paths, &mut state, host.as_ref());
         rw::load(&paths, &mut state)?;
         images::load(&paths, &mut state)?;
-        state.references = References::load(&paths.repositories())?;
+        state.references = References::load(&paths.repositories(), host.is_none())?;
         sweep::unused(&paths, &mut state)?;
         Ok(Self { paths, userns: in_user_namespace(), host, state: Arc::new(Mutex::new(state)), _lock: lock })
     }

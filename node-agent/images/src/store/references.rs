@@ -7,13 +7,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::digest::ImageId;
 use crate::error::{Error, Result};
-use crate::fsutil::{read_optional, write_atomic};
+use crate::fsutil::{read_optional, write_renamed};
 
 /// The names of a store's images.
 #[derive(Debug, Default)]
 pub(super) struct References {
     file: PathBuf,
     content: Content,
+    durable: bool,
 }
 
 #[derive(Debug, Default, Clone, Serialize, Deserialize)]
@@ -23,14 +24,15 @@ struct Content {
 }
 
 impl References {
-    pub(super) fn load(file: &Path) -> Result<Self> {
+    /// Those in `file`; if `durable`, changes are on the platter when they are made.
+    pub(super) fn load(file: &Path, durable: bool) -> Result<Self> {
         let content = match read_optional(file)? {
             None => Content::default(),
             Some(text) if text.trim().is_empty() => Content::default(),
             Some(text) => serde_json::from_str(&text)
                 .map_err(|error| Error::Damaged { path: file.to_owned(), why: error.to_string() })?,
         };
-        Ok(Self { file: file.to_owned(), content })
+        Ok(Self { file: file.to_owned(), content, durable })
     }
 
     /// Makes `name` (of the repository `repository`) lead to `id`; returns what it led to before.
@@ -62,7 +64,7 @@ impl References {
 
     fn replace(&mut self, content: Content) -> Result<()> {
         let text = serde_json::to_vec(&content).expect("maps of strings are valid JSON");
-        write_atomic(&self.file, &text)?;
+        write_renamed(&self.file, &text, self.durable)?;
         self.content = content;
         Ok(())
     }
