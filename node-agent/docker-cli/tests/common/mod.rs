@@ -5,6 +5,7 @@
 
 pub(crate) mod normal;
 pub(crate) mod pty;
+pub(crate) mod transcript;
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
