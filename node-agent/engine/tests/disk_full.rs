@@ -130,11 +130,11 @@ impl Full {
     }
 
     /// The work fails while the disk is full, leaves nothing, and is done when there is room.
-    fn check(&self, what: &str, args: &[&str], input: Option<&Path>, image: &str) {
+    fn check(&mut self, what: &str, args: &[&str], input: Option<&Path>, image: &str) {
         self.fill();
         let (images, free) = (self.lab.ok(&["images", "-aq"]), self.free());
-        let run = || {
-            let mut command = self.lab.command(args);
+        let run = |lab: &Lab| {
+            let mut command = lab.command(args);
             match input {
                 Some(path) => command.stdin(File::open(path).expect("the input")),
                 None => command.stdin(std::process::Stdio::null()),
@@ -142,7 +142,7 @@ impl Full {
             command.output().expect("docker")
         };
         for _ in 0..2 {
-            let failed = run();
+            let failed = run(&self.lab);
             let text = [failed.stdout, failed.stderr].concat();
             let text = String::from_utf8_lossy(&text);
             assert!(!failed.status.success() && text.contains("no space left on device"), "{what}: {text}");
@@ -151,7 +151,8 @@ impl Full {
             assert!(left < 128 << 10, "{what} left {left} bytes");
         }
         self.lab.inside(&["rm", &self.ballast.display().to_string()]);
-        let done = run();
+        self.lab.fsck();
+        let done = run(&self.lab);
         assert!(done.status.success(), "{what} with room: {done:?}");
         self.lab.ok(&["image", "inspect", image]);
         self.lab.ok(&["rmi", image]);
@@ -168,7 +169,7 @@ fn what_does_not_fit_says_so_leaves_nothing_and_works_when_there_is_room() {
     let mirror = format!("unix://{}", socket.display());
     let Some(lab) = Lab::on_a_small_disk("disk-full", 64, &["--registry-mirror", &mirror]) else { return };
     let ballast = lab.dir.join("data/ballast");
-    let full = Full { lab, ballast };
+    let mut full = Full { lab, ballast };
 
     let root = place.join("root.tar");
     std::fs::write(&root, &layer).expect("an archive");

@@ -7,6 +7,7 @@ use crate::client::{encode, encode_path};
 use crate::error::{Failure, go_io};
 use crate::{output, terminal};
 use base64::Engine;
+use engine_wasm::ignore::path;
 use engine_wasm::units;
 use http::{HeaderMap, HeaderValue, Method};
 use http_body_util::BodyExt;
@@ -72,7 +73,8 @@ fn report(context: &Context, text: &str) {
 
 async fn from_container(context: &Context, container: &str, path: &str, local: &str) -> Result<u8, Failure> {
     let client = &context.client;
-    let mut path = absolute(path);
+    // The engine says what is wrong with none.
+    let mut path = if path.is_empty() { String::new() } else { absolute(path) };
     if context.args.switch("follow-link")
         && let Ok(answer) = client.open(Method::HEAD, &archive_path(container, &path), None).await
         && let Some(found) = stat(answer.headers()).filter(|s| is(s, SYMLINK))
@@ -98,9 +100,8 @@ async fn from_container(context: &Context, container: &str, path: &str, local: &
     let (into, renamed) =
         destination(Path::new(local), local.ends_with('/'), &name, is(&found, DIRECTORY), path.ends_with("/."))?;
     let (sender, receiver) = std::sync::mpsc::sync_channel::<bytes::Bytes>(8);
-    let keep_owner = context.args.switch("archive");
     let writer = std::thread::spawn(move || {
-        unpack(Pipe { receiver, rest: bytes::Bytes::new() }, &into, &name, renamed.as_deref(), keep_owner)
+        unpack(Pipe { receiver, rest: bytes::Bytes::new() }, &into, &name, renamed.as_deref())
     });
     let mut copied = 0usize;
     while let Some(frame) = body.frame().await {
@@ -145,7 +146,7 @@ fn destination(
             if !parent.is_dir() {
                 return Err(Failure::new(format!(
                     "invalid output path: directory {:?} does not exist",
-                    parent.display().to_string()
+                    absolute_here(&parent.to_string_lossy())
                 )));
             }
             if slash && !directory {
@@ -177,7 +178,7 @@ impl Read for Pipe {
     }
 }
 
-fn unpack(source: impl Read, into: &Path, name: &str, renamed: Option<&str>, keep_owner: bool) -> std::io::Result<()> {
+fn unpack(source: impl Read, into: &Path, name: &str, renamed: Option<&str>) -> std::io::Result<()> {
     let mut archive = tar::Archive::new(source);
     for entry in archive.entries()? {
         let mut entry = entry?;
@@ -200,6 +201,7 @@ fn unpack(source: impl Read, into: &Path, name: &str, renamed: Option<&str>, kee
         }
         entry.set_preserve_permissions(true);
         let target = into.join(path);
+        stays_inside(&entry, &target, into)?;
         if entry.header().entry_type().is_dir() {
             std::fs::create_dir_all(&target)?;
         } else {
@@ -210,12 +212,25 @@ fn unpack(source: impl Read, into: &Path, name: &str, renamed: Option<&str>, kee
             }
             entry.unpack(&target)?;
         }
-        if keep_owner {
-            let id = |n: std::io::Result<u64>| n.ok().and_then(|n| u32::try_from(n).ok());
-            std::os::unix::fs::lchown(&target, id(entry.header().uid()), id(entry.header().gid()))?;
-        }
     }
     Ok(())
+}
+
+/// Refuses links that lead out of the directory, as docker does.
+fn stays_inside(entry: &tar::Entry<'_, impl Read>, target: &Path, into: &Path) -> std::io::Result<()> {
+    let kind = entry.header().entry_type();
+    let Some(link) = entry.link_name()?.filter(|_| kind.is_symlink() || kind.is_hard_link()) else {
+        return Ok(());
+    };
+    let (word, base) =
+        if kind.is_symlink() { ("symlink", target.parent().unwrap_or(into)) } else { ("hardlink", into) };
+    let base = absolute_here(&base.to_string_lossy());
+    let leads = path::clean(&format!("{base}/{}", link.display()));
+    if leads.starts_with(&absolute_here(&into.to_string_lossy())) {
+        return Ok(());
+    }
+    let target = absolute_here(&target.to_string_lossy());
+    Err(std::io::Error::other(format!("invalid {word} {target:?} -> {:?}", link.display().to_string())))
 }
 
 async fn to_container(context: &Context, local: &str, container: &str, path: &str) -> Result<u8, Failure> {
@@ -225,8 +240,8 @@ async fn to_container(context: &Context, local: &str, container: &str, path: &st
     for _ in 0..8 {
         found = match client.open(Method::HEAD, &archive_path(container, &path), None).await {
             Ok(answer) => stat(answer.headers()),
-            Err(e) if e.is_not_found() => None,
-            Err(e) => return Err(e.into()),
+            // What is wrong shows when the archive is sent.
+            Err(_) => None,
         };
         match found.as_ref().filter(|s| is(s, SYMLINK)).and_then(|s| s["linkTarget"].as_str()) {
             Some(link) if link.starts_with('/') => path = link.to_owned(),
@@ -248,7 +263,10 @@ async fn to_container(context: &Context, local: &str, container: &str, path: &st
         } else {
             std::fs::symlink_metadata(local)
         };
-        let metadata = metadata.map_err(|e| Failure::new(format!("lstat {}: {}", absolute_here(local), go_io(&e))))?;
+        let metadata = metadata.map_err(|e| match e.kind() {
+            std::io::ErrorKind::NotADirectory if local.ends_with('/') => Failure::new("not a directory"),
+            _ => Failure::new(format!("lstat {}: {}", absolute_here(local), go_io(&e))),
+        })?;
         if metadata.is_dir() && found.is_some() && !directory {
             return Err(Failure::new("cannot copy directory"));
         }

@@ -76,6 +76,9 @@ pub(crate) async fn df(context: &Context) -> Result<u8, Failure> {
 pub(crate) async fn prune(context: &Context) -> Result<u8, Failure> {
     let args = &context.args;
     let (all, volumes) = (args.switch("all"), args.switch("volumes"));
+    if volumes && args.list("filter").iter().any(|filter| filter.starts_with("until=")) {
+        return Err(Failure::new("ERROR: The \"until\" filter is not supported with \"--volumes\""));
+    }
     if !args.switch("force") {
         let mut warning = String::from(
             "WARNING! This will remove:\n  - all stopped containers\n  - all networks not used by at least one container\n",

@@ -6,6 +6,7 @@
 pub(crate) mod build;
 pub(crate) mod normal;
 pub(crate) mod pty;
+pub(crate) mod transcript;
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};

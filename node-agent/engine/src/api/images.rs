@@ -118,10 +118,11 @@ async fn create(
         changes: params.all("changes").to_vec(),
         platform: text("platform"),
     };
+    // Read from now on, so that a client whose archive is not wanted can send it all and then reads why.
+    let reader = body_reader(body);
     request.check()?;
     let (lines, receiver) = mpsc::unbounded_channel();
     let id = if request.source == "-" {
-        let reader = body_reader(body);
         blocking(move || pull::import(&engine, reader, &request)).await?
     } else {
         let url =

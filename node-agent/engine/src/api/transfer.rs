@@ -91,9 +91,10 @@ async fn get_archive(State(engine): Engined, Path(id): Path<String>, params: Par
 }
 
 async fn put_archive(State(engine): Engined, Path(id): Path<String>, params: Params, body: Body) -> Result<StatusCode> {
+    // First of all: a client whose upload breaks off does not read why.
+    let reader = body_reader(body);
     let (container, path) = (engine.container(&id)?, path_of(&params)?);
     let strict = params.flag("noOverwriteDirNonDir");
-    let reader = body_reader(body);
     blocking(move || {
         archive::write(&engine, &container, &path, strict, reader).map_err(|e| e.rename(&container.id, &id))
     })

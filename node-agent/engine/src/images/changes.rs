@@ -30,9 +30,13 @@ const ALLOWED: [&str; 11] = [
 /// # Errors
 /// For an instruction that is none, or not allowed here.
 pub fn apply(config: &mut Config, changes: &[String]) -> Result<()> {
-    let file = dockerfile::parse(&changes.join("\n"));
-    if file.nodes.is_empty() {
+    let text = changes.join("\n");
+    if text.trim().is_empty() {
         return Ok(());
+    }
+    let file = dockerfile::parse(&text);
+    if let Some(error) = file.errors.first() {
+        return Err(Error::bad(error.to_string()));
     }
     for node in &file.nodes {
         if !ALLOWED.contains(&node.name.text.to_ascii_uppercase().as_str()) {

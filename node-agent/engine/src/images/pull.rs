@@ -103,8 +103,17 @@ pub fn import(engine: &Engine, tar: impl std::io::Read, request: &Import) -> Res
     let (name, config, platform) = request.check()?;
     let message =
         if request.message.is_empty() { format!("Imported from {}", request.source) } else { request.message.clone() };
+    let mut config = serde_json::to_value(&config).map_err(Error::internal)?;
+    for key in ["Env", "Labels"] {
+        // As Go writes what was never set.
+        if config[key].as_array().is_some_and(Vec::is_empty)
+            || config[key].as_object().is_some_and(serde_json::Map::is_empty)
+        {
+            config[key] = serde_json::Value::Null;
+        }
+    }
     let options = ImportOptions {
-        config: serde_json::to_value(&config).map_err(Error::internal)?,
+        config,
         message,
         created: clock::now_string(),
         docker_version: crate::VERSION.into(),

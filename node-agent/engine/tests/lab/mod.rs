@@ -126,6 +126,18 @@ impl Lab {
         engine.wait().expect("wait");
     }
 
+    /// Checks the data root, which must be without a fault, between two runs of the engine.
+    pub fn fsck(&mut self) {
+        self.kill_engine();
+        self.start();
+        self.kill_engine();
+        let data = self.dir.join("data").display().to_string();
+        let agent = self.agent.display().to_string();
+        let said = self.inside(&[&agent, "engine", "fsck", "--deep", "--data-root", &data]);
+        assert!(said.contains("no problems"), "{said}");
+        self.start();
+    }
+
     pub fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new("docker");
         command.arg("-H").arg(format!("unix://{}", self.dir.join("d.sock").display())).args(args);

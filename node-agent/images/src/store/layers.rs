@@ -4,7 +4,7 @@
 use std::collections::HashSet;
 use std::fs;
 use std::io::{Read, Write};
-use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
@@ -53,6 +53,8 @@ impl Drop for Layer {
             *count -= 1;
             if *count == 0 {
                 state.leases.remove(&self.chain_id);
+                // Its image may have been removed meanwhile.
+                state.idle.insert(self.chain_id);
             }
         }
     }
@@ -186,6 +188,9 @@ impl Store {
             // A damaged record that was left out when the store was opened.
             remove_tree(&retire(&self.paths, &id)?)?;
         }
+        if let Some(below) = record.parent.and_then(|parent| state.layers.get(&parent)) {
+            mark_committed(&self.paths, &below.cache_id)?;
+        }
         fs::rename(&transaction, &target).at("rename", &transaction)?;
         if record.shared.is_none() {
             sync_dir(&self.paths.layers()).at("sync", &target)?;
@@ -200,11 +205,12 @@ impl Store {
     pub(crate) fn release_layers(&self, ids: &[ChainId]) -> Result<Vec<(ChainId, u64)>> {
         let mut state = self.state();
         let needed = needed_layers(&state);
+        let ids: Vec<ChainId> = ids.iter().copied().chain(std::mem::take(&mut state.idle)).collect();
         let mut removed = Vec::new();
         let mut dirs = Vec::new();
         let mut shared = Vec::new();
         for id in ids {
-            let mut next = Some(*id);
+            let mut next = Some(id);
             while let Some(id) = next.filter(|id| !needed.contains(id)) {
                 let Some(record) = state.layers.get(&id).cloned() else {
                     break;
@@ -300,6 +306,12 @@ pub(super) fn make_cache(paths: &Paths, id: &str, lower: &[String]) -> Result<()
         text.push_str(&link);
     }
     fs::write(dir.join("lower"), text).at("write", dir.join("lower"))
+}
+
+/// Marks a directory as one that something is stacked on, as Docker does.
+pub(super) fn mark_committed(paths: &Paths, id: &str) -> Result<()> {
+    let mark = paths.cache(id).join("committed");
+    fs::OpenOptions::new().create(true).append(true).mode(0o600).open(&mark).at("write", &mark).map(drop)
 }
 
 /// Removes a layer directory and its short link. Files of the host's are only unmounted.

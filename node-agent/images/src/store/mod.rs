@@ -13,7 +13,7 @@ mod rw;
 mod shared;
 mod sweep;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs::{self, File};
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -59,6 +59,8 @@ struct State {
     layers: HashMap<ChainId, LayerRecord>,
     /// Layers that somebody is about to use; they are kept although no image names them yet.
     leases: HashMap<ChainId, usize>,
+    /// Layers whose last lease has ended: where nothing else needs them, the next removal takes them along.
+    idle: HashSet<ChainId>,
     images: HashMap<ImageId, Arc<Image>>,
     parents: HashMap<ImageId, ImageId>,
     references: References,

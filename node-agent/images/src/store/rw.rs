@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::layers::{lower_ids, make_cache, remove_cache};
+use super::layers::{lower_ids, make_cache, mark_committed, remove_cache};
 use super::paths::Paths;
 use super::{State, Store};
 use crate::digest::{ChainId, ImageId};
@@ -109,6 +109,9 @@ impl Store {
             above.insert(0, init_id.to_owned());
         }
         make_cache(&self.paths, &record.mount_id, &above)?;
+        for id in above.iter().take(1).chain(lower.first()) {
+            mark_committed(&self.paths, id)?;
+        }
         let temp = self.paths.mounts().join(format!("{TEMP_PREFIX}{}", random_hex::<8>()));
         fs::create_dir(&temp).at("create", &temp)?;
         let write = |name: &str, content: &str| fs::write(temp.join(name), content).at("write", temp.join(name));
@@ -210,6 +213,8 @@ impl Store {
             _ => {}
         }
         self.state().rw.remove(container_id);
+        // The image may have been removed while the container still needed its layers.
+        self.release_layers(record.parent.as_slice())?;
         for id in record.init_id.iter().chain([&record.mount_id]) {
             remove_cache(&self.paths.links(), &self.paths.cache(id))?;
         }
