@@ -156,10 +156,7 @@ fn compare(name: &str, docker: &dyn Fn(&Lab) -> String, ours: bool) {
         let lines = |text: &str| -> Vec<String> {
             let text = normal(text);
             // `inspect -f '{{json …}}'` of our client prints what the engine sends, with the fields that are empty.
-            text.lines()
-                .filter(|line| !(line.is_empty() || ours && line.starts_with('{')))
-                .map(str::to_owned)
-                .collect()
+            text.lines().filter(|line| !(line.is_empty() || ours && line.starts_with('{'))).map(str::to_owned).collect()
         };
         let (wanted, got) = (lines(&wanted), lines(&got));
         if wanted != got {
