@@ -40,6 +40,16 @@ impl AuthConfig {
     }
 }
 
+/// What a user is to a registry, as the value of `X-Registry-Auth`: from `config.json` in `dir`, the user's own if none is given.
+///
+/// # Errors
+/// A credential helper that fails.
+pub fn registry_credentials(dir: Option<&str>, domain: &str) -> Result<String, String> {
+    let own = crate::config::default_dir();
+    let found = Credentials::new(dir.unwrap_or(&own)).get(key_of(domain))?;
+    Ok(found.header())
+}
+
 /// What the credentials of a registry's domain are kept under.
 pub(crate) fn key_of(domain: &str) -> &str {
     if matches!(domain, "docker.io" | "index.docker.io") { HUB } else { domain }

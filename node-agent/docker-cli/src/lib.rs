@@ -20,6 +20,8 @@ mod signals;
 mod stream;
 mod terminal;
 
+pub use credentials::registry_credentials;
+
 use engine_wasm::cli::parse::{Global, Invocation, Surroundings, parse};
 use error::Failure;
 use std::ffi::OsString;

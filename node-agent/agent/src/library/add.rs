@@ -73,6 +73,10 @@ pub(super) fn run(dir: &Path, file: &Path, options: &Options) -> Result<Vec<Stri
         let wanted = platform::format(&wanted);
         return Err(broken(format!("it has no image for {wanted}, but for {}; see --platform", there.join(", "))));
     }
+    if chosen.len() > 1 && options.name.is_some() {
+        let titles: Vec<String> = chosen.iter().map(|image| image.title()).collect();
+        return Err(broken(format!("it has {} images for --name to mean: {}", titles.len(), titles.join(", "))));
+    }
     let layout = Layout::create(dir)?;
     let _lock = layout.lock()?;
     layout.sweep()?;
@@ -80,21 +84,31 @@ pub(super) fn run(dir: &Path, file: &Path, options: &Options) -> Result<Vec<Stri
     for image in chosen {
         let names = names(image, options.name.as_deref()).map_err(broken)?;
         let descriptor = copy(&archive, image, &layout, &broken)?;
-        let mut entries = layout.entries()?;
-        entries.retain(|entry| !names.iter().any(|(name, _)| entry["annotations"][IMAGE_NAME] == **name));
-        for (name, tag) in names {
-            let mut entry = descriptor.clone();
-            entry["platform"] = json!({ "architecture": image.platform.architecture, "os": image.platform.os });
-            entry["annotations"] = json!({ IMAGE_NAME: name, REF_NAME: tag });
-            entries.push(entry);
-            added.push(name);
-        }
-        layout.write_index(&entries)?;
+        let platform = json!({ "architecture": image.platform.architecture, "os": image.platform.os });
+        added.extend(names.iter().map(|(name, _)| name.clone()));
+        put(&layout, &descriptor, &platform, names)?;
     }
-    layout.collect_garbage()?;
     let partial = layout.partial();
     fs::remove_dir_all(&partial).map_err(Error::io("removing", &partial))?;
     Ok(added)
+}
+
+/// Lets names, with their tags, mean the image; what they meant before they mean no more.
+pub(super) fn put(
+    layout: &Layout,
+    descriptor: &Value,
+    platform: &Value,
+    names: Vec<(String, String)>,
+) -> Result<(), Error> {
+    let mut entries = layout.entries()?;
+    entries.retain(|entry| !names.iter().any(|(name, _)| entry["annotations"][IMAGE_NAME] == **name));
+    for (name, tag) in names {
+        let mut entry = descriptor.clone();
+        entry["platform"] = platform.clone();
+        entry["annotations"] = json!({ IMAGE_NAME: name, REF_NAME: tag });
+        entries.push(entry);
+    }
+    layout.write_index(&entries)
 }
 
 fn same(one: &Platform, other: &Platform) -> bool {
@@ -107,14 +121,16 @@ fn names(image: &Image, given: Option<&str>) -> Result<Vec<(String, String)>, St
     if all.is_empty() {
         return Err(format!("image {} has no name in it; give one with --name", image.id.short()));
     }
-    let full = |text: &str| {
-        let parsed =
-            reference::parse_normalized(text).map_err(|error| format!("{text:?} is no name of an image: {error}"))?;
-        let parsed = parsed.with_default_tag();
-        let tag = parsed.tag().ok_or_else(|| format!("{text:?} has a digest and no tag; give a name with --name"))?;
-        Ok((format!("{}:{tag}", parsed.name()), tag.to_owned()))
-    };
     all.into_iter().map(full).collect()
+}
+
+/// A name as the library has it, and its tag.
+pub(super) fn full(text: &str) -> Result<(String, String), String> {
+    let parsed =
+        reference::parse_normalized(text).map_err(|error| format!("{text:?} is no name of an image: {error}"))?;
+    let parsed = parsed.with_default_tag();
+    let tag = parsed.tag().ok_or_else(|| format!("{text:?} has a digest and no tag; give a name with --name"))?;
+    Ok((format!("{}:{tag}", parsed.name()), tag.to_owned()))
 }
 
 /// Copies blobs and manifest; the manifest's descriptor.

@@ -82,6 +82,22 @@ pub enum Error {
         /// What is wrong with it.
         what: String,
     },
+    /// An image that was to be copied from a registry.
+    #[error("{reference}: {what}")]
+    Registry {
+        /// As it was given.
+        reference: String,
+        /// What is wrong.
+        what: String,
+    },
+    /// A name that is to be removed.
+    #[error("{name}: {what}; `node-agent library list` shows what there is")]
+    UnknownName {
+        /// As it was given.
+        name: String,
+        /// What is wrong.
+        what: String,
+    },
     /// A file that should hold certificates holds none.
     #[error("{} holds no PEM certificate (no line -----BEGIN CERTIFICATE-----)", path.display())]
     NoCertificate {

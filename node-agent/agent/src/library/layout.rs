@@ -36,6 +36,8 @@ pub(super) struct Listed {
     /// Bytes of its layers as they lie in the library (compressed).
     pub(super) size: u64,
     pub(super) created: Option<String>,
+    /// `linux/amd64`.
+    pub(super) platform: String,
     pub(super) stand_in: Option<String>,
 }
 
@@ -210,6 +212,7 @@ impl Layout {
                 digest: entry.digest().to_string(),
                 size: manifest.layers().iter().map(Descriptor::size).sum(),
                 created: config.created().clone(),
+                platform: format!("{}/{}", config.os(), config.architecture()),
                 stand_in: labels.and_then(|labels| labels.get(STAND_IN)).cloned(),
             });
         }

@@ -6,9 +6,11 @@ mod add;
 mod base;
 mod build;
 mod error;
+mod fetch;
 mod greeting;
 mod layout;
 mod recipe;
+mod remove;
 mod settled;
 mod take;
 mod workshop;
@@ -55,19 +57,34 @@ enum Command {
         #[arg(long)]
         refresh: bool,
     },
-    /// Put the images of an archive into the library: of `docker save`, or an OCI layout as a tar.
+    /// Put images into the library: from an archive (`docker save`, or an OCI layout as a tar), or from a registry.
     Add {
-        /// The archive.
-        file: PathBuf,
+        /// The archive, or the image's name: nginx:1.27, registry.example.org/team/app:2.
+        what: PathBuf,
         /// The OCI layout to put them in.
         #[arg(long, value_name = "DIR", default_value = DEFAULT_DIR)]
         output: PathBuf,
-        /// Call the image so, not as the archive does.
+        /// Call the image so, not as the archive or the registry does.
         #[arg(long, value_name = "NAME[:TAG]")]
         name: Option<String>,
         /// Which of several, such as linux/arm64; by default this machine's.
         #[arg(long)]
         platform: Option<String>,
+        /// Certificates (PEM) that the registry is trusted by besides the system's. May be given several times.
+        #[arg(long, value_name = "FILE")]
+        extra_ca: Vec<PathBuf>,
+        /// Docker's directory with the credentials for the registry (config.json) [default: DOCKER_CONFIG, or ~/.docker]
+        #[arg(long, value_name = "DIR")]
+        docker_config: Option<PathBuf>,
+    },
+    /// Take images out of the library.
+    Remove {
+        /// Their names; one without a tag goes with all its tags.
+        #[arg(required = true, value_name = "NAME[:TAG]")]
+        names: Vec<String>,
+        /// The OCI layout.
+        #[arg(long, value_name = "DIR", default_value = DEFAULT_DIR)]
+        output: PathBuf,
     },
     /// Show what the library holds.
     List {
@@ -104,9 +121,20 @@ pub fn main(args: Vec<OsString>) -> ExitCode {
                 }
             }
         }
-        Command::Add { file, output, name, platform } => {
-            add::run(&output, &file, &add::Options { name, platform }).map(|names| println!("{}", names.join("\n")))
+        Command::Add { what, output, name, platform, extra_ca, docker_config } => {
+            let options = add::Options { name, platform };
+            let added = if what.exists() {
+                add::run(&output, &what, &options)
+            } else {
+                let source = fetch::Source { extra_ca, docker_config };
+                fetch::run(&output, &what.to_string_lossy(), &options, &source)
+            };
+            added.map(|names| println!("{}", names.join("\n")))
         }
+        Command::Remove { names, output } => remove::run(&output, &names).map(|(gone, freed)| {
+            println!("{}", gone.join("\n"));
+            eprintln!("{:.1} MB freed", freed as f64 / 1e6);
+        }),
         Command::List { output, json } => list(&output, json),
     };
     match result {
@@ -129,6 +157,7 @@ fn list(dir: &Path, json: bool) -> Result<(), Error> {
                     "digest": image.digest,
                     "size": image.size,
                     "created": image.created,
+                    "platform": image.platform,
                     "standIn": image.stand_in,
                 })
             })
@@ -136,11 +165,35 @@ fn list(dir: &Path, json: bool) -> Result<(), Error> {
         println!("{:#}", serde_json::Value::Array(images));
         return Ok(());
     }
-    println!("{:<34} {:<14} {:>8}  NOTE", "NAME", "DIGEST", "SIZE");
-    for image in images {
-        let short = image.digest.strip_prefix("sha256:").unwrap_or(&image.digest).get(..12).unwrap_or_default();
-        let size = format!("{:.1}MB", image.size as f64 / 1e6);
-        println!("{:<34} {short:<14} {size:>8}  {}", image.name, image.stand_in.unwrap_or_default());
+    // One line for a repository's tags of the same image.
+    let mut rows: Vec<(&str, Vec<&str>, &layout::Listed)> = Vec::new();
+    for image in &images {
+        let (name, tag) = image.name.rsplit_once(':').unwrap_or((&image.name, ""));
+        match rows.iter_mut().find(|(other, _, first)| *other == name && first.digest == image.digest) {
+            Some((_, tags, _)) => tags.push(tag),
+            None => rows.push((name, vec![tag], image)),
+        }
+    }
+    let short = |name: &str| {
+        let name = name.strip_prefix("docker.io/").unwrap_or(name);
+        name.strip_prefix("library/").unwrap_or(name).to_owned()
+    };
+    println!("{:<20} {:<14} {:<12} {:>8}  {:<30} NOTE", "NAME", "DIGEST", "PLATFORM", "SIZE", "TAGS");
+    for (name, tags, image) in rows {
+        let digest = image.digest.strip_prefix("sha256:").unwrap_or(&image.digest).get(..12).unwrap_or_default();
+        let size = if image.size < 100_000 {
+            format!("{:.1}kB", image.size as f64 / 1e3)
+        } else {
+            format!("{:.1}MB", image.size as f64 / 1e6)
+        };
+        let note = image.stand_in.as_deref().map(|what| format!("stand-in: {what}")).unwrap_or_default();
+        let line = format!(
+            "{:<20} {digest:<14} {:<12} {size:>8}  {:<30} {note}",
+            short(name),
+            image.platform,
+            tags.join(", ")
+        );
+        println!("{}", line.trim_end());
     }
     Ok(())
 }

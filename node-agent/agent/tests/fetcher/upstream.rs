@@ -53,9 +53,13 @@ impl Upstream {
             "http": { "addr": direct.to_string() },
         });
         fs::write(&config, text.to_string()).expect("a configuration");
-        let registry =
-            Command::new("docker-registry").arg("serve").arg(&config).stdout(Stdio::null()).stderr(Stdio::null());
-        let registry = { registry }.spawn().ok()?;
+        let registry = Command::new("docker-registry")
+            .arg("serve")
+            .arg(&config)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .ok()?;
         let begun = Instant::now();
         while TcpStream::connect(direct).is_err() {
             assert!(begun.elapsed() < Duration::from_secs(20), "docker-registry does not listen");
