@@ -5,6 +5,7 @@ use std::io::{self, Write as _};
 use std::path::Path;
 
 use crate::error::{IoContext as _, Result};
+use crate::store::durable::sync;
 
 /// Files whose name begins so are leftovers of an interrupted write and are swept when the store is opened.
 pub(crate) const TEMP_PREFIX: &str = ".tmp-";
@@ -33,7 +34,7 @@ pub(crate) fn write_atomic(path: &Path, content: &[u8]) -> Result<()> {
     let written = (|| {
         let mut file = File::create_new(&temp)?;
         file.write_all(content)?;
-        file.sync_all()?;
+        sync(&file)?;
         fs::rename(&temp, path)?;
         sync_dir(parent)
     })();
@@ -46,7 +47,7 @@ pub(crate) fn write_atomic(path: &Path, content: &[u8]) -> Result<()> {
 
 /// Makes renames inside a directory durable.
 pub(crate) fn sync_dir(path: &Path) -> io::Result<()> {
-    File::open(path)?.sync_all()
+    sync(&File::open(path)?)
 }
 
 /// Removes a tree if it is there. Mounts in it are not crossed knowingly: detach them first.

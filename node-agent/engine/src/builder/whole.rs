@@ -122,6 +122,9 @@ impl Build {
         let Some(id) = done.image else {
             return Err(Error::bad("No image was generated. Is your Dockerfile empty?").into());
         };
+        // All the steps' files at once, before anything names them.
+        let (engine, made) = (Arc::clone(&self.engine), std::mem::take(&mut *lock(&self.made)));
+        blocking(move || Ok(engine.store.settle(&made)?)).await?;
         let mut told = Vec::new();
         if let Some(warning) = args::unused(&self.options.args, &lock(&self.used)) {
             told.push(warning);

@@ -321,7 +321,7 @@ fn write_record(dir: &Path, record: &LayerRecord, tar_split: Option<&[u8]>) -> R
         let path = dir.join(name);
         let written = fs::File::create_new(&path).and_then(|mut file| {
             std::io::Write::write_all(&mut file, content)?;
-            file.sync_all()
+            super::durable::sync(&file)
         });
         written.at("write", &path)
     };
