@@ -62,16 +62,17 @@ impl Store {
         paths.dedup();
         let share = paths.len().div_ceil(AT_ONCE);
         std::thread::scope(|scope| {
-            let threads: Vec<_> =
-                paths.chunks(share).map(|share| scope.spawn(|| share.iter().try_for_each(reach))).collect();
+            let work = |share: &[PathBuf]| share.iter().try_for_each(|path| reach(path));
+            let threads: Vec<_> = paths.chunks(share).map(|share| scope.spawn(move || work(share))).collect();
             threads
                 .into_iter()
-                .try_for_each(|thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+                .map(std::thread::ScopedJoinHandle::join)
+                .try_for_each(|end| end.unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
         })
     }
 }
 
-fn reach(path: &PathBuf) -> Result<()> {
+fn reach(path: &Path) -> Result<()> {
     match open_and_sync(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error).at("sync", path),
         _ => Ok(()),
