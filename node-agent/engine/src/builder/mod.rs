@@ -99,6 +99,8 @@ pub(crate) struct Build {
     pub(crate) roots: tokio::sync::Mutex<Vec<(Option<ImageId>, Arc<commit::Root>)>>,
     /// Images of steps, which the disk has yet to be waited for.
     pub(crate) made: Mutex<Vec<ImageId>>,
+    /// Containers of steps that are being removed.
+    pub(crate) removals: Mutex<Vec<tokio::task::JoinHandle<()>>>,
     stages: Vec<OnceCell<Result<Done, Failure>>>,
     outputs: Mutex<Vec<Option<Output>>>,
     used: Mutex<BTreeSet<String>>,

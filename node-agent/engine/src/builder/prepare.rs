@@ -78,6 +78,7 @@ pub(crate) async fn prepare(
         pulling: tokio::sync::Mutex::default(),
         roots: tokio::sync::Mutex::default(),
         made: Mutex::default(),
+        removals: Mutex::default(),
         outputs: Mutex::new(outputs),
         used: Mutex::default(),
     };

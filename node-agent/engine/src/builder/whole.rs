@@ -48,6 +48,10 @@ impl Build {
                 }
             }
         }
+        let removals = std::mem::take(&mut *lock(&self.removals));
+        for removal in removals {
+            removal.await.map_err(Error::internal)?;
+        }
         // No stage writes any more: the reader comes to its end.
         lock(&self.outputs).clear();
         match (failed, target) {

@@ -45,6 +45,9 @@ impl Store {
     /// # Errors
     /// When the disk fails. What has been removed meanwhile is no error.
     pub fn settle(&self, images: &[ImageId]) -> Result<()> {
+        if images.is_empty() {
+            return Ok(());
+        }
         let mut paths = vec![self.paths.configs(), self.paths.layers()];
         for id in images {
             paths.push(self.paths.config(id));
