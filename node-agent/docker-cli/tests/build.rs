@@ -3,8 +3,8 @@
 
 mod common;
 
-use common::build::import_base;
-use common::{Lab, REAL, skip, wait_for};
+use common::build::{import_base, serve};
+use common::{Lab, REAL, skip};
 use std::path::Path;
 use std::process::Stdio;
 
@@ -167,28 +167,6 @@ fn compare(name: &str, ours: bool, [script, recorded]: [&str; 2]) {
 /// Without the warning that belongs to the classic builder.
 fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).replace(common::build::DEPRECATED, "")
-}
-
-/// A web server in the engine's network, ended when dropped.
-struct Serving(std::process::Child);
-
-impl Drop for Serving {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-fn serve(lab: &Lab, dir: &Path) -> Serving {
-    assert!(lab.inside("ip").args(["link", "set", "lo", "up"]).status().expect("ip starts").success());
-    let mut server = lab.inside("busybox");
-    server.args(["httpd", "-f", "-p", "127.0.0.1:8000", "-h"]).arg(dir);
-    let server = Serving(server.spawn().expect("the web server starts"));
-    wait_for("the web server to answer", || {
-        let ask = lab.inside("bash").args(["-c", "exec 3<>/dev/tcp/127.0.0.1/8000"]).stderr(Stdio::null()).status();
-        ask.is_ok_and(|status| status.success()).then_some(())
-    });
-    server
 }
 
 #[test]

@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::build::{faults_of_store, lab, no_debris, said, write};
+use common::build::{faults_of_store, lab, no_debris, said, serve, write};
 use common::{Lab, REAL, skip};
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -117,7 +117,7 @@ fn flags_of_copies_are_obeyed() {
         build(&lab, false, &[], &dir)
     };
     let (ok, text) = ask(
-        "FROM base\nCOPY --parents a/b/c.txt /p/\nCOPY --exclude=*.md --exclude=Docker* . /e/\nCOPY --chmod=0751 --chown=app a/b/d.md /m\n\
+        "FROM base\nCOPY --parents a/b/c.txt /p/\nCOPY --exclude=**/*.md --exclude=Docker* . /e/\nCOPY --chmod=0751 --chown=app a/b/d.md /m\n\
          RUN cd / && find p e m | sort && stat -c '%a %U:%G' m\n",
     );
     let wanted = "e\ne/a\ne/a/b\ne/a/b/c.txt\ne/link\nm\np\np/a\np/a/b\np/a/b/c.txt\n751 app:app";
@@ -129,6 +129,43 @@ fn flags_of_copies_are_obeyed() {
     let (ok, text) = ask("FROM base\nADD --checksum=sha256:00 a /m\n");
     assert!(!ok && text.contains("checksum"), "{text}");
     no_debris(&lab);
+}
+
+#[test]
+fn downloads_are_checked_and_shown() {
+    let Some(lab) = lab("build-downloads") else { return };
+    let (dir, served) = (lab.dir.join("context"), lab.dir.join("served"));
+    write(&served, "f.txt", "content");
+    write(&served, "g.txt", "content");
+    let _server = serve(&lab, &served);
+    let sum = "sha256:ed7002b439e9ac845f22357d822bac1444730fbdb6016d3ec9432297b9ec9f73";
+    for client in clients() {
+        let ask = |flags: &str, name: &str| {
+            write(
+                &dir,
+                "Dockerfile",
+                &format!("FROM base\nADD {flags} http://127.0.0.1:8000/{name} /d/\nRUN cat /d/{name}\n"),
+            );
+            build(&lab, client, &["--no-cache"], &dir)
+        };
+        let (ok, text) = ask(&format!("--checksum={sum}"), "f.txt");
+        assert!(ok && printed(&text).ends_with(&["content"]), "{text}");
+        let (ok, text) =
+            ask("--checksum=sha256:1234567890123456789012345678901234567890123456789012345678901234", "f.txt");
+        assert!(!ok && text.contains(&format!("digest mismatch {sum}: sha256:1234")), "{text}");
+        let (ok, text) = ask("--chmod=640 --chown=app", "g.txt");
+        assert!(ok, "{text}");
+        no_debris(&lab);
+    }
+    // The same content under the same name is the same step, wherever it comes from and whenever it was made.
+    write(&dir, "Dockerfile", "FROM base\nADD http://127.0.0.1:8000/f.txt /\n");
+    build(&lab, false, &[], &dir);
+    write(&served, "f.txt", "content");
+    let (_, text) = build(&lab, false, &[], &dir);
+    assert!(text.contains("Using cache"), "{text}");
+    write(&served, "f.txt", "changed");
+    let (_, text) = build(&lab, false, &[], &dir);
+    assert!(!text.contains("Using cache"), "{text}");
 }
 
 #[test]
@@ -163,7 +200,7 @@ fn a_failing_step_shows_its_line_and_names_no_image() {
     let before = lab.ok(&["images", "-aq"]).lines().count();
     for client in clients() {
         let (ok, text) = build(&lab, client, &["-t", "never"], &dir);
-        let shown = "Dockerfile:4\n--------------------\n   2 |     ENV A=1\n   3 |     \n   4 | >>> RUN echo before && \\\n   5 | >>>     false\n   6 |     CMD x\n   7 |     \n--------------------\n";
+        let shown = "Dockerfile:4\n--------------------\n   3 |     \n   4 | >>> RUN echo before && \\\n   5 | >>>     false\n   6 |     CMD x\n--------------------\n";
         assert!(!ok && text.contains(shown), "{text}");
         assert!(
             text.ends_with("The command '/bin/sh -c echo before &&     false' returned a non-zero code: 1\n"),

@@ -5,6 +5,7 @@ use std::io::{self, Write as _};
 use std::path::Path;
 
 use crate::error::{IoContext as _, Result};
+use crate::store::durable::sync;
 
 /// Files whose name begins so are leftovers of an interrupted write and are swept when the store is opened.
 pub(crate) const TEMP_PREFIX: &str = ".tmp-";
@@ -39,7 +40,7 @@ pub(crate) fn write_renamed(path: &Path, content: &[u8], durable: bool) -> Resul
         let mut file = File::create_new(&temp)?;
         file.write_all(content)?;
         if durable {
-            file.sync_all()?;
+            sync(&file)?;
         }
         fs::rename(&temp, path)?;
         if durable { sync_dir(parent) } else { Ok(()) }
@@ -53,7 +54,7 @@ pub(crate) fn write_renamed(path: &Path, content: &[u8], durable: bool) -> Resul
 
 /// Makes renames inside a directory durable.
 pub(crate) fn sync_dir(path: &Path) -> io::Result<()> {
-    File::open(path)?.sync_all()
+    sync(&File::open(path)?)
 }
 
 /// Removes a tree if it is there. Mounts in it are not crossed knowingly: detach them first.

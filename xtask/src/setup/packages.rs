@@ -23,6 +23,7 @@ const SERVE: &[Tool] =
     &[("mmdebstrap", "mmdebstrap"), ("nft", "nftables"), ("ip", "iproute2"), ("mkfs.ext4", "e2fsprogs")];
 const TEST: &[Tool] = &[
     ("busybox", "busybox-static"),
+    ("bzip2", "bzip2"),
     ("chromium", "chromium"),
     ("crun", "crun"),
     ("docker", "docker.io"),
@@ -34,6 +35,7 @@ const TEST: &[Tool] = &[
     ("script", "bsdutils"),
     ("skopeo", "skopeo"),
     ("umoci", "umoci"),
+    ("xz", "xz-utils"),
 ];
 const BENCH: &[Tool] = &[
     ("busybox", "busybox-static"),

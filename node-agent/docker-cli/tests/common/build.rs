@@ -175,3 +175,26 @@ pub(crate) fn no_debris(lab: &Lab) {
     assert!(left.is_empty(), "mounts are left: {left:?}");
     assert_eq!(faults_of_store(lab), Vec::<String>::new());
 }
+
+/// A web server in the engine's network, ended when dropped.
+pub(crate) struct Serving(std::process::Child);
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Serves the files of a directory at `http://127.0.0.1:8000/` in the engine's network.
+pub(crate) fn serve(lab: &Lab, dir: &Path) -> Serving {
+    assert!(lab.inside("ip").args(["link", "set", "lo", "up"]).status().expect("ip starts").success());
+    let mut server = lab.inside("busybox");
+    server.args(["httpd", "-f", "-p", "127.0.0.1:8000", "-h"]).arg(dir);
+    let server = Serving(server.spawn().expect("the web server starts"));
+    wait_for("the web server to answer", || {
+        let ask = lab.inside("bash").args(["-c", "exec 3<>/dev/tcp/127.0.0.1/8000"]).stderr(Stdio::null()).status();
+        ask.is_ok_and(|status| status.success()).then_some(())
+    });
+    server
+}

@@ -10,7 +10,7 @@ use super::epoch::Epoch;
 use super::state::State;
 use crate::clock;
 use crate::containers::names::random_hex;
-use crate::engine::Engine;
+use crate::engine::{Engine, lock};
 use crate::error::{Error, Result};
 use crate::types::Config;
 
@@ -70,7 +70,7 @@ impl Drop for Root {
 /// When the disk is full; nothing stays then.
 pub(crate) fn take(build: &Build, name: &str, state: &State, step: &Config, container: &str) -> Result<ImageId> {
     set_times(build, name)?;
-    let layer = build.engine.store.take_rw(name)?;
+    let layer = build.engine.store.hurried(|| build.engine.store.take_rw(name))?;
     finish(build, state, step, container, layer)
 }
 
@@ -80,7 +80,7 @@ pub(crate) fn take(build: &Build, name: &str, state: &State, step: &Config, cont
 /// When the disk is full; nothing stays then.
 pub(crate) fn copy(build: &Build, container: &str, state: &State, step: &Config) -> Result<ImageId> {
     set_times(build, container)?;
-    let layer = build.engine.store.copy_rw(container)?;
+    let layer = build.engine.store.hurried(|| build.engine.store.copy_rw(container))?;
     finish(build, state, step, container, layer)
 }
 
@@ -105,7 +105,7 @@ fn finish(
     made
 }
 
-/// Makes the image of a step.
+/// Makes the image of a step. It becomes durable when the build ends.
 ///
 /// # Errors
 /// When the disk is full.
@@ -129,5 +129,7 @@ pub(crate) fn image(
         architecture: super::architecture().into(),
         ..BuildStep::default()
     };
-    Ok(build.engine.store.build_image(&made, layer)?)
+    let id = build.engine.store.hurried(|| build.engine.store.build_image(&made, layer))?;
+    lock(&build.made).push(id);
+    Ok(id)
 }

@@ -16,12 +16,14 @@ mod files;
 mod git;
 mod golang;
 mod ignore;
+mod landing;
 mod mounts;
 mod options;
 mod output;
 mod owner;
 mod place;
 mod plan;
+mod ports;
 mod prepare;
 pub(crate) mod remote;
 mod reproducible;
@@ -102,6 +104,10 @@ pub(crate) struct Build {
     pub(crate) pulling: tokio::sync::Mutex<()>,
     /// Roots of images that are copied from.
     pub(crate) roots: tokio::sync::Mutex<Vec<(Option<ImageId>, Arc<commit::Root>)>>,
+    /// Images of steps, which the disk has yet to be waited for.
+    pub(crate) made: Mutex<Vec<ImageId>>,
+    /// Containers of steps that are being removed.
+    pub(crate) removals: Mutex<Vec<tokio::task::JoinHandle<()>>>,
     stages: Vec<OnceCell<Result<Done, Failure>>>,
     outputs: Mutex<Vec<Option<Output>>>,
     used: Mutex<BTreeSet<String>>,

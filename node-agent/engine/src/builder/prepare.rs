@@ -80,6 +80,8 @@ pub(crate) async fn prepare(
         cancel: CancellationToken::new(),
         pulling: tokio::sync::Mutex::default(),
         roots: tokio::sync::Mutex::default(),
+        made: Mutex::default(),
+        removals: Mutex::default(),
         outputs: Mutex::new(outputs),
         used: Mutex::default(),
     };

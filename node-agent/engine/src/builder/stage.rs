@@ -11,6 +11,7 @@ use super::output::{Output, cancelled};
 use super::plan::{self, From};
 use super::state::State;
 use super::{Build, Done, Failure, run};
+use crate::engine::lock;
 use crate::error::{Error, Result};
 use crate::types::Config;
 
@@ -145,7 +146,12 @@ impl Stage {
             let keep = well && !options.remove && !options.force_remove;
             match container {
                 Some(container) if keep => run::keep(&container),
-                Some(container) => run::discard(&self.build.engine, &container).await,
+                Some(container) => {
+                    // Nothing of it is needed any more: the next step need not wait. The build's end does.
+                    let engine = Arc::clone(&self.build.engine);
+                    let removal = tokio::spawn(async move { run::discard(&engine, &container).await });
+                    lock(&self.build.removals).push(removal);
+                }
                 None => {}
             }
             if (well && options.remove) || options.force_remove {

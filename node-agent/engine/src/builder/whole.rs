@@ -48,6 +48,10 @@ impl Build {
                 }
             }
         }
+        let removals = std::mem::take(&mut *lock(&self.removals));
+        for removal in removals {
+            removal.await.map_err(Error::internal)?;
+        }
         // No stage writes any more: the reader comes to its end.
         lock(&self.outputs).clear();
         match (failed, target) {
@@ -126,6 +130,9 @@ impl Build {
         let Some(id) = finished else {
             return Err(Error::bad("No image was generated. Is your Dockerfile empty?").into());
         };
+        // All the steps' files at once, before anything names them.
+        let (engine, made) = (Arc::clone(&self.engine), std::mem::take(&mut *lock(&self.made)));
+        blocking(move || Ok(engine.store.settle(&made)?)).await?;
         let mut told = Vec::new();
         if self.reproducible.is_some() {
             let _ = client.send(output::line(&serde_json::json!({ "aux": { "ID": id.to_string() } }))).await;

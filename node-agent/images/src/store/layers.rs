@@ -351,7 +351,7 @@ fn write_record(dir: &Path, record: &LayerRecord, tar_split: Option<&[u8]>) -> R
         let path = dir.join(name);
         let written = fs::File::create_new(&path).and_then(|mut file| {
             std::io::Write::write_all(&mut file, content)?;
-            if durable { file.sync_all() } else { Ok(()) }
+            if durable { super::durable::sync(&file) } else { Ok(()) }
         });
         written.at("write", &path)
     };

@@ -4,6 +4,7 @@
 mod build;
 mod commit;
 mod distribution;
+pub(crate) mod durable;
 mod images;
 mod layers;
 pub(crate) mod paths;
