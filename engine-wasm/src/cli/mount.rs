@@ -2,7 +2,7 @@
 
 use super::check::{csv, go_bool};
 use crate::units;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 /// Parses one `--mount` value. A relative source (`./x`) is kept; the caller makes it absolute.
 ///

@@ -3,7 +3,7 @@
 
 use super::check::csv;
 use super::parse::Parsed;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 use std::net::IpAddr;
 
 /// One network that a container is to be attached to.

@@ -1,6 +1,6 @@
 //! `--publish` and `--expose`: port specifications in all of docker's notations.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 use std::net::IpAddr;
 
 /// Port bindings and exposed ports, as the API wants them.

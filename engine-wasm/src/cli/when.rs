@@ -1,7 +1,7 @@
 //! Times and filters as flags take them: `--since 10m`, `--until 2026-01-02`, `--filter name=value`.
 
 use super::check;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 /// A point in time for the engine: a duration before `now` (nanoseconds since 1970), a date, or seconds since 1970. Dates without a zone are UTC.
 ///

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use crate::dockerfile::instructions::{Command, CommandLine, Healthcheck, Pair, Test};
 use crate::golang::quote::quote;
@@ -112,7 +112,7 @@ impl ImageConfig {
             value.as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
         };
         let keys = |value: &Value| -> BTreeSet<String> {
-            value.as_object().into_iter().flatten().map(|(k, _)| k.clone()).collect()
+            crate::order::set(value.as_object().into_iter().flatten().map(|(k, _)| k.clone()))
         };
         let run = &document["config"];
         let labels = run["Labels"].as_object().into_iter().flatten();

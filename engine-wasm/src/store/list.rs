@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::{Error, Store, StoredImage};
 use crate::image::Digest;
@@ -29,7 +29,7 @@ impl Store {
                 }),
             ));
         }
-        list.sort_by_key(|(created, _)| -created);
+        crate::order::sort_by_key(&mut list, |(created, _)| -created);
         list.into_iter().map(|(_, image)| image).collect()
     }
 

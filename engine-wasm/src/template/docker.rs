@@ -99,7 +99,7 @@ fn join(options: &Options, value: &Value<'_>, separator: &[u8]) -> Result<Vec<u8
                 .iter()
                 .map(|(_, element)| sprint(std::slice::from_ref(element), limit))
                 .collect::<Result<Vec<_>, _>>()?;
-            parts.sort_unstable();
+            crate::order::sort(&mut parts);
             parts
         }
         other => return Err(format!("expected slice, got {}", other.type_name()).into()),

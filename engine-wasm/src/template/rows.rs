@@ -84,7 +84,6 @@ pub fn place(message: &str) -> Option<(usize, Option<usize>)> {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
 
     use super::*;
 

@@ -5,6 +5,7 @@ mod engines;
 mod measure;
 mod pulls;
 mod runtimes;
+mod wasm;
 
 use std::fs;
 use std::net::TcpListener;
@@ -39,11 +40,12 @@ pub fn run(layout: &Layout) -> Result<()> {
 
     let mut rows = Vec::new();
     let mut failures = 0;
-    let parts: [(&str, Part<'_>); 4] = [
+    let parts: [(&str, Part<'_>); 5] = [
         ("runtimes", Box::new(|| runtime_rows(layout, &dir, &rootfs, &archive))),
         ("engines", Box::new(|| engine_rows(layout, &dir, &archive))),
         ("pulls", Box::new(|| pull_rows(layout, &dir, &archive))),
         ("terminals", Box::new(|| terminal_rows(layout, &dir))),
+        ("engine", Box::new(|| wasm::rows(layout, &dir))),
     ];
     for (name, part) in parts {
         eprintln!("==> measuring {name}");

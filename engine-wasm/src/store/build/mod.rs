@@ -4,7 +4,7 @@
 mod files;
 mod stage;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 use super::config::rfc3339;
@@ -111,7 +111,7 @@ impl Store {
         match result {
             Ok(state) => {
                 let built = self.finish(state, options).map_err(nowhere)?;
-                let used: BTreeSet<&Digest> = self.images.values().flat_map(|image| &image.diff_ids).collect();
+                let used = crate::order::set(self.images.values().flat_map(|image| &image.diff_ids));
                 self.layers.retain(|diff_id, _| used.contains(diff_id));
                 Ok(built)
             }
