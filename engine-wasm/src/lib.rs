@@ -12,6 +12,7 @@ pub mod ignore;
 pub mod image;
 mod order;
 pub mod reference;
+mod small;
 pub mod store;
 pub mod tabwriter;
 pub mod template;

@@ -72,7 +72,13 @@ export function guarded(work) {
 
 /** Arguments as JSON. Half a surrogate pair, which is no text, becomes U+FFFD. */
 export function encode(args) {
-  const json = JSON.stringify(args);
+  let json;
+  try {
+    json = JSON.stringify(args);
+  } catch (error) {
+    if (error instanceof RangeError) throw new EngineError({ message: "the arguments are nested too deeply", code: "limit" });
+    throw error;
+  }
   if (!/\\ud[89a-f]/.test(json)) return json;
   return JSON.stringify(args, (_, value) => (typeof value === "string" ? value.replace(/[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/g, "\ufffd") : value));
 }

@@ -5,8 +5,14 @@
  * has the same functions with promises, in a Worker.
  */
 
-/** Starts the engine in a browser; nothing works before. In Node.js it does nothing. `from`: where the module is, or the module, packed (`engine.wasm.lzma`) or not. */
-export declare function init(from?: RequestInfo | URL | Response | Promise<Response> | BufferSource | WebAssembly.Module): Promise<void>;
+/**
+ * Where the engine's module is: an address, what `fetch` gave (or a promise of it), its bytes, packed (`engine.wasm.lzma`) or not, or a
+ * `WebAssembly.Module`.
+ */
+export type ModuleSource = string | URL | ArrayBuffer | ArrayBufferView | object;
+
+/** Starts the engine in a browser; nothing works before. In Node.js it does nothing. Default: the module beside the script. */
+export declare function init(from?: ModuleSource): Promise<void>;
 
 /** A place in a text, in UTF-16 units: `text.slice(span.start, span.end)`. */
 export interface Span {
@@ -556,7 +562,7 @@ export interface Watched {
   onProgress?: (progress: Progress) => void | boolean;
 }
 
-/** Which image of an archive; needed where it has several. */
+/** Which image of an archive; the first that fits where nothing is said. */
 export interface Choice extends Watched {
   /** A name (`debian:12`), an id or the beginning of one. */
   image?: string;

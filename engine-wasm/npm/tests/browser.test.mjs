@@ -63,7 +63,7 @@ test("a page starts the engine and asks it", async () => {
     });
     assert.match(result.early, /await init\(\)/);
     assert.match(result.refused, /in a Worker only/);
-    assert.deepEqual(result.rules, ["StageNameCasing", "FromAsCasing", "DL3006"]);
+    assert.deepEqual(result.rules, ["DL3006", "FromAsCasing", "StageNameCasing"]);
     assert.equal(result.motd, "hello\n");
     assert.equal(result.id, engine.createStore().build("FROM scratch\nCOPY a /\n", { a: "x" }).id);
     assert.deepEqual(complaints, []);

@@ -39,14 +39,14 @@ export function tar(entries) {
     const header = new Uint8Array(512);
     const put = (text, at) => header.set(new TextEncoder().encode(text), at);
     put(name.slice(0, 100), 0);
-    put("0000644\0000000000\0000000000\0", 100);
-    put(`${(size ?? bytes.length).toString(8).padStart(11, "0")}\0`, 124);
-    put("00000000000\0        ", 136);
+    put("0000644\x000000000\x000000000\x00", 100);
+    put(`${(size ?? bytes.length).toString(8).padStart(11, "0")}\x00`, 124);
+    put("00000000000\x00        ", 136);
     put(type, 156);
     put(link, 157);
-    put("ustar\00000", 257);
+    put("ustar\x0000", 257);
     const sum = header.reduce((a, b) => a + b, 0);
-    put(`${sum.toString(8).padStart(6, "0")}\0 `, 148);
+    put(`${sum.toString(8).padStart(6, "0")}\x00 `, 148);
     blocks.push(header, bytes, new Uint8Array((512 - (bytes.length % 512)) % 512));
   }
   blocks.push(new Uint8Array(1024));

@@ -101,7 +101,7 @@ test("which image of several is meant", () => {
   for (const name of ["a", "b"]) store.build(`FROM scratch\nCOPY ${name} /\n`, { a: "1", b: "22" }, { tags: [name] });
   const image = engine.openImage(store.save(["a", "b"]));
   assert.equal(image.layers({ image: "b" })[0].size, 2);
-  assert.throws(() => image.layers(), engine.EngineError);
+  assert.equal(image.layers()[0].size, 1, "the first, where nothing is said");
   assert.throws(() => image.layers({ image: "c" }), engine.EngineError);
   assert.deepEqual(image.diff(image, { image: "a", otherImage: "b" }).files.map(({ path }) => path), ["a", "b"]);
 });
@@ -150,7 +150,7 @@ test("a worker's work is aborted, and it goes on with the next", async () => {
 
 test("a source that fails is an error with its words", () => {
   const read = (offset, length) => {
-    if (offset > 4096) throw new Error("the disk is on fire");
+    if (offset >= 4096) throw new Error("the disk is on fire");
     return archive.subarray(offset, Math.min(4096, offset + length));
   };
   assert.throws(() => engine.openImage({ size: archive.length, read }).verify(), /the disk is on fire/);

@@ -1,7 +1,7 @@
 // The declarations fit what programs write: `types.ts` compiles, and so do both declaration files by themselves.
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { copyFileSync, symlinkSync } from "node:fs";
+import { copyFileSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
@@ -10,14 +10,16 @@ import { load, project } from "./support.mjs";
 const here = (path) => fileURLToPath(new URL(path, import.meta.url));
 
 for (const [what, settings] of Object.entries({
-  "Node.js": ["--module", "nodenext", "--lib", "es2023", "--types", "node"],
-  browsers: ["--module", "esnext", "--moduleResolution", "bundler", "--lib", "es2023,dom", "--types", ""],
+  "Node.js": { module: "nodenext", lib: ["es2023"], types: ["node"] },
+  browsers: { module: "esnext", moduleResolution: "bundler", lib: ["es2023", "dom"], types: [] },
 })) {
   test(`programs for ${what} compile`, () => {
     const dir = project();
     copyFileSync(here("types.ts"), join(dir, "types.mts"));
-    symlinkSync(here("../node_modules/@types"), join(dir, "node_modules/@types"));
-    const tsc = spawnSync(process.execPath, [here("../node_modules/typescript/bin/tsc"), "--noEmit", "--strict", "--target", "es2022", ...settings, "types.mts"], { cwd: dir, encoding: "utf8" });
+    mkdirSync(join(dir, "node_modules"), { recursive: true });
+    for (const name of ["@types", "undici-types"]) symlinkSync(here(`../node_modules/${name}`), join(dir, "node_modules", name));
+    writeFileSync(join(dir, "tsconfig.json"), JSON.stringify({ compilerOptions: { noEmit: true, strict: true, target: "es2022", skipLibCheck: false, ...settings }, files: ["types.mts"] }));
+    const tsc = spawnSync(process.execPath, [here("../node_modules/typescript/bin/tsc"), "--project", dir], { cwd: dir, encoding: "utf8" });
     assert.equal(tsc.stdout + tsc.stderr, "");
     assert.equal(tsc.status, 0);
   });

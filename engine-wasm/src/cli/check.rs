@@ -37,7 +37,7 @@ pub(super) fn check(kind: Kind, value: &str, env: &dyn Fn(&str) -> Option<String
             None => Ok(env(value).map_or_else(|| value.to_owned(), |found| format!("{value}={found}"))),
         },
         Kind::Label => label(value),
-        Kind::Attach => match value.to_lowercase().as_str() {
+        Kind::Attach => match crate::golang::case::lower(&value).as_str() {
             stream @ ("stdin" | "stdout" | "stderr") => Ok(stream.to_owned()),
             _ => Err("valid streams are STDIN, STDOUT and STDERR".into()),
         },
@@ -181,7 +181,7 @@ pub(crate) fn go_duration(text: &str) -> Result<i64, String> {
     let mut total = 0f64;
     while !rest.is_empty() {
         let end = rest.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(rest.len());
-        let number: f64 = rest[..end].parse().map_err(|_| invalid())?;
+        let number = crate::golang::decimal::parse(&rest[..end]).ok_or_else(invalid)?;
         rest = &rest[end..];
         let end = rest.find(|c: char| c.is_ascii_digit() || c == '.').unwrap_or(rest.len());
         let unit = &rest[..end];

@@ -52,7 +52,7 @@ fn date(text: &str) -> Option<String> {
 pub fn filters(values: &[&str]) -> String {
     let mut out: Map<String, Value> = Map::new();
     for (name, value) in values.iter().filter_map(|v| v.split_once('=')) {
-        let entry = out.entry(name.trim().to_lowercase()).or_insert_with(|| json!({}));
+        let entry = out.entry(crate::golang::case::lower(name.trim())).or_insert_with(|| json!({}));
         entry[value.trim()] = true.into();
     }
     if out.is_empty() { String::new() } else { Value::Object(out).to_string() }

@@ -158,7 +158,7 @@ fn hexadecimal(value: f64, verb: char, precision: Option<usize>) -> String {
     let point = if fraction.is_empty() { "" } else { "." };
     let sign = if exponent < 0 { '-' } else { '+' };
     let out = format!("0x{lead}{point}{fraction}p{sign}{:02}", exponent.unsigned_abs());
-    if verb == 'X' { out.to_uppercase() } else { out }
+    if verb == 'X' { out.to_ascii_uppercase() } else { out }
 }
 
 #[cfg(test)]

@@ -181,7 +181,7 @@ fn find(program: &Program, name: &str) -> Option<usize> {
     match name.parse::<usize>() {
         Ok(at) => (at < program.stages.len()).then_some(at),
         Err(_) => {
-            let name = name.to_lowercase();
+            let name = crate::golang::case::lower(&name);
             program.stages.iter().rposition(|s| !s.name().is_empty() && s.name() == name)
         }
     }

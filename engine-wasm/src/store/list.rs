@@ -17,7 +17,7 @@ impl Store {
             }
         }
         let mut list: Vec<(i64, Value)> = Vec::new();
-        for (id, image) in &self.images {
+        for (id, image) in self.images.iter() {
             let created = seconds(image.config["created"].as_str().unwrap_or_default());
             let shared = image.diff_ids.iter().filter(|d| uses.get(d).is_some_and(|n| *n > 1));
             let shared: u64 = shared.filter_map(|d| self.layers.get(d)).map(|layer| layer.size).sum();

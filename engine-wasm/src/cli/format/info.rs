@@ -274,7 +274,7 @@ fn security(options: &Value, line: &mut dyn FnMut(std::fmt::Arguments<'_>)) {
         line(format_args!(" {name}"));
         for (key, value) in parts {
             let mut chars = key.chars();
-            let title: String = chars.next().into_iter().flat_map(char::to_uppercase).chain(chars).collect();
+            let title: String = chars.next().into_iter().map(crate::golang::case::upper_char).chain(chars).collect();
             line(format_args!("  {title}: {value}"));
         }
     }

@@ -125,7 +125,7 @@ pub fn symbols(text: &str) -> Vec<Symbol> {
 fn instruction(node: &Node) -> Symbol {
     let rest = node.original.get(node.name.text.len()..).unwrap_or_default();
     Symbol {
-        name: node.name.text.to_uppercase(),
+        name: crate::golang::case::upper(&node.name.text),
         detail: rest.split_whitespace().collect::<Vec<_>>().join(" "),
         kind: SymbolKind::Instruction,
         span: node.span.clone(),
