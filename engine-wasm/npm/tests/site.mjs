@@ -13,6 +13,8 @@ export async function site({ isolated = false, files = {} } = {}) {
     // What the package asks of a page that allows little.
     response.setHeader("Content-Security-Policy", "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; connect-src 'self' blob:");
     if (pathname === "/") return response.setHeader("Content-Type", "text/html").end("<!doctype html><title>engine-wasm</title>");
+    // Browsers ask for it by themselves.
+    if (pathname === "/favicon.ico") return response.writeHead(204).end();
     try {
       const body = pathname.startsWith("/package/") ? readFileSync(join(packageDir, basename(pathname))) : files[pathname.slice(1)];
       if (!body) throw new Error("no such file");

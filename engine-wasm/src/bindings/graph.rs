@@ -24,7 +24,7 @@ pub(super) const TABLE: &[(&str, Function)] = &[
         let state = EngineState {
             images: state.get("images"),
             inspects,
-            histories: histories.map(|(id, history)| (id.clone(), history.clone())).collect(),
+            histories: crate::order::map(histories.map(|(id, history)| (id.clone(), history.clone()))),
             containers: state.get("containers"),
         };
         written(&from_engine(&state), &named)

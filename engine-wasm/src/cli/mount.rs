@@ -23,7 +23,7 @@ fn apply(mount: &mut Map<String, Value>, field: &str) -> Result<(), String> {
         Some((key, value)) => (key, Some(value)),
         None => (field, None),
     };
-    let key = crate::golang::case::lower(&key);
+    let key = crate::golang::case::lower(key);
     if given.is_none()
         && !matches!(key.as_str(), "readonly" | "ro" | "volume-nocopy" | "bind-nonrecursive" | "bind-create-src")
     {
@@ -31,12 +31,12 @@ fn apply(mount: &mut Map<String, Value>, field: &str) -> Result<(), String> {
     }
     let value = given.unwrap_or_default();
     match key.as_str() {
-        "type" => put(mount, "Type", crate::golang::case::lower(&value)),
+        "type" => put(mount, "Type", crate::golang::case::lower(value)),
         "source" | "src" => put(mount, "Source", value),
         "target" | "dst" | "destination" => put(mount, "Target", value),
         "readonly" | "ro" => put(mount, "ReadOnly", switch(&key, given)?),
-        "consistency" => put(mount, "Consistency", crate::golang::case::lower(&value)),
-        "bind-propagation" => put(part(mount, "BindOptions"), "Propagation", crate::golang::case::lower(&value)),
+        "consistency" => put(mount, "Consistency", crate::golang::case::lower(value)),
+        "bind-propagation" => put(part(mount, "BindOptions"), "Propagation", crate::golang::case::lower(value)),
         "bind-nonrecursive" => put(part(mount, "BindOptions"), "NonRecursive", switch(&key, given)?),
         "bind-recursive" => match value {
             "enabled" => {}

@@ -62,7 +62,7 @@ fn standard(spec: &str) -> Result<String, String> {
 fn protocol(port: &str) -> (String, &str) {
     match port.split_once('/') {
         Some((port, "")) => ("tcp".into(), port),
-        Some((port, protocol)) => (crate::golang::case::lower(&protocol), port),
+        Some((port, protocol)) => (crate::golang::case::lower(protocol), port),
         None => ("tcp".into(), port),
     }
 }

@@ -131,7 +131,7 @@ impl ImageConfig {
                 cmd: list(&run["Cmd"]),
                 volumes: keys(&run["Volumes"]),
                 working_dir: text(&run["WorkingDir"]),
-                labels: labels.filter_map(|(k, v)| Some((k.clone(), v.as_str()?.to_owned()))).collect(),
+                labels: crate::order::map(labels.filter_map(|(k, v)| Some((k.clone(), v.as_str()?.to_owned())))),
                 stop_signal: text(&run["StopSignal"]),
                 args_escaped: run["ArgsEscaped"].as_bool().unwrap_or(false),
                 healthcheck: run["Healthcheck"].as_object().cloned(),
@@ -377,7 +377,7 @@ fn go_pairs(pairs: &[Pair]) -> String {
 fn ports(text: &str) -> Result<Vec<String>, ConfigError> {
     let spec = text.rsplit_once(':').map_or(text, |(_, container)| container);
     let (range, protocol) = match spec.split_once('/') {
-        Some((range, protocol)) if !protocol.is_empty() => (range, crate::golang::case::lower(&protocol)),
+        Some((range, protocol)) if !protocol.is_empty() => (range, crate::golang::case::lower(protocol)),
         Some((range, _)) => (range, "tcp".to_owned()),
         None => (spec, "tcp".to_owned()),
     };
@@ -405,7 +405,7 @@ fn is_signal(text: &str) -> bool {
     if let Ok(number) = text.parse::<i32>() {
         return number != 0;
     }
-    let upper = crate::golang::case::upper(&text);
+    let upper = crate::golang::case::upper(text);
     let name = upper.strip_prefix("SIG").unwrap_or(&upper);
     let real_time = |prefix: &str, max: u32| {
         name.strip_prefix(prefix).and_then(|n| n.parse::<u32>().ok()).is_some_and(|n| (1..=max).contains(&n))

@@ -22,15 +22,22 @@ use crate::setup::checks::installed;
 use crate::setup::{self, Purpose};
 use measure::{Row, median};
 
+/// The part that measures the image engine, in browsers and natively.
+const ENGINE: &str = "engine";
 const CONTAINERS: usize = 15;
 const PULLS: usize = 5;
 const LIFECYCLES: usize = 40;
 const SESSIONS: usize = 10;
 const MEGABYTES: usize = 200;
 
-/// Measures and prints.
-pub fn run(layout: &Layout) -> Result<()> {
-    setup::run(layout, Purpose::Bench, None)?;
+/// Measures and prints; of the parts all, or only the one named.
+pub fn run(layout: &Layout, only: Option<&str>) -> Result<()> {
+    if only == Some(ENGINE) {
+        // It needs neither nodes nor their images.
+        setup::packages::install(Purpose::Bench)?;
+    } else {
+        setup::run(layout, Purpose::Bench, None)?;
+    }
     let dir = layout.out().join("bench");
     if dir.exists() {
         fs::remove_dir_all(&dir).with_context(|| format!("removing {}", dir.display()))?;
@@ -45,9 +52,15 @@ pub fn run(layout: &Layout) -> Result<()> {
         ("engines", Box::new(|| engine_rows(layout, &dir, &archive))),
         ("pulls", Box::new(|| pull_rows(layout, &dir, &archive))),
         ("terminals", Box::new(|| terminal_rows(layout, &dir))),
-        ("engine", Box::new(|| wasm::rows(layout, &dir))),
+        (ENGINE, Box::new(|| wasm::rows(layout, &dir))),
     ];
-    for (name, part) in parts {
+    let known: Vec<&str> = parts.iter().map(|(name, _)| *name).collect();
+    anyhow::ensure!(
+        only.is_none_or(|only| known.contains(&only)),
+        "there is no such part; there are: {}",
+        known.join(", ")
+    );
+    for (name, part) in parts.into_iter().filter(|(name, _)| only.is_none_or(|only| only == *name)) {
         eprintln!("==> measuring {name}");
         match part() {
             Ok(new) => rows.extend(new),

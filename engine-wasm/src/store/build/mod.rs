@@ -226,7 +226,7 @@ fn find(program: &Program, name: &str) -> Option<usize> {
     match name.parse::<usize>() {
         Ok(at) => (at < program.stages.len()).then_some(at),
         Err(_) => {
-            let name = crate::golang::case::lower(&name);
+            let name = crate::golang::case::lower(name);
             program.stages.iter().rposition(|stage| !stage.name().is_empty() && stage.name() == name)
         }
     }
