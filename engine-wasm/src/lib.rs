@@ -1,5 +1,8 @@
 //! The image engine: what needs no kernel. Pure functions over text and bytes, the same in the browser and on a node; no I/O, no clock, no `unsafe`.
 
+#[macro_use]
+mod json;
+
 pub mod bindings;
 pub mod cli;
 pub mod dockerfile;
@@ -7,7 +10,9 @@ mod golang;
 pub mod graph;
 pub mod ignore;
 pub mod image;
+mod order;
 pub mod reference;
+mod small;
 pub mod store;
 pub mod tabwriter;
 pub mod template;

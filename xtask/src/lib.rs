@@ -11,5 +11,6 @@ pub mod progress;
 pub mod serve;
 pub mod server;
 pub mod setup;
+mod shrink;
 pub mod test;
 pub mod web;

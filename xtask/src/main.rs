@@ -42,6 +42,9 @@ enum Command {
     Test,
     /// Measure ourselves against other container tools on this machine.
     Bench {
+        /// Only one part: runtimes, engines, pulls, terminals, engine.
+        #[arg(long)]
+        only: Option<String>,
         /// Internal: measure the runtimes with this bundle, in namespaces that the caller has prepared.
         #[arg(long, hide = true)]
         runtimes: Option<std::path::PathBuf>,
@@ -62,8 +65,8 @@ fn main() -> ExitCode {
             setup::run(&layout, purpose, None)
         }
         Command::Test => test::run(&layout),
-        Command::Bench { runtimes: None } => bench::run(&layout),
-        Command::Bench { runtimes: Some(bundle) } => bench::run_runtimes(&layout, &bundle),
+        Command::Bench { runtimes: None, only } => bench::run(&layout, only.as_deref()),
+        Command::Bench { runtimes: Some(bundle), .. } => bench::run_runtimes(&layout, &bundle),
         Command::Clean => clean::run(&layout),
     };
     match result {

@@ -1,11 +1,13 @@
 // The side that asks: an engine in a Worker, with promises, progress and cancelling. How a Worker is made and heard is given from outside.
 import { EngineError, modules } from "./core.js";
 import { makeToken } from "./cancel.js";
+import { IMAGE_QUESTIONS, STORE_QUESTIONS } from "./image.js";
 
 /** Takes `signal` and `onProgress` out of the options, which cannot be sent. */
 function controls(args) {
   const last = args.at(-1);
-  if (last === null || typeof last !== "object" || !("signal" in last || "onProgress" in last)) return [args, {}];
+  // A template's data may have fields of these names, but not of these types.
+  if (!(last?.signal instanceof AbortSignal || typeof last?.onProgress === "function")) return [args, {}];
   const { signal, onProgress, ...options } = last;
   return [[...args.slice(0, -1), options], { signal, onProgress }];
 }
@@ -14,6 +16,8 @@ export class Engine {
   #port;
   #next = 1;
   #waiting = new Map();
+  /** Archives that were to be opened and no longer are, by the numbers of their questions. */
+  #orphans = new Set();
   #ended;
 
   /** `port`: `{post(message, transfer), onMessage(listener), onFailure(listener), end()}`. */
@@ -22,6 +26,16 @@ export class Engine {
     port.onMessage((message) => this.#hear(message));
     port.onFailure((error) => this.#fail(error));
     Object.assign(this, modules((name, args) => this.#ask({ kind: "call", name }, args)));
+  }
+
+  /** Opens an archive of images in the Worker. */
+  async openImage(from, options) {
+    return new RemoteImage((kind, args, more) => this.#ask({ kind, ...more }, args), await this.#ask({ kind: "open" }, [from, options ?? {}]));
+  }
+
+  /** Makes an empty store in the Worker. */
+  async createStore() {
+    return new RemoteStore((kind, args, more) => this.#ask({ kind, ...more }, args), await this.#ask({ kind: "store" }));
   }
 
   /** Ends the Worker. What is still asked of it is rejected. */
@@ -39,6 +53,7 @@ export class Engine {
     return new Promise((resolve, reject) => {
       const abort = () => {
         token.cancel();
+        if (question.kind === "open") this.#orphans.add(id);
         settle();
         reject(signal.reason);
       };
@@ -61,8 +76,11 @@ export class Engine {
 
   #hear({ id, value, error, progress }) {
     const waiting = this.#waiting.get(id);
-    // It was aborted meanwhile.
-    if (!waiting) return;
+    if (!waiting) {
+      // It was aborted meanwhile; what it opened all the same is of no use to anyone.
+      if (!progress && this.#orphans.delete(id) && value !== undefined) this.#ask({ kind: "close", object: value }).catch(() => {});
+      return;
+    }
     if (progress) return waiting.onProgress?.(progress);
     waiting.settle();
     if (error) waiting.reject(error.foreign ? Object.assign(new Error(error.message), { name: error.name }) : new EngineError(error));
@@ -76,4 +94,62 @@ export class Engine {
       reject(error);
     }
   }
+}
+
+/** Objects of the Worker by their numbers there, which only this file sees. */
+const numbers = new WeakMap();
+
+/** An image or a store that lives in the Worker. */
+class Remote {
+  #ask;
+
+  constructor(ask, number) {
+    this.#ask = ask;
+    numbers.set(this, number);
+  }
+
+  /** Asks the object something of a kind. */
+  _ask(kind, args = [], more = {}) {
+    return this.#ask(kind, args, { ...more, object: numbers.get(this) });
+  }
+
+  /** Gives the memory back. */
+  close() {
+    return this._ask("close");
+  }
+}
+
+export class RemoteImage extends Remote {
+  file(path, options = {}) {
+    return this._ask("file", [path, options]);
+  }
+
+  diff(other, options = {}) {
+    return this._ask("diff", [numbers.get(other), options]);
+  }
+}
+
+export class RemoteStore extends Remote {
+  load(from, options = {}) {
+    return this._ask("load", [from, options]);
+  }
+
+  save(images, options = {}) {
+    return this._ask("save", [images, options]);
+  }
+
+  build(dockerfile, files = {}, options = {}) {
+    return this._ask("build", [dockerfile, files, options]);
+  }
+}
+
+for (const name of IMAGE_QUESTIONS) {
+  RemoteImage.prototype[name] = function (...args) {
+    return this._ask("ask", args, { name });
+  };
+}
+for (const name of STORE_QUESTIONS) {
+  RemoteStore.prototype[name] = function (...args) {
+    return this._ask("tell", args, { name });
+  };
 }

@@ -1,32 +1,54 @@
 // The package on top of the WebAssembly module's few exports: names, objects and errors as JavaScript has them.
 import * as wasm from "engine-wasm-bound";
+import { unpack } from "./unpack.js";
+
+/** Where and of what kind an error is; most have some of these. */
+const FIELDS = ["line", "column", "span", "code", "file", "offset", "entry"];
 
 /** What the engine refused, and where. */
 export class EngineError extends Error {
   constructor(fields) {
     super(fields.message);
     this.name = "EngineError";
-    for (const field of ["line", "column", "span", "code"]) {
+    for (const field of FIELDS) {
       if (fields[field] !== undefined) this[field] = fields[field];
     }
   }
   /** The fields as a plain object, for a message to another thread. */
   toJSON() {
-    const { message, line, column, span, code } = this;
-    return { message, line, column, span, code };
+    const fields = { message: this.message };
+    for (const field of FIELDS) fields[field] = this[field];
+    return fields;
   }
 }
 
 let ready = false;
-/** Starts the module: from bytes or a compiled module at once, or from what `fetch` gives. */
-export function startSync(module) {
-  if (!ready) wasm.initSync({ module });
+/** A module's bytes, which the package has compressed. */
+function unpacked(bytes) {
+  const view = ArrayBuffer.isView(bytes) ? new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength) : new Uint8Array(bytes);
+  return view[0] === 0 ? view : unpack(view);
+}
+/** Starts the module from its bytes at once. */
+export function startSync(bytes) {
+  if (!ready) wasm.initSync({ module: unpacked(bytes) });
   ready = true;
 }
+async function begin(from) {
+  const given = await from();
+  if (given instanceof WebAssembly.Module) return wasm.default({ module_or_path: given });
+  let bytes = given;
+  if (!(given instanceof ArrayBuffer) && !ArrayBuffer.isView(given)) {
+    const response = given instanceof Response ? given : await fetch(given);
+    if (!response.ok) throw new Error(`fetching the engine's module: ${response.status} ${response.url}`);
+    bytes = await response.arrayBuffer();
+  }
+  return wasm.default({ module_or_path: await WebAssembly.compile(unpacked(bytes)) });
+}
 let starting;
+/** Starts the module from what a function gives: an address, a response, bytes, or a compiled module. */
 export function start(from) {
   if (ready) return Promise.resolve();
-  starting ??= wasm.default({ module_or_path: from() }).then(
+  starting ??= begin(from).then(
     () => {
       ready = true;
     },
@@ -50,7 +72,13 @@ export function guarded(work) {
 
 /** Arguments as JSON. Half a surrogate pair, which is no text, becomes U+FFFD. */
 export function encode(args) {
-  const json = JSON.stringify(args);
+  let json;
+  try {
+    json = JSON.stringify(args);
+  } catch (error) {
+    if (error instanceof RangeError) throw new EngineError({ message: "the arguments are nested too deeply", code: "limit" });
+    throw error;
+  }
   if (!/\\ud[89a-f]/.test(json)) return json;
   return JSON.stringify(args, (_, value) => (typeof value === "string" ? value.replace(/[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/g, "\ufffd") : value));
 }
@@ -66,8 +94,13 @@ export function call(name, args) {
 
 /** Every function that takes data and gives data. */
 const FUNCTIONS = {
-  dockerfile: ["parse", "dump", "expand", "words"],
-  template: ["render", "format", "list"],
+  dockerfile: [
+    ...["parse", "stages", "dump", "expand", "words", "check", "fixAll", "report", "rules", "explain", "format", "sameMeaning", "complete", "hover"],
+    ...["definition", "references", "selection", "renameRange", "rename", "folds", "symbols", "tokens", "instructionAtLine"],
+  ],
+  template: ["render", "format", "list", "table"],
+  ignore: ["patterns", "ignores", "walk"],
+  graph: ["dockerfile", "engine"],
   reference: ["parse", "parseRaw", "parseCanonical", "parseDocker", "parseAny", "matches", "glob", "validateDigest"],
   units: ["humanSize", "bytesSize", "humanDuration", "fromHumanSize", "ramInBytes"],
 };
@@ -81,4 +114,4 @@ export function modules(pass) {
   return out;
 }
 
-export const { dockerfile, template, reference, units } = modules(call);
+export const { dockerfile, graph, ignore, reference, template, units } = modules(call);

@@ -2,7 +2,7 @@
 import { start } from "./core.js";
 import { serve } from "./serve.js";
 
-const ready = start(() => fetch(new URL("engine.wasm", import.meta.url)));
+const ready = start(() => new URL("engine.wasm.lzma", import.meta.url));
 // Every question waits for it and is told; alone it would be an unhandled rejection as well.
 ready.catch(() => {});
 const answer = serve((message, transfer) => postMessage(message, transfer ?? []), ready);

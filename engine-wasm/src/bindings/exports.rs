@@ -1,14 +1,14 @@
 //! What JavaScript can call. The package's own scripts wrap it; nothing else should rely on these names.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::io;
 use std::rc::Rc;
 
 use js_sys::{Function, Uint8Array};
 use wasm_bindgen::prelude::*;
 
-use super::Failure;
 use super::image::Opened;
+use super::{Failure, Kept};
 use crate::image::ReadAt;
 
 /// Reads smaller than this are made from a piece of this size that is kept: an archive's headers stand close together.
@@ -31,10 +31,38 @@ struct Reader {
     size: u64,
     /// The piece that was read ahead, and where it begins.
     ahead: Rc<RefCell<(u64, Vec<u8>)>>,
+    watching: Rc<Watching>,
+}
+
+/// Who is told of what is read while an archive is opened or loaded, where nothing else tells.
+#[derive(Default)]
+struct Watching {
+    watch: RefCell<Option<Function>>,
+    cancelled: Cell<bool>,
 }
 
 impl Reader {
+    /// Opens an archive, or loads it, with progress, and says so when it was cancelled.
+    fn watched<T>(
+        source: Source,
+        watch: &Function,
+        work: impl FnOnce(Self) -> Result<T, Failure>,
+    ) -> Result<T, JsValue> {
+        let watching = Rc::new(Watching { watch: RefCell::new(Some(watch.clone())), cancelled: Cell::default() });
+        let size = source.size().max(0.0) as u64;
+        let reader = Self { source, size, ahead: Rc::default(), watching: Rc::clone(&watching) };
+        let result = work(reader);
+        watching.watch.replace(None);
+        result.map_err(|failure| thrown(if watching.cancelled.get() { Failure::cancelled() } else { failure }))
+    }
+
     fn fill(&self, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
+        if let Some(watch) = &*self.watching.watch.borrow()
+            && !watcher(watch)(offset.min(self.size), self.size)
+        {
+            self.watching.cancelled.set(true);
+            return Err(io::Error::other("cancelled"));
+        }
         let wanted = (buffer.len() as u64).min(self.size.saturating_sub(offset));
         let bytes = self.source.read(offset as f64, wanted as f64).map_err(|error| {
             let message = error.as_string().or_else(|| Some(String::from(js_sys::Error::from(error).message())));
@@ -91,9 +119,8 @@ pub struct ImageHandle(Opened);
 #[allow(unreachable_pub, reason = "exported to JavaScript")]
 impl ImageHandle {
     #[wasm_bindgen(constructor)]
-    pub fn new(source: Source) -> Result<ImageHandle, JsValue> {
-        let size = source.size().max(0.0) as u64;
-        Opened::open(Reader { source, size, ahead: Rc::default() }).map(Self).map_err(thrown)
+    pub fn new(source: Source, watch: &Function) -> Result<ImageHandle, JsValue> {
+        Reader::watched(source, watch, Opened::open).map(Self)
     }
 
     pub fn call(&mut self, name: &str, args: &str, watch: &Function) -> Result<String, JsValue> {
@@ -105,7 +132,43 @@ impl ImageHandle {
     }
 
     pub fn diff(&mut self, other: &mut ImageHandle, args: &str, watch: &Function) -> Result<String, JsValue> {
-        self.0.diff(&mut other.0, args, &mut watcher(watch)).map_err(thrown)
+        self.0.diff(Some(&mut other.0), args, &mut watcher(watch)).map_err(thrown)
+    }
+
+    #[wasm_bindgen(js_name = diffWithin)]
+    pub fn diff_within(&mut self, args: &str, watch: &Function) -> Result<String, JsValue> {
+        self.0.diff(None, args, &mut watcher(watch)).map_err(thrown)
+    }
+}
+
+/// Images in memory.
+#[wasm_bindgen]
+#[derive(Default)]
+#[allow(unreachable_pub, reason = "exported to JavaScript")]
+pub struct StoreHandle(Kept);
+
+#[wasm_bindgen]
+#[allow(unreachable_pub, reason = "exported to JavaScript")]
+impl StoreHandle {
+    #[wasm_bindgen(constructor)]
+    pub fn new() -> StoreHandle {
+        Self::default()
+    }
+
+    pub fn call(&mut self, name: &str, args: &str) -> Result<String, JsValue> {
+        self.0.call(name, args).map_err(thrown)
+    }
+
+    pub fn load(&mut self, source: Source, watch: &Function) -> Result<String, JsValue> {
+        Reader::watched(source, watch, |reader| self.0.load(reader))
+    }
+
+    pub fn save(&self, args: &str) -> Result<Vec<u8>, JsValue> {
+        self.0.save(args).map_err(thrown)
+    }
+
+    pub fn add(&mut self, args: &str, content: Vec<u8>) -> Result<(), JsValue> {
+        self.0.add(args, content).map_err(thrown)
     }
 }
 

@@ -1,26 +1,17 @@
 //! `graph.*`: pictures of build stages, and of an engine's images and containers.
 
-use std::collections::BTreeMap;
-
 use serde_json::Value;
 
-use super::args::{Options, expected};
-use super::{Failure, Function};
+use super::args::Options;
+use super::{Failure, Function, variables};
 use crate::graph::{DockerfileOptions, EngineState, Error, Format, Graph, from_dockerfile, from_engine};
 
 pub(super) const TABLE: &[(&str, Function)] = &[
     ("graph.dockerfile", |args| {
         let named = args.options(1, &["format", "target", "buildArgs", "instructions"])?;
-        let mut build_args = BTreeMap::new();
-        if let Some(variables) = named.get("buildArgs") {
-            let wrong = || expected("buildArgs", "an object of strings");
-            for (name, value) in variables.as_object().ok_or_else(wrong)? {
-                build_args.insert(name.clone(), value.as_str().ok_or_else(wrong)?.to_owned());
-            }
-        }
         let options = DockerfileOptions {
             target: named.text("target")?.map(str::to_owned),
-            build_args,
+            build_args: variables(&named, "buildArgs")?,
             instructions: named.flag("instructions")?,
         };
         written(&from_dockerfile(args.text(0, "text")?, &options), &named)
@@ -33,14 +24,14 @@ pub(super) const TABLE: &[(&str, Function)] = &[
         let state = EngineState {
             images: state.get("images"),
             inspects,
-            histories: histories.map(|(id, history)| (id.clone(), history.clone())).collect(),
+            histories: crate::order::map(histories.map(|(id, history)| (id.clone(), history.clone()))),
             containers: state.get("containers"),
         };
         written(&from_engine(&state), &named)
     }),
 ];
 
-fn written(graph: &Graph, named: &Options<'_>) -> Result<Value, Failure> {
+pub(super) fn written(graph: &Graph, named: &Options<'_>) -> Result<Value, Failure> {
     let formats = [("svg", Format::Svg), ("dot", Format::Dot), ("mermaid", Format::Mermaid), ("json", Format::Json)];
     graph.write(named.choice("format", &formats)?).map(Value::from).map_err(failure)
 }

@@ -3,16 +3,27 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use super::Failure;
 use super::args::{Args, Options as Named};
+use super::{Failure, Place, graph};
 use crate::dockerfile;
+use crate::graph::from_archive;
 use crate::image::tar::Kind;
 use crate::image::{
     Archive, ContentReader, Digests, Error, Image, LayerReader, Limits, Merged, MergedId, Options, Progress, ReadAt,
-    Tree, Verifier, align, diff, efficiency, findings, history, inspect, platform, steps,
+    TarProblem, Tree, Verifier, align, diff, efficiency, findings, history, inspect, platform, steps,
 };
+
+// WebAssembly has 4 GiB at the very most, and who runs out of it is ended: limits are lower here than where memory is plenty.
+/// Entries that a layer may have.
+const MAX_ENTRIES: usize = 2 << 20;
+/// Bytes of a layer's names.
+const MAX_NAMES: usize = 128 << 20;
+/// Bytes that the trees of an archive's layers may take together.
+const MAX_TREES: usize = 768 << 20;
+/// Bytes of an archive that is compressed as a whole.
+const MAX_IN_MEMORY: u64 = 384 << 20;
 
 /// Told how many bytes of how many are done; says whether to go on.
 pub type Watch<'a> = dyn FnMut(u64, u64) -> bool + 'a;
@@ -34,14 +45,7 @@ impl Opened {
     /// # Errors
     /// What is wrong with the archive.
     pub fn open(source: impl ReadAt + Clone + 'static) -> Result<Self, Failure> {
-        let limits = Limits::default();
-        let archive = match Archive::open(source.clone(), &limits) {
-            Err(Error::CompressedArchive(_)) => {
-                Archive::open(Archive::decompress(&source, &limits).map_err(failure)?, &limits)
-            }
-            other => other,
-        };
-        Ok(Self { archive: archive.map_err(failure)?, trees: HashMap::new() })
+        Ok(Self { archive: archive(source)?, trees: HashMap::new() })
     }
 
     /// Answers a question with JSON.
@@ -75,6 +79,7 @@ impl Opened {
                 }
                 to_value(&steps)?
             }
+            "graph" => graph::written(&from_archive(&self.archive), &args.options(0, &["format"])?)?,
             "layers" => self.layers(&args, watch)?,
             "tree" => self.tree(&args, watch)?,
             "search" => {
@@ -129,21 +134,28 @@ impl Opened {
         Ok(reader.finish(tree.node(node).size).bytes)
     }
 
-    /// What differs between an image of this archive and one of another.
+    /// What differs between an image of this archive and one of another, or of this one.
     ///
     /// # Errors
     /// As [`Self::call`].
-    pub fn diff(&mut self, other: &mut Self, args: &str, watch: &mut Watch<'_>) -> Result<String, Failure> {
+    pub fn diff(&mut self, other: Option<&mut Self>, args: &str, watch: &mut Watch<'_>) -> Result<String, Failure> {
         let args = Args::parse(args)?;
-        let named = args.options(0, &CHOICE)?;
-        let (mine, theirs) = (self.choose(&named)?, other.choose(&named)?);
-        let (before, after) = (Merged::of(&self.read(&mine, watch)?), Merged::of(&other.read(&theirs, watch)?));
+        let named = args.options(0, &["image", "platform", "otherImage", "otherPlatform"])?;
+        let mine = self.choose(&named)?;
+        let before = Merged::of(&self.read(&mine, watch)?);
+        let other = other.unwrap_or(self);
+        let theirs = other.chosen(named.text("otherImage")?, named.text("otherPlatform")?)?;
+        let after = Merged::of(&other.read(&theirs, watch)?);
         Ok(to_value(&diff((&mine, &before), (&theirs, &after)))?.to_string())
     }
 
     fn choose(&self, named: &Named<'_>) -> Result<Image, Failure> {
-        let wanted = named.text("platform")?.map(platform::parse).transpose().map_err(Failure::new)?;
-        self.archive.select(named.text("image")?, wanted.as_ref()).cloned().map_err(failure)
+        self.chosen(named.text("image")?, named.text("platform")?)
+    }
+
+    fn chosen(&self, name: Option<&str>, wanted: Option<&str>) -> Result<Image, Failure> {
+        let wanted = wanted.map(platform::parse).transpose().map_err(Failure::new)?;
+        self.archive.select(name, wanted.as_ref()).cloned().map_err(failure)
     }
 
     /// The layers of an image, those read before as they are.
@@ -164,6 +176,11 @@ impl Opened {
                     }
                     done += layer.stored;
                     let tree = Arc::new(reader.finish().map_err(failure)?.1);
+                    let taken = self.trees.values().map(|tree| tree.memory()).sum::<usize>() + tree.memory();
+                    if taken > MAX_TREES {
+                        let (what, limit) = ("the image".to_owned(), MAX_TREES as u64);
+                        return Err(failure(Error::Limit { what, subject: "memory for its layers' entries", limit }));
+                    }
                     self.trees.insert(key(index), Arc::clone(&tree));
                     tree
                 }
@@ -254,6 +271,19 @@ impl Opened {
     }
 }
 
+/// Indexes an archive.
+pub(super) fn archive(source: impl ReadAt + Clone + 'static) -> Result<Archive, Failure> {
+    let limits =
+        Limits { layer_entries: MAX_ENTRIES, names: MAX_NAMES, archive_in_memory: MAX_IN_MEMORY, ..Limits::default() };
+    let archive = match Archive::open(source.clone(), &limits) {
+        Err(Error::CompressedArchive(_)) => {
+            Archive::open(Archive::decompress(&source, &limits).map_err(failure)?, &limits)
+        }
+        other => other,
+    };
+    archive.map_err(failure)
+}
+
 fn entry(merged: &Merged, id: MergedId) -> Value {
     let lossy = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     let found = merged.entry(id);
@@ -292,8 +322,27 @@ fn to_value(value: &impl serde::Serialize) -> Result<Value, Failure> {
     serde_json::to_value(value).map_err(|error| Failure::new(error.to_string()))
 }
 
-#[allow(clippy::needless_pass_by_value, reason = "as map_err gives it")]
-fn failure(error: Error) -> Failure {
-    let code = matches!(error, Error::Cancelled).then_some("cancelled");
-    Failure { code, ..Failure::new(error.to_string()) }
+/// An error with its place in the archive.
+pub(super) fn failure(error: Error) -> Failure {
+    let mut failure = Failure::new(error.to_string());
+    let (mut file, mut offset, mut entry) = (None, None, None);
+    match error {
+        Error::Tar { what, name, offset: at, problem } => {
+            failure.code = matches!(problem, TarProblem::Limit(..)).then_some("limit");
+            entry = Some(name).filter(|name| !name.is_empty());
+            (file, offset) = (Some(what), Some(at));
+        }
+        Error::Compression { what, offset: at, .. } => (file, offset) = (Some(what), Some(at)),
+        Error::Limit { what, .. } => (file, failure.code) = (Some(what), Some("limit")),
+        Error::Io { what, .. }
+        | Error::UnknownCompression { what, .. }
+        | Error::Document { what, .. }
+        | Error::Missing { what, .. }
+        | Error::Digest { what, .. } => file = Some(what),
+        Error::Path { path, .. } => entry = Some(path),
+        Error::Cancelled => failure.code = Some("cancelled"),
+        _ => {}
+    }
+    failure.place = (file.is_some() || entry.is_some()).then(|| Box::new(Place { file, offset, entry }));
+    failure
 }

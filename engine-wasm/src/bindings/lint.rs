@@ -1,15 +1,14 @@
 //! `dockerfile.*`: checks and their fixes.
 
-use std::collections::BTreeSet;
+use serde_json::Value;
 
-use serde_json::{Value, json};
-
-use super::args::{Args, expected};
+use super::args::{Args, Options};
 use super::editor::edit;
 use super::offsets::Offsets;
-use super::{Failure, Function};
-use crate::dockerfile::lint::{self, Diagnostic, Severity};
-use crate::dockerfile::{self, expand, hadolint, instructions};
+use super::{Failure, Function, strings, variables};
+use crate::dockerfile::lint::{self, Diagnostic, Ignored, Report, Severity};
+use crate::dockerfile::{self, Dockerfile, expand, hadolint, instructions};
+use crate::ignore::Matcher;
 
 /// A fix can make room for another; so often at most.
 const MAX_ROUNDS: usize = 20;
@@ -34,6 +33,31 @@ pub(super) const TABLE: &[(&str, Function)] = &[
         }
         Ok(text.into())
     }),
+    ("dockerfile.report", |args| {
+        let text = args.text(0, "text")?;
+        let named = args.options(1, &["name", "target", "buildArgs", "dockerignore", "format"])?;
+        let name = named.text("name")?.unwrap_or("Dockerfile");
+        let report = report(text, &dockerfile::parse(text), &named, false)?;
+        Ok(match named.choice("format", &[("text", false), ("json", true)])? {
+            true => report.to_json(text, name),
+            false => json!({ "output": report.to_text(text, name), "errors": report.errors_text(text, name) }),
+        })
+    }),
+    ("dockerfile.rules", |_| {
+        let buildkit = lint::rules::RULES.iter().map(|rule| {
+            json!({
+                "rule": rule.name, "set": "buildkit", "severity": severity(rule.severity), "message": rule.description,
+                "explanation": rule.explanation, "url": rule.url, "onByDefault": !rule.experimental,
+            })
+        });
+        let hadolint = hadolint::RULES.iter().map(|rule| {
+            json!({
+                "rule": rule.code, "set": "hadolint", "severity": rule.severity.map(severity), "message": rule.message,
+                "explanation": rule.explanation, "url": rule.url, "onByDefault": rule.severity.is_some(),
+            })
+        });
+        Ok(buildkit.chain(hadolint).collect())
+    }),
     ("dockerfile.explain", |args| {
         let name = args.text(0, "rule")?;
         let explanation = lint::rules::rule(name)
@@ -45,36 +69,44 @@ pub(super) const TABLE: &[(&str, Function)] = &[
 
 /// What the chosen set of checks says: BuildKit's, hadolint's, or both, in the order of their places.
 fn found(text: &str, args: &Args) -> Result<Vec<Diagnostic>, Failure> {
-    let named = args.options(1, &["rules", "ignore", "target", "buildArgs"])?;
+    let named = args.options(1, &["rules", "ignore", "target", "buildArgs", "dockerignore"])?;
     let (buildkit, other) =
         named.choice("rules", &[("all", (true, true)), ("buildkit", (true, false)), ("hadolint", (false, true))])?;
-    let mut ignored = BTreeSet::new();
-    if let Some(names) = named.get("ignore") {
-        let wrong = || expected("ignore", "an array of strings");
-        for name in names.as_array().ok_or_else(wrong)? {
-            ignored.insert(name.as_str().ok_or_else(wrong)?.to_owned());
-        }
-    }
-    let mut build =
-        expand::Options { target: named.text("target")?.unwrap_or_default().to_owned(), ..Default::default() };
-    if let Some(variables) = named.get("buildArgs") {
-        let wrong = || expected("buildArgs", "an object of strings");
-        for (name, value) in variables.as_object().ok_or_else(wrong)? {
-            build.build_args.insert(name.clone(), value.as_str().ok_or_else(wrong)?.to_owned());
-        }
-    }
+    let ignored = named.get("ignore").map(|names| strings(names, "ignore")).transpose()?.unwrap_or_default();
     let file = dockerfile::parse(text);
     let mut all = Vec::new();
     if buildkit {
-        let options = lint::Options { build: Some(&build), go_on: true, ..lint::Options::default() };
-        all = lint::check_parsed(text, &file, &instructions::program(&file), &options).diagnostics();
+        all = report(text, &file, &named, true)?.diagnostics();
     }
     if other {
         all.extend(hadolint::check_file(text, &file, &hadolint::Options::default()));
     }
-    all.retain(|diagnostic| !ignored.contains(diagnostic.rule));
-    all.sort_by_key(|diagnostic| (diagnostic.lines.0, diagnostic.span.start));
+    all.retain(|diagnostic| !ignored.contains(&diagnostic.rule));
+    crate::order::sort_by_key(&mut all, |diagnostic| (diagnostic.lines.0, diagnostic.span.start));
     Ok(all)
+}
+
+/// BuildKit's checks, as the options want them: all that can be found, or as far as a build comes.
+fn report(text: &str, file: &Dockerfile, named: &Options<'_>, go_on: bool) -> Result<Report, Failure> {
+    let build = expand::Options {
+        target: named.text("target")?.unwrap_or_default().to_owned(),
+        build_args: variables(named, "buildArgs")?,
+        ..expand::Options::default()
+    };
+    let matcher = match named.text("dockerignore")? {
+        Some(patterns) => {
+            Some(Matcher::from_file(patterns.as_bytes()).map_err(|error| Failure::new(error.to_string()))?)
+        }
+        None => None,
+    };
+    // With exceptions, BuildKit does not check.
+    let matcher = matcher.filter(|matcher| !matcher.exclusions());
+    let everything =
+        |matcher: &Matcher| matcher.patterns().iter().any(|pattern| matches!(pattern.text(), "*" | "**" | "**/*"));
+    let matches = |path: &str| matcher.as_ref().is_some_and(|matcher| matcher.ignores(path).unwrap_or_default());
+    let ignored = matcher.as_ref().map(|matcher| Ignored { matches: &matches, everything: everything(matcher) });
+    let options = lint::Options { build: Some(&build), ignored, go_on, ..lint::Options::default() };
+    Ok(lint::check_parsed(text, file, &instructions::program(file), &options))
 }
 
 fn shown(diagnostic: &Diagnostic, at: &Offsets) -> Value {
@@ -84,15 +116,19 @@ fn shown(diagnostic: &Diagnostic, at: &Offsets) -> Value {
     json!({
         "rule": diagnostic.rule,
         "message": diagnostic.message,
-        "severity": match diagnostic.severity {
-            Severity::Style => "style",
-            Severity::Info => "info",
-            Severity::Warning => "warning",
-            Severity::Error => "error",
-        },
+        "severity": severity(diagnostic.severity),
         "url": diagnostic.url,
         "span": at.span(&diagnostic.span),
         "lines": [diagnostic.lines.0, diagnostic.lines.1],
         "fixes": fixes.collect::<Vec<_>>(),
     })
+}
+
+fn severity(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Style => "style",
+        Severity::Info => "info",
+        Severity::Warning => "warning",
+        Severity::Error => "error",
+    }
 }

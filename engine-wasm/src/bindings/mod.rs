@@ -13,15 +13,20 @@ pub mod image;
 mod lint;
 mod offsets;
 mod reference;
+mod stages;
+mod store;
 mod template;
 #[cfg(test)]
 mod tests;
 mod units;
 
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 
-use args::Args;
-pub use failure::Failure;
+use args::{Args, Options, expected};
+pub use failure::{Failure, Place};
+pub use store::Kept;
 
 type Function = fn(&Args) -> Result<Value, Failure>;
 
@@ -33,6 +38,7 @@ const TABLES: &[&[(&str, Function)]] = &[
     ignore::TABLE,
     lint::TABLE,
     reference::TABLE,
+    stages::TABLE,
     template::TABLE,
     units::TABLE,
 ];
@@ -53,4 +59,22 @@ pub fn call(name: &str, args: &str) -> Result<String, Failure> {
 /// The names that [`call`] knows.
 pub fn names() -> impl Iterator<Item = &'static str> {
     TABLES.iter().copied().flatten().map(|(name, _)| *name)
+}
+
+/// An array of texts.
+fn strings<'a>(value: &'a Value, name: &str) -> Result<Vec<&'a str>, Failure> {
+    let wrong = || expected(name, "an array of strings");
+    value.as_array().ok_or_else(wrong)?.iter().map(|text| text.as_str().ok_or_else(wrong)).collect()
+}
+
+/// An option that is an object of texts; empty when it is absent.
+fn variables(named: &Options<'_>, name: &str) -> Result<BTreeMap<String, String>, Failure> {
+    let mut out = BTreeMap::new();
+    if let Some(value) = named.get(name) {
+        let wrong = || expected(name, "an object of strings");
+        for (key, text) in value.as_object().ok_or_else(wrong)? {
+            out.insert(key.clone(), text.as_str().ok_or_else(wrong)?.to_owned());
+        }
+    }
+    Ok(out)
 }

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 /// Knows where the characters stand that are not one byte and one unit.
 pub(super) struct Offsets {

@@ -1,6 +1,6 @@
 //! `reference.*`.
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::{Failure, Function};
 use crate::reference::{

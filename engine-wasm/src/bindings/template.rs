@@ -2,13 +2,17 @@
 
 use serde_json::Value;
 
-use super::args::{Args, Options as Named};
+use super::args::{Args, Options as Named, expected};
 use super::{Failure, Function};
 use crate::cli::format::{container, image, network, volume};
+use crate::tabwriter::{self, TabWriter};
 use crate::template::{self, Error, FunctionSet, KeyOrder, MissingKey, Nulls, Numbers, Options, Template};
 
 const OPTIONS: [&str; 9] =
     ["name", "missingKey", "numbers", "nulls", "functions", "keyOrder", "rootType", "maxOutput", "maxSteps"];
+
+/// The widest column's padding, and the like, that is worth anything.
+const MAX_WIDTH: usize = 1000;
 
 pub(super) const TABLE: &[(&str, Function)] = &[
     ("template.render", |args| {
@@ -25,6 +29,19 @@ pub(super) const TABLE: &[(&str, Function)] = &[
         template::rows(text, args.get(1).unwrap_or(&Value::Null), &options(&named)?).map(Value::from).map_err(failure)
     }),
     ("template.list", list),
+    ("template.table", |args| {
+        let named = args.options(1, &["minWidth", "tabWidth", "padding", "padChar", "alignRight", "html"])?;
+        let flag = |name: &str, flag: u32| named.flag(name).map(|on| if on { flag } else { 0 });
+        let flags = flag("alignRight", tabwriter::ALIGN_RIGHT)? | flag("html", tabwriter::FILTER_HTML)?;
+        let width = |name: &str, default: usize| Ok(named.count(name)?.unwrap_or(default).min(MAX_WIDTH));
+        let pad = match named.text("padChar")?.map(|text| (text.chars().next(), text.chars().count())) {
+            None => ' ',
+            Some((Some(pad), 1)) => pad,
+            Some(_) => return Err(expected("padChar", "one character")),
+        };
+        let (min, tab, padding) = (width("minWidth", 10)?, width("tabWidth", 1)?, width("padding", 3)?);
+        Ok(TabWriter::new(min, tab, padding, pad, flags).format(args.text(0, "text")?).into())
+    }),
 ];
 
 fn options(named: &Named<'_>) -> Result<Options, Failure> {

@@ -62,3 +62,93 @@ fn the_packages_cases_have_their_results() {
     }
     assert!(seen > 100, "only {seen} cases");
 }
+
+/// An image with a layer, made by the store.
+fn archive() -> Vec<u8> {
+    let mut kept = Kept::default();
+    kept.add(r#"["etc/motd", {"mode": 420}]"#, b"hello\n".to_vec()).expect("a file");
+    let args = serde_json::json!(["FROM scratch\nCOPY etc /etc\nCMD [\"/bin/hello\"]\n", {"tags": ["example:1"]}]);
+    kept.call("build", &args.to_string()).expect("it builds");
+    kept.save(r#"[["example:1"]]"#).expect("it is there")
+}
+
+/// Every question that an archive answers; says how often the answer was an error.
+fn explore(bytes: &[u8]) -> Result<usize, Failure> {
+    let mut opened = image::Opened::open(bytes.to_vec())?;
+    let mut errors = 0;
+    let questions =
+        ["list", "inspect", "config", "history", "steps", "layers", "efficiency", "secrets", "verify", "graph"];
+    for question in questions {
+        match opened.call(question, "[]", &mut |_, _| true) {
+            Ok(json) => assert!(serde_json::from_str::<Value>(&json).is_ok(), "{question}: {json}"),
+            Err(failure) => {
+                assert!(!failure.message.is_empty(), "{question}");
+                errors += 1;
+            }
+        }
+    }
+    for (question, args) in [("tree", r#"["/"]"#), ("search", r#"["motd"]"#)] {
+        errors += usize::from(opened.call(question, args, &mut |_, _| true).is_err());
+    }
+    errors += usize::from(opened.read_file(r#"["/etc/motd"]"#, &mut |_, _| true).is_err());
+    errors += usize::from(Kept::default().load(bytes.to_vec()).is_err());
+    Ok(errors)
+}
+
+#[test]
+fn an_image_answers_every_question() {
+    assert_eq!(explore(&archive()), Ok(0));
+}
+
+#[test]
+fn an_archive_that_is_cut_off_is_an_error_with_words() {
+    let whole = archive();
+    // The documents that name everything else stand at the end: what is cut off in front of them names nothing.
+    let index = whole.windows(10).position(|bytes| bytes == b"index.json").expect("an index");
+    for length in (0..whole.len()).step_by(97) {
+        match explore(&whole[..length]) {
+            // All that is named is there, or `explore` would have found errors.
+            Ok(errors) => {
+                assert!(length > index && errors == 0, "{length} of {} bytes were taken for all", whole.len())
+            }
+            Err(failure) => assert!(!failure.message.is_empty()),
+        }
+    }
+}
+
+#[test]
+fn damaged_archives_break_nothing() {
+    let whole = archive();
+    let mut state = 0x2545_f491_4f6c_dd1d_u64;
+    let mut next = |most: usize| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        (state % most as u64) as usize
+    };
+    for _ in 0..300 {
+        let mut bytes = whole.clone();
+        for _ in 0..=next(6) {
+            let at = next(bytes.len());
+            bytes[at] = next(256) as u8;
+        }
+        // What it answers depends on what was hit; that it answers is all.
+        let _ = explore(&bytes);
+    }
+}
+
+#[test]
+fn who_watches_can_stop_the_work() {
+    let mut opened = image::Opened::open(archive()).expect("an archive");
+    let stopped = opened.call("verify", "[]", &mut |_, _| false).expect_err("it was told to stop");
+    assert_eq!(stopped.code, Some("cancelled"));
+    assert!(opened.call("verify", "[]", &mut |_, _| true).is_ok());
+}
+
+#[test]
+fn a_faulty_archive_says_where() {
+    let whole = archive();
+    let failure = explore(&whole[..700]).expect_err("it is cut off");
+    let place = failure.place.expect("a place");
+    assert_eq!((place.file.as_deref(), place.offset.is_some()), (Some("the archive"), true), "{}", failure.message);
+}

@@ -1,7 +1,7 @@
 //! What `docker build` asks of the engine, and what it shows of a Dockerfile: the request's query, the lines around a fault, and the
 //! report of `--check`. Files and the terminal are the caller's.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use super::check;
 use super::parse::Parsed;

@@ -46,7 +46,7 @@ pub(super) fn check(kind: Kind, value: &str, env: &dyn Fn(&str) -> Option<String
             None => Ok(env(value).map_or_else(|| value.to_owned(), |found| format!("{value}={found}"))),
         },
         Kind::Label => label(value),
-        Kind::Attach => match value.to_lowercase().as_str() {
+        Kind::Attach => match crate::golang::case::lower(value).as_str() {
             stream @ ("stdin" | "stdout" | "stderr") => Ok(stream.to_owned()),
             _ => Err("valid streams are STDIN, STDOUT and STDERR".into()),
         },

@@ -4,7 +4,7 @@
 use super::parse::Parsed;
 use super::spec::Cmd;
 use super::{check, gpus, mount, netopt, ports};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 /// What making a body needs from the machine that the command runs on.
 pub trait Machine {
@@ -249,7 +249,7 @@ fn resources(parsed: &Parsed) -> Result<Map<String, Value>, String> {
     };
     let mut ulimits = parsed.list("ulimit").into_iter().map(check::ulimit).collect::<Result<Vec<_>, _>>()?;
     ulimits.reverse();
-    ulimits.sort_by(|a, b| a.0.cmp(&b.0));
+    crate::order::sort_by(&mut ulimits, |a, b| a.0.cmp(&b.0));
     ulimits.dedup_by(|a, b| a.0 == b.0);
     let ulimits: Vec<_> =
         ulimits.into_iter().map(|(name, soft, hard)| json!({ "Name": name, "Soft": soft, "Hard": hard })).collect();

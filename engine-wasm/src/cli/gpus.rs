@@ -1,7 +1,7 @@
 //! `--gpus`: a device request in docker's comma-separated notation.
 
 use super::check::csv;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 fn count(text: &str) -> Result<i64, String> {
     if text == "all" {

@@ -2,7 +2,7 @@
 
 use super::check::{csv, go_bool};
 use crate::units;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 /// Parses one `--mount` value. A relative source (`./x`) is kept; the caller makes it absolute.
 ///
@@ -23,7 +23,7 @@ fn apply(mount: &mut Map<String, Value>, field: &str) -> Result<(), String> {
         Some((key, value)) => (key, Some(value)),
         None => (field, None),
     };
-    let key = key.to_lowercase();
+    let key = crate::golang::case::lower(key);
     if given.is_none()
         && !matches!(key.as_str(), "readonly" | "ro" | "volume-nocopy" | "bind-nonrecursive" | "bind-create-src")
     {
@@ -31,12 +31,12 @@ fn apply(mount: &mut Map<String, Value>, field: &str) -> Result<(), String> {
     }
     let value = given.unwrap_or_default();
     match key.as_str() {
-        "type" => put(mount, "Type", value.to_lowercase()),
+        "type" => put(mount, "Type", crate::golang::case::lower(value)),
         "source" | "src" => put(mount, "Source", value),
         "target" | "dst" | "destination" => put(mount, "Target", value),
         "readonly" | "ro" => put(mount, "ReadOnly", switch(&key, given)?),
-        "consistency" => put(mount, "Consistency", value.to_lowercase()),
-        "bind-propagation" => put(part(mount, "BindOptions"), "Propagation", value.to_lowercase()),
+        "consistency" => put(mount, "Consistency", crate::golang::case::lower(value)),
+        "bind-propagation" => put(part(mount, "BindOptions"), "Propagation", crate::golang::case::lower(value)),
         "bind-nonrecursive" => put(part(mount, "BindOptions"), "NonRecursive", switch(&key, given)?),
         "bind-recursive" => match value {
             "enabled" => {}

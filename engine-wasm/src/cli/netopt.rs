@@ -3,7 +3,7 @@
 
 use super::check::csv;
 use super::parse::Parsed;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 use std::net::IpAddr;
 
 /// One network that a container is to be attached to.
@@ -34,7 +34,7 @@ impl Attachment {
         }
         let mut out = Self::default();
         for field in csv(text)? {
-            let lower = field.to_lowercase();
+            let lower = crate::golang::case::lower(&field);
             let (key, value) =
                 lower.split_once('=').filter(|(k, _)| !k.is_empty()).ok_or_else(|| format!("invalid field {field}"))?;
             let (key, value) = (key.trim(), value.trim().to_owned());

@@ -1,6 +1,6 @@
 //! `--publish` and `--expose`: port specifications in all of docker's notations.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 use std::net::IpAddr;
 
 /// Port bindings and exposed ports, as the API wants them.
@@ -62,7 +62,7 @@ fn standard(spec: &str) -> Result<String, String> {
 fn protocol(port: &str) -> (String, &str) {
     match port.split_once('/') {
         Some((port, "")) => ("tcp".into(), port),
-        Some((port, protocol)) => (protocol.to_lowercase(), port),
+        Some((port, protocol)) => (crate::golang::case::lower(protocol), port),
         None => ("tcp".into(), port),
     }
 }

@@ -23,7 +23,7 @@ pub fn command(command: &Command, top_level: bool, width: Option<u16>) -> String
 /// Help of a management command.
 pub fn group(group: &Group) -> String {
     let mut rows: Vec<_> = table::commands().filter(|c| c.group == group.name).map(|c| (c.name, c.short)).collect();
-    rows.sort_unstable();
+    crate::order::sort(&mut rows);
     format!(
         "Usage:  docker {0} COMMAND\n\n{1}\n\nCommands:\n{2}\nRun 'docker {0} COMMAND --help' for more information on a command.\n",
         group.name,
@@ -39,7 +39,7 @@ pub fn root(around: &Surroundings<'_>) -> String {
     let management = list(GROUPS.iter().map(|g| (g.name, g.short)).collect());
     let mut others: Vec<_> =
         table::commands().filter_map(|c| Some((c.top?, c.short))).filter(|(name, _)| !COMMON.contains(name)).collect();
-    others.sort_unstable();
+    crate::order::sort(&mut others);
     let config = around.config_dir;
     let shown = |flag: &Flag| match flag.name {
         "config" => Some(format!("\"{config}\"")),

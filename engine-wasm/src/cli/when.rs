@@ -1,7 +1,7 @@
 //! Times and filters as flags take them: `--since 10m`, `--until 2026-01-02`, `--filter name=value`.
 
 use super::check;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 /// A point in time for the engine: a duration before `now` (nanoseconds since 1970), a date, or seconds since 1970. Dates without a zone are UTC.
 ///
@@ -52,7 +52,7 @@ fn date(text: &str) -> Option<String> {
 pub fn filters(values: &[&str]) -> String {
     let mut out: Map<String, Value> = Map::new();
     for (name, value) in values.iter().filter_map(|v| v.split_once('=')) {
-        let entry = out.entry(name.trim().to_lowercase()).or_insert_with(|| json!({}));
+        let entry = out.entry(crate::golang::case::lower(name.trim())).or_insert_with(|| json!({}));
         entry[value.trim()] = true.into();
     }
     if out.is_empty() { String::new() } else { Value::Object(out).to_string() }

@@ -14,7 +14,7 @@ impl Dockerfile {
 impl Node {
     /// The instruction without the parentheses around it: `run "echo hi"`.
     pub fn dump(&self) -> String {
-        let mut out = self.name.text.to_lowercase();
+        let mut out = crate::golang::case::lower(&self.name.text);
         if !self.flags.is_empty() {
             let flags: Vec<String> = self.flags.iter().map(|flag| quote(&flag.text)).collect();
             out.push_str(&format!(" [{}]", flags.join(" ")));

@@ -3,6 +3,8 @@
 
 use std::ops::Range;
 
+use crate::golang::decimal;
+
 /// What an array turned out to be.
 pub(super) enum Json {
     /// Strings only, with their places in the text (quotes included).
@@ -159,7 +161,7 @@ impl Reader<'_> {
             self.digits()?;
         }
         // A number that no float64 holds is an error of its own in Go, which ends in the shell form too.
-        self.text[start..self.at].parse::<f64>().ok().filter(|n| n.is_finite()).map(|_| ())
+        decimal::parse(self.text[start..self.at].trim_start_matches('-')).filter(|n| n.is_finite()).map(|_| ())
     }
 
     fn string(&mut self) -> Option<String> {

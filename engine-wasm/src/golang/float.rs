@@ -1,6 +1,9 @@
 //! Floating-point numbers as text, as Go's `strconv.FormatFloat` writes them (`ftoa.go`).
 //! The digits come from the Rust library, which rounds to nearest even on exact ties as Go does; here they are laid out.
 
+/// Decimal places behind which every number has zeros only: the smallest has 1074. The Rust library takes no precision beyond 65535.
+const EXACT: usize = 1100;
+
 /// Decimal digits without trailing zeros and the position of the point before the first digit: `0.d₁d₂… × 10^point`.
 struct Digits {
     digits: Vec<u8>,
@@ -10,7 +13,7 @@ struct Digits {
 /// Digits of a finite number; `count` significant ones, or as few as tell the number apart.
 fn digits(value: f64, count: Option<usize>) -> Digits {
     let text = match count {
-        Some(n) => format!("{:.*e}", n.saturating_sub(1), value.abs()),
+        Some(n) => format!("{:.*e}", n.saturating_sub(1).min(EXACT), value.abs()),
         None => format!("{:e}", value.abs()),
     };
     from_scientific(&text)
@@ -46,7 +49,11 @@ pub(crate) fn format_float(value: f64, verb: char, precision: Option<usize>) -> 
         'b' => binary(value),
         'x' | 'X' => hexadecimal(value, verb, precision),
         _ => match precision {
-            Some(p) => format!("{:.*}", p, value.abs()),
+            Some(p) => {
+                let mut text = format!("{:.*}", p.min(EXACT), value.abs());
+                text.extend(std::iter::repeat_n('0', p.saturating_sub(EXACT)));
+                text
+            }
             None => {
                 let digits = digits(value, None);
                 let places = usize::try_from(digits.digits.len() as i64 - i64::from(digits.point)).unwrap_or(0);
@@ -145,13 +152,13 @@ fn hexadecimal(value: f64, verb: char, precision: Option<usize>) -> String {
     let lead = mantissa >> 60 & 1;
     let fraction = format!("{:015x}", mantissa & ((1 << 60) - 1));
     let fraction = match precision {
-        Some(p) => format!("{fraction:0<p$}").chars().take(p).collect::<String>(),
+        Some(p) => fraction.chars().chain(std::iter::repeat('0')).take(p).collect::<String>(),
         None => fraction.trim_end_matches('0').to_owned(),
     };
     let point = if fraction.is_empty() { "" } else { "." };
     let sign = if exponent < 0 { '-' } else { '+' };
     let out = format!("0x{lead}{point}{fraction}p{sign}{:02}", exponent.unsigned_abs());
-    if verb == 'X' { out.to_uppercase() } else { out }
+    if verb == 'X' { out.to_ascii_uppercase() } else { out }
 }
 
 #[cfg(test)]
@@ -180,5 +187,14 @@ mod tests {
         ] {
             assert_eq!(format_float(value, verb, precision), text, "{value} {verb} {precision:?}");
         }
+    }
+
+    #[test]
+    fn a_precision_beyond_all_digits_gives_zeros() {
+        let long = format_float(0.5, 'f', Some(70_000));
+        assert_eq!((long.len(), &long[..4]), (70_002, "0.50"));
+        assert!(format_float(1.5, 'e', Some(70_000)).ends_with("0e+00"));
+        assert_eq!(format_float(0.5, 'g', Some(77_777)), "0.5");
+        assert_eq!(format_float(1.0, 'x', Some(70_000)).len(), "0x1.p+00".len() + 70_000);
     }
 }

@@ -1,6 +1,7 @@
 //! Numbers from text, as Go's `strconv.ParseInt`, `ParseUint` and `ParseFloat` read them (`atoi.go`, `atof.go`).
 //! With base 0 they take Go's literals: prefixes `0x 0o 0b 0`, and `_` between digits.
 
+use super::decimal;
 use super::quote::quote;
 
 /// Why a number was not read. The texts are `strconv.NumError`'s.
@@ -110,7 +111,7 @@ pub(crate) fn parse_float(s: &str) -> Result<f64, NumReason> {
         let digits = if lower.contains('_') && underscores_ok(s) { lower.replace('_', "") } else { lower };
         let plain = digits.bytes().all(|b| b.is_ascii_digit() || matches!(b, b'.' | b'e' | b'+' | b'-'));
         let begins = digits.bytes().next().is_some_and(|b| b.is_ascii_digit() || b == b'.');
-        if plain && begins { digits.parse().ok() } else { None }
+        if plain && begins { decimal::parse(&digits) } else { None }
     };
     let value = magnitude.ok_or(NumReason::Syntax)?;
     if value.is_infinite() { Err(NumReason::Range) } else { Ok(sign * value) }
@@ -144,7 +145,7 @@ fn parse_hex_float(s: &str) -> Option<f64> {
 }
 
 /// `bits × 2^exponent`, rounded once.
-fn scale(bits: u64, exponent: i64) -> f64 {
+pub(super) fn scale(bits: u64, exponent: i64) -> f64 {
     if bits == 0 {
         return 0.0;
     }

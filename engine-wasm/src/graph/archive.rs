@@ -1,6 +1,6 @@
 //! The picture of an archive: its images and the layers they share.
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::Graph;
 use super::engine::{add_image, finish};
@@ -28,7 +28,7 @@ pub fn from_archive(archive: &Archive) -> Graph {
         let size = image.layers.iter().map(|layer| layer.stored).sum();
         let inspect = json!({"RootFS": {"Layers": layers}});
         let mut names = image.names.clone();
-        names.sort();
+        crate::order::sort(&mut names);
         add_image(&mut graph, image.id.as_str(), &names, Some(size), &inspect, Some(&Value::Array(history)));
     }
     finish(&mut graph);

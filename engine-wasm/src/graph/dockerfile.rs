@@ -124,18 +124,18 @@ struct Use {
 
 /// What each `FROM` names, with variables filled in as far as they have values.
 fn bases(program: &Program, lexer: Lexer, build_args: &BTreeMap<String, String>) -> Vec<String> {
-    let mut env: BTreeMap<String, String> = [
-        ("BUILDPLATFORM", "linux/amd64"),
-        ("BUILDOS", "linux"),
-        ("BUILDARCH", "amd64"),
-        ("TARGETPLATFORM", "linux/amd64"),
-        ("TARGETOS", "linux"),
-        ("TARGETARCH", "amd64"),
-        ("TARGETSTAGE", "default"),
-    ]
-    .into_iter()
-    .map(|(k, v)| (k.to_owned(), v.to_owned()))
-    .collect();
+    let mut env: BTreeMap<String, String> = crate::order::map(
+        [
+            ("BUILDPLATFORM", "linux/amd64"),
+            ("BUILDOS", "linux"),
+            ("BUILDARCH", "amd64"),
+            ("TARGETPLATFORM", "linux/amd64"),
+            ("TARGETOS", "linux"),
+            ("TARGETARCH", "amd64"),
+            ("TARGETSTAGE", "default"),
+        ]
+        .map(|(k, v)| (k.to_owned(), v.to_owned())),
+    );
     for pair in program.meta_args.iter().flat_map(|arg| &arg.pairs) {
         let given = build_args.get(&pair.name.text).cloned();
         let default = || pair.value.as_ref().and_then(|v| Some(lexer.word(&v.text, &env).ok()?.text));
@@ -181,7 +181,7 @@ fn find(program: &Program, name: &str) -> Option<usize> {
     match name.parse::<usize>() {
         Ok(at) => (at < program.stages.len()).then_some(at),
         Err(_) => {
-            let name = name.to_lowercase();
+            let name = crate::golang::case::lower(name);
             program.stages.iter().rposition(|s| !s.name().is_empty() && s.name() == name)
         }
     }

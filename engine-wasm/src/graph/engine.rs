@@ -1,6 +1,6 @@
 //! The live picture of an engine: from the answers of its API, as `docker` gets them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -27,14 +27,14 @@ pub struct EngineState<'a> {
 /// The layer graph of an engine.
 pub fn from_engine(state: &EngineState<'_>) -> Graph {
     let mut graph = Graph::new("Images and containers");
-    let inspects: BTreeMap<&str, &Value> = state.inspects.iter().filter_map(|v| Some((v["Id"].as_str()?, v))).collect();
+    let inspects = crate::order::map(state.inspects.iter().filter_map(|v| Some((v["Id"].as_str()?, v))));
     let listed = state.images.and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
-    let ids: BTreeSet<&str> = listed.iter().filter_map(|v| v["Id"].as_str()).chain(inspects.keys().copied()).collect();
-    let lists: BTreeMap<&str, &Value> = listed.iter().filter_map(|v| Some((v["Id"].as_str()?, v))).collect();
+    let ids = crate::order::set(listed.iter().filter_map(|v| v["Id"].as_str()).chain(inspects.keys().copied()));
+    let lists = crate::order::map(listed.iter().filter_map(|v| Some((v["Id"].as_str()?, v))));
     // Images with a name first, in the order of their names: the picture is the same however the engine sorts its answer.
     let mut images: Vec<(Vec<String>, &str)> =
         ids.into_iter().map(|id| (names(lists.get(id).copied(), inspects.get(id).copied()), id)).collect();
-    images.sort_by(|a, b| (a.0.is_empty(), &a.0, a.1).cmp(&(b.0.is_empty(), &b.0, b.1)));
+    crate::order::sort_by(&mut images, |a, b| (a.0.is_empty(), &a.0, a.1).cmp(&(b.0.is_empty(), &b.0, b.1)));
     for (names, id) in &images {
         let inspect = inspects.get(id).copied().unwrap_or(&Value::Null);
         let size = inspect["Size"].as_u64().or_else(|| lists.get(id).and_then(|v| v["Size"].as_u64()));
@@ -56,7 +56,7 @@ fn names(list: Option<&Value>, inspect: Option<&Value>) -> Vec<String> {
         .filter(|name| *name != "<none>:<none>")
         .map(str::to_owned)
         .collect();
-    names.sort();
+    crate::order::sort(&mut names);
     names.dedup();
     names
 }

@@ -1,5 +1,5 @@
 use super::*;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 fn engine() -> Graph {
     let layers = |list: &[&str]| list.iter().map(|l| format!("sha256:{}", l.repeat(64))).collect::<Vec<_>>();

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::layout::Layout;
 use super::{Graph, Kind, Node, Relation};

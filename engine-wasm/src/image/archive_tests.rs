@@ -2,7 +2,6 @@
 
 use super::testing::{Oci, config, dir, docker_archive, file, gzip, hardlink, symlink, tar, zstd};
 use super::*;
-use serde_json::json;
 
 fn open(bytes: Vec<u8>) -> Result<Archive> {
     Archive::open(bytes, &Limits::default())

@@ -112,7 +112,7 @@ fn flat(image: &Image) -> Map<String, Value> {
 fn settings(first: &Image, second: &Image) -> Vec<ConfigDifference> {
     let (a, b) = (flat(first), flat(second));
     let mut keys: Vec<&String> = a.keys().chain(b.keys().filter(|key| !a.contains_key(*key))).collect();
-    keys.sort();
+    crate::order::sort(&mut keys);
     let value = |map: &Map<String, Value>, key: &str| map.get(key).cloned().unwrap_or(Value::Null);
     keys.into_iter()
         .filter(|key| a.get(*key) != b.get(*key))

@@ -104,7 +104,7 @@ pub fn efficiency(trees: &[Arc<Tree>]) -> Efficiency {
             layers: seen.layers.clone(),
         })
         .collect();
-    paths.sort_by(|a, b| b.size.cmp(&a.size).then_with(|| a.path.cmp(&b.path)));
+    crate::order::sort_by(&mut paths, |a, b| b.size.cmp(&a.size).then_with(|| a.path.cmp(&b.path)));
     let files = |tree: &Arc<Tree>| tree.file_size();
     let wasted = paths.iter().map(|path| path.size).sum();
     let user_size: u64 = trees.iter().skip(1).map(files).sum();

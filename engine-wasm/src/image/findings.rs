@@ -61,7 +61,7 @@ pub fn findings(trees: &[Arc<Tree>], steps: &[Step]) -> Vec<Finding> {
                 }
             }
         }
-        found.sort();
+        crate::order::sort(&mut found);
         for (path, id, what, size) in found {
             open.push((id, out.len()));
             let path = String::from_utf8_lossy(&path).into_owned();

@@ -1,8 +1,6 @@
 //! What `docker image inspect` and `docker history` of docker 28.2 say of an image, without what only an engine knows.
 
-use std::collections::BTreeMap;
-
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use super::parts::Image;
 use super::time;
@@ -38,7 +36,7 @@ fn is_empty(value: &Value) -> bool {
 fn sorted(value: &Value) -> Value {
     match value {
         Value::Object(fields) => {
-            let fields: BTreeMap<&String, &Value> = fields.iter().collect();
+            let fields = crate::order::map(fields.iter());
             Value::Object(fields.into_iter().map(|(key, value)| (key.clone(), value.clone())).collect())
         }
         other => other.clone(),

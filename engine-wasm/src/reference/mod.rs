@@ -226,7 +226,7 @@ pub fn parse(s: &str) -> Result<Reference, Error> {
         return Err(Error::Empty);
     }
     let Some(parts) = grammar::split(s) else {
-        let lower = s.to_lowercase();
+        let lower = crate::golang::case::lower(s);
         let only_case = lower != s && grammar::split(&lower).is_some();
         return Err(if only_case { Error::Uppercase } else { Error::InvalidFormat });
     };
@@ -254,7 +254,7 @@ pub fn parse_normalized(s: &str) -> Result<Reference, Error> {
     }
     let (domain, remainder) = split_docker_domain(s);
     let remote = remainder.split(':').next().unwrap_or_default();
-    if remote.to_lowercase() != remote {
+    if crate::golang::case::lower(remote) != remote {
         return Err(Error::UppercaseName(remote.to_owned()));
     }
     parse(&format!("{domain}/{remainder}"))
@@ -325,7 +325,7 @@ fn split_docker_domain(name: &str) -> (&str, String) {
     };
     let (domain, remote) = if first == LEGACY_DOMAIN {
         (DEFAULT_DOMAIN, rest)
-    } else if first == "localhost" || first.contains(['.', ':']) || first.to_lowercase() != first {
+    } else if first == "localhost" || first.contains(['.', ':']) || crate::golang::case::lower(first) != first {
         (first, rest)
     } else {
         (DEFAULT_DOMAIN, name)

@@ -5,7 +5,7 @@ use super::mode::ModeError;
 use crate::reference;
 
 /// Why something was not done.
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// No image of that name or id.
@@ -105,4 +105,11 @@ pub enum Error {
     /// A stage number that is too high.
     #[error("invalid stage index {0}")]
     StageIndex(String),
+}
+
+/// The text again: the code that a derived one would add goes into a browser's download, since boxed errors have to have it.
+impl std::fmt::Debug for Error {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{self}")
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::{Error, Store, StoredImage};
 use crate::image::Digest;
@@ -17,7 +17,7 @@ impl Store {
             }
         }
         let mut list: Vec<(i64, Value)> = Vec::new();
-        for (id, image) in &self.images {
+        for (id, image) in self.images.iter() {
             let created = seconds(image.config["created"].as_str().unwrap_or_default());
             let shared = image.diff_ids.iter().filter(|d| uses.get(d).is_some_and(|n| *n > 1));
             let shared: u64 = shared.filter_map(|d| self.layers.get(d)).map(|layer| layer.size).sum();
@@ -29,7 +29,7 @@ impl Store {
                 }),
             ));
         }
-        list.sort_by_key(|(created, _)| -created);
+        crate::order::sort_by_key(&mut list, |(created, _)| -created);
         list.into_iter().map(|(_, image)| image).collect()
     }
 

@@ -27,7 +27,6 @@ mod tests;
 mod unpack;
 mod users;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde_json::Value;
@@ -43,6 +42,7 @@ pub use users::owner;
 
 use crate::image::Digest;
 use crate::reference::{self, AnyReference};
+use crate::small::Map;
 
 /// A layer, uncompressed.
 #[derive(Debug, Clone)]
@@ -64,10 +64,10 @@ struct StoredImage {
 /// Images, their layers (each once) and their names.
 #[derive(Debug, Clone, Default)]
 pub struct Store {
-    images: BTreeMap<Digest, StoredImage>,
-    layers: BTreeMap<Digest, StoredLayer>,
+    images: Map<Digest, StoredImage>,
+    layers: Map<Digest, StoredLayer>,
     /// Full names (`docker.io/library/debian:12`) and what they name.
-    tags: BTreeMap<String, Digest>,
+    tags: Map<String, Digest>,
 }
 
 impl Store {

@@ -1,7 +1,5 @@
 //! `docker rmi`: what a name or an id takes away, and what stands against it.
 
-use std::collections::BTreeSet;
-
 use sha2::{Digest as _, Sha256};
 
 use super::{Error, Store, familiar};
@@ -46,8 +44,9 @@ impl Store {
                 }
             }
             None => {
-                let repositories: BTreeSet<&str> =
-                    names.iter().map(|full| full.rsplit_once(':').map_or(full.as_str(), |(name, _)| name)).collect();
+                let repositories = crate::order::set(
+                    names.iter().map(|full| full.rsplit_once(':').map_or(full.as_str(), |(name, _)| name)),
+                );
                 if repositories.len() > 1 && !force {
                     return Err(Error::Referenced(id.hex().get(..12).unwrap_or_default().to_owned()));
                 }
@@ -79,7 +78,7 @@ impl Store {
                 out.push(Removed::Deleted(chain.clone()));
             }
         }
-        let used: BTreeSet<&Digest> = self.images.values().flat_map(|image| &image.diff_ids).collect();
+        let used = crate::order::set(self.images.values().flat_map(|image| &image.diff_ids));
         self.layers.retain(|diff_id, _| used.contains(diff_id));
         out
     }

@@ -158,7 +158,7 @@ impl Sink for Unpacker<'_> {
             }
             Kind::Other => return Ok(false),
         };
-        let xattrs = entry.xattrs.iter().map(|(name, value)| (text(name), value.clone())).collect();
+        let xattrs = crate::order::map(entry.xattrs.iter().map(|(name, value)| (text(name), value.clone())));
         let node = Node { body, mode: entry.mode, uid, gid, xattrs };
         if entry.kind != Kind::File {
             self.put(&at, node);

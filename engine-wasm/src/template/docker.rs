@@ -4,6 +4,7 @@ use super::call::CallError;
 use super::json::encode;
 use super::value::{Data, Value};
 use super::{FunctionSet, Options};
+use crate::golang::case::{lower_char, upper_char};
 use crate::golang::printf::{Arg, sprint};
 
 /// Runs a docker function. Arguments have been checked against its signature.
@@ -31,8 +32,8 @@ pub(super) fn call<'a>(options: &Options, name: &str, args: &[Value<'a>]) -> Res
     let result = match name {
         "split" => return Ok(Data::Strings(split(subject, text(args.get(1)))).into()),
         "title" => title(subject),
-        "lower" => map_chars(subject, |c| c.to_lowercase().next().unwrap_or(c)),
-        "upper" => map_chars(subject, upper),
+        "lower" => map_chars(subject, lower_char),
+        "upper" => map_chars(subject, upper_char),
         "pad" if subject.is_empty() => Vec::new(),
         "pad" => {
             let spaces = |n: i64| usize::try_from(n).map_err(|_| CallError::from("strings: negative Repeat count"));
@@ -99,7 +100,7 @@ fn join(options: &Options, value: &Value<'_>, separator: &[u8]) -> Result<Vec<u8
                 .iter()
                 .map(|(_, element)| sprint(std::slice::from_ref(element), limit))
                 .collect::<Result<Vec<_>, _>>()?;
-            parts.sort_unstable();
+            crate::order::sort(&mut parts);
             parts
         }
         other => return Err(format!("expected slice, got {}", other.type_name()).into()),
@@ -113,15 +114,6 @@ fn map_chars(text: &[u8], change: impl Fn(char) -> char) -> Vec<u8> {
     String::from_utf8_lossy(text).chars().map(change).collect::<String>().into_bytes()
 }
 
-/// Upper case as one character, which is all that Go's mapping gives.
-fn upper(c: char) -> char {
-    let mut chars = c.to_uppercase();
-    match (chars.next(), chars.next()) {
-        (Some(up), None) => up,
-        _ => c,
-    }
-}
-
 /// `strings.Title`: a letter is changed where it does not follow a letter, digit or underscore.
 fn title(text: &[u8]) -> Vec<u8> {
     let mut before = ' ';
@@ -132,7 +124,7 @@ fn title(text: &[u8]) -> Vec<u8> {
             !before.is_alphanumeric() && before.is_whitespace()
         };
         before = c;
-        if separated { upper(c) } else { c }
+        if separated { upper_char(c) } else { c }
     })
 }
 

@@ -68,7 +68,7 @@ fn title(name: &str) -> String {
             out.push(' ');
         }
         small = c.is_lowercase();
-        out.extend(if c == '_' { ' '.to_uppercase() } else { c.to_uppercase() });
+        out.push(if c == '_' { ' ' } else { crate::golang::case::upper_char(c) });
     }
     out
 }
@@ -84,7 +84,6 @@ pub fn place(message: &str) -> Option<(usize, Option<usize>)> {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
 
     use super::*;
 

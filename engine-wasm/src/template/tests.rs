@@ -1,7 +1,5 @@
 //! Expected texts are those of Go's text/template and fmt; CONFORMANCE.md says how ours were compared with them at large.
 
-use serde_json::json;
-
 use super::*;
 
 fn data() -> serde_json::Value {

@@ -212,7 +212,7 @@ pub(super) fn hidden(key: &str) -> bool {
 pub(super) fn sorted(map: &Object) -> Vec<(&str, &Json)> {
     let mut entries: Vec<_> =
         map.iter().filter(|(key, _)| !hidden(key)).map(|(key, json)| (key.as_str(), json)).collect();
-    entries.sort_unstable_by_key(|(key, _)| *key);
+    crate::order::sort_by_key(&mut entries, |(key, _)| *key);
     entries
 }
 

@@ -106,7 +106,7 @@ fn parse_size(text: &str, base: f64) -> Result<i64, SizeError> {
     if suffix.len() > 3 {
         return Err(SizeError::Suffix(suffix.to_owned()));
     }
-    let suffix = suffix.to_lowercase();
+    let suffix = crate::golang::case::lower(suffix);
     let (unit, rest) = suffix.split_at(suffix.chars().next().map_or(0, char::len_utf8));
     let power = match unit {
         "b" if rest.is_empty() => return Ok(to_int64(size)),

@@ -8,6 +8,7 @@ mod measure;
 mod pulls;
 mod runtimes;
 mod shared;
+mod wasm;
 
 use std::fs;
 use std::net::TcpListener;
@@ -24,6 +25,8 @@ use crate::setup::checks::installed;
 use crate::setup::{self, Purpose};
 use measure::{Row, median};
 
+/// The part that measures the image engine, in browsers and natively.
+const ENGINE: &str = "engine";
 const CONTAINERS: usize = 15;
 const BUILDS: usize = 9;
 const PULLS: usize = 5;
@@ -32,9 +35,14 @@ const LIFECYCLES: usize = 40;
 const SESSIONS: usize = 10;
 const MEGABYTES: usize = 200;
 
-/// Measures and prints.
-pub fn run(layout: &Layout) -> Result<()> {
-    setup::run(layout, Purpose::Bench, None)?;
+/// Measures and prints; of the parts all, or only the one named.
+pub fn run(layout: &Layout, only: Option<&str>) -> Result<()> {
+    if only == Some(ENGINE) {
+        // It needs neither nodes nor their images.
+        setup::packages::install(Purpose::Bench)?;
+    } else {
+        setup::run(layout, Purpose::Bench, None)?;
+    }
     let dir = layout.out().join("bench");
     if dir.exists() {
         fs::remove_dir_all(&dir).with_context(|| format!("removing {}", dir.display()))?;
@@ -44,7 +52,7 @@ pub fn run(layout: &Layout) -> Result<()> {
 
     let mut rows = Vec::new();
     let mut failures = 0;
-    let parts: [(&str, Part<'_>); 7] = [
+    let parts: [(&str, Part<'_>); 8] = [
         ("runtimes", Box::new(|| runtime_rows(layout, &dir, &rootfs, &archive))),
         ("engines", Box::new(|| engine_rows(layout, &dir, &archive))),
         ("builds", Box::new(|| build_rows(layout, &dir, &archive))),
@@ -52,8 +60,15 @@ pub fn run(layout: &Layout) -> Result<()> {
         ("archives", Box::new(|| archive_rows(layout, &dir, &archive))),
         ("terminals", Box::new(|| terminal_rows(layout, &dir))),
         ("shared layers", Box::new(|| shared_rows(layout, &dir))),
+        (ENGINE, Box::new(|| wasm::rows(layout, &dir))),
     ];
-    for (name, part) in parts {
+    let known: Vec<&str> = parts.iter().map(|(name, _)| *name).collect();
+    anyhow::ensure!(
+        only.is_none_or(|only| known.contains(&only)),
+        "there is no such part; there are: {}",
+        known.join(", ")
+    );
+    for (name, part) in parts.into_iter().filter(|(name, _)| only.is_none_or(|only| only == *name)) {
         eprintln!("==> measuring {name}");
         match part() {
             Ok(new) => rows.extend(new),

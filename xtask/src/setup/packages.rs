@@ -39,6 +39,7 @@ const TEST: &[Tool] = &[
 ];
 const BENCH: &[Tool] = &[
     ("busybox", "busybox-static"),
+    ("chromium", "chromium"),
     ("crun", "crun"),
     ("docker", "docker.io"),
     ("docker-registry", "docker-registry"),

@@ -16,9 +16,11 @@ use tempfile::TempDir;
 
 use crate::engine::{self, Engine};
 use crate::layout::Layout;
+use crate::package;
 use crate::process::{cargo, program};
 use crate::server::Server;
 use crate::setup::{self, Purpose, checks};
+use crate::web::install_packages;
 use leaks::{MARK, Ours};
 use tally::{Reader, Tally};
 
@@ -55,6 +57,7 @@ pub fn run(layout: &Layout) -> Result<()> {
     total += tests.check("lints for the browser", &BROWSER_LINTS)?;
     total += tests.rust()?;
     total += tests.browser()?;
+    total += tests.package()?;
     total += tests.leaks(&ours, &before);
     total += clear(dir);
 
@@ -151,14 +154,7 @@ impl Tests<'_> {
     /// The browser tests, those of the whole path against a server of their own.
     fn browser(&self) -> Result<Tally> {
         heading("browser tests");
-        let dir = self.layout.root.join("web/tests");
-        let mut files: Vec<PathBuf> = fs::read_dir(&dir)
-            .with_context(|| format!("listing {}", dir.display()))?
-            .flatten()
-            .map(|entry| entry.path())
-            .filter(|path| path.to_string_lossy().ends_with(".test.mjs"))
-            .collect();
-        files.sort();
+        let files = tests_in(&self.layout.root.join("web/tests"))?;
         let mut command = Command::new("node");
         // One file at a time: two browsers and a node on two cores only make each other slow.
         command.args(["--test", "--test-concurrency=1", "--test-reporter=spec"]).args(files);
@@ -185,6 +181,19 @@ impl Tests<'_> {
         }
         drop(server);
         Ok(tally)
+    }
+
+    /// The npm package of the image engine, in Node.js and in a browser.
+    fn package(&self) -> Result<Tally> {
+        heading("npm package");
+        let dir = self.layout.root.join("engine-wasm/npm");
+        // TypeScript, for the declarations.
+        if let Err(error) = package::build(self.layout).and_then(|()| install_packages(&dir)) {
+            return Ok(failed("building the npm package", &error));
+        }
+        let mut command = Command::new("node");
+        command.args(["--test", "--test-concurrency=1", "--test-reporter=spec"]).args(tests_in(&dir.join("tests"))?);
+        self.counted(command.env("SLIPWAY_PACKAGE", self.layout.package()))
     }
 
     /// Nothing of ours may be on the machine that was not there before.
@@ -235,6 +244,15 @@ impl Tests<'_> {
         }
         Ok(tally)
     }
+}
+
+/// The files of a folder that Node.js runs as tests.
+fn tests_in(dir: &Path) -> Result<Vec<PathBuf>> {
+    let entries = fs::read_dir(dir).with_context(|| format!("listing {}", dir.display()))?.flatten();
+    let paths = entries.map(|entry| entry.path());
+    let mut files: Vec<PathBuf> = paths.filter(|path| path.to_string_lossy().ends_with(".test.mjs")).collect();
+    files.sort();
+    Ok(files)
 }
 
 fn failed(what: &str, error: &anyhow::Error) -> Tally {

@@ -22,8 +22,11 @@ pub fn reference(data: &[u8]) {
             assert_eq!(parse_named(&full).as_ref(), Ok(&reference));
             // The familiar form of `docker.io/a.b/c` is, in distribution too, `a.b/c`: another registry's.
             let first = reference.path().split('/').next().unwrap_or_default();
-            if reference.domain() != DEFAULT_DOMAIN || !(first.contains('.') || first == "localhost") {
-                assert_eq!(parse_normalized(&reference.familiar_string()).as_ref(), Ok(&reference));
+            let familiar = reference.familiar_string();
+            // Nor is what looks like an id a name.
+            let id = familiar.len() == 64 && familiar.bytes().all(|byte| byte.is_ascii_hexdigit());
+            if !id && (reference.domain() != DEFAULT_DOMAIN || !(first.contains('.') || first == "localhost")) {
+                assert_eq!(parse_normalized(&familiar).as_ref(), Ok(&reference));
             }
             assert!(reference.path().len() <= NAME_MAX);
             if let Some(digest) = reference.digest() {

@@ -71,7 +71,7 @@ pub(crate) fn go_duration(text: &str) -> Result<i64, String> {
     let mut total = 0f64;
     while !rest.is_empty() {
         let end = rest.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(rest.len());
-        let number: f64 = rest[..end].parse().map_err(|_| invalid())?;
+        let number = crate::golang::decimal::parse(&rest[..end]).ok_or_else(invalid)?;
         rest = &rest[end..];
         let end = rest.find(|c: char| c.is_ascii_digit() || c == '.').unwrap_or(rest.len());
         let unit = &rest[..end];

@@ -171,7 +171,9 @@ pub fn ports(list: &Value) -> String {
             kind: str_of(p, "Type"),
         })
         .collect();
-    all.sort_by(|a, b| (a.private, a.ip, a.public, a.kind).cmp(&(b.private, b.ip, b.public, b.kind)));
+    crate::order::sort_by(&mut all, |a, b| {
+        (a.private, a.ip, a.public, a.kind).cmp(&(b.private, b.ip, b.public, b.kind))
+    });
     let joined = |ip: &str, port: &str| {
         if ip.contains(':') { format!("[{ip}]:{port}") } else { format!("{ip}:{port}") }
     };
@@ -237,7 +239,7 @@ pub fn port_lines(container: &Value, wanted: Option<&str>) -> Option<String> {
             ));
         }
     }
-    out.sort();
+    crate::order::sort(&mut out);
     if wanted.is_some() && out.is_empty() {
         return None;
     }

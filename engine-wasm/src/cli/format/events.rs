@@ -88,7 +88,7 @@ fn pretty(event: &Value) -> String {
         .flatten()
         .map(|(k, v)| format!("{k}={}", text_of(v)))
         .collect();
-    attributes.sort();
+    crate::order::sort(&mut attributes);
     if !attributes.is_empty() {
         out += &format!(" ({})", attributes.join(", "));
     }

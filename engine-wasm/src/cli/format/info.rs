@@ -5,7 +5,7 @@ use super::engine::Template;
 use super::typed::{Kind, Struct};
 use super::{go_json, text};
 use crate::units;
-use serde_json::{Value, json};
+use serde_json::Value;
 use std::fmt::Write;
 
 /// The text of `docker info`; `info` is the answer of `GET /info`, where there was one.
@@ -210,7 +210,7 @@ fn pretty(i: &Value) -> String {
     ));
     if let Some(runtimes) = i["Runtimes"].as_object().filter(|r| !r.is_empty()) {
         let mut runtimes: Vec<_> = runtimes.keys().map(String::as_str).collect();
-        runtimes.sort_unstable();
+        crate::order::sort(&mut runtimes);
         line(format_args!("Runtimes: {}", runtimes.join(" ")));
         line(format_args!("Default Runtime: {}", s("DefaultRuntime")));
     }
@@ -274,7 +274,7 @@ fn security(options: &Value, line: &mut dyn FnMut(std::fmt::Arguments<'_>)) {
         line(format_args!(" {name}"));
         for (key, value) in parts {
             let mut chars = key.chars();
-            let title: String = chars.next().into_iter().flat_map(char::to_uppercase).chain(chars).collect();
+            let title: String = chars.next().into_iter().map(crate::golang::case::upper_char).chain(chars).collect();
             line(format_args!("  {title}: {value}"));
         }
     }
@@ -288,7 +288,7 @@ fn registries(config: &Value, line: &mut dyn FnMut(std::fmt::Arguments<'_>)) {
         .filter(|(_, v)| v["Secure"] == false)
         .filter_map(|(_, v)| v["Name"].as_str())
         .collect();
-    insecure.sort_unstable();
+    crate::order::sort(&mut insecure);
     insecure.extend(config["InsecureRegistryCIDRs"].as_array().into_iter().flatten().filter_map(Value::as_str));
     if !insecure.is_empty() {
         line(format_args!("Insecure Registries:"));

@@ -61,7 +61,7 @@ impl Row {
     /// A row of placeholders that need not be strings.
     pub fn of(fields: impl IntoIterator<Item = (&'static str, Value)>) -> Self {
         let mut fields: Vec<_> = fields.into_iter().map(|(k, v)| (k.to_owned(), v)).collect();
-        fields.sort_by(|a, b| a.0.cmp(&b.0));
+        crate::order::sort_by(&mut fields, |a, b| a.0.cmp(&b.0));
         Self { fields: fields.into_iter().collect(), labels: Map::new() }
     }
 

@@ -61,7 +61,7 @@ fn row(asked: &str, sample: Option<&Value>, trunc: bool) -> Row {
             .as_array()
             .into_iter()
             .flatten()
-            .filter(|e| e["op"].as_str().is_some_and(|op| op.to_lowercase().starts_with(letter)))
+            .filter(|e| e["op"].as_str().is_some_and(|op| crate::golang::case::lower(op).starts_with(letter)))
             .filter_map(|e| e["value"].as_f64())
             .fold(0.0, |a, b| a + b)
     };

@@ -216,7 +216,7 @@ pub(super) fn labels(value: &Value) -> String {
         .flatten()
         .map(|(k, v)| format!("{k}={}", v.as_str().unwrap_or_default()))
         .collect();
-    pairs.sort();
+    crate::order::sort(&mut pairs);
     pairs.join(",")
 }
 

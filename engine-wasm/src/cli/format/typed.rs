@@ -3,7 +3,7 @@
 //! Entries that are maps in Go stay what they are.
 
 use crate::template::{STRUCT_FIELDS, STRUCT_TYPE};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 /// A Go structure.
 #[derive(Debug)]

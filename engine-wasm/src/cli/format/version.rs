@@ -3,7 +3,7 @@
 use super::engine::Template;
 use super::typed::{Kind, Struct};
 use super::{Wrong, go_json, text};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 /// What the client says of itself.
 #[derive(Clone, Copy, Debug)]
@@ -138,7 +138,7 @@ fn pretty_server(server: &Value) -> String {
             out += &line("Experimental", &of(details, "Experimental"));
         } else {
             let mut keys: Vec<_> = details.as_object().into_iter().flatten().collect();
-            keys.sort_by(|a, b| a.0.cmp(b.0));
+            crate::order::sort_by(&mut keys, |a, b| a.0.cmp(b.0));
             for (key, value) in keys {
                 out += &line(key, value.as_str().unwrap_or_default());
             }

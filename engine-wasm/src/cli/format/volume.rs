@@ -37,7 +37,7 @@ pub fn list(format: &str, volumes: &Value, quiet: bool) -> Result<String, String
         (other, _) => other,
     };
     let mut volumes: Vec<_> = volumes.as_array().into_iter().flatten().collect();
-    volumes.sort_by_key(|v| v["Name"].as_str().unwrap_or_default());
+    crate::order::sort_by_key(&mut volumes, |v| v["Name"].as_str().unwrap_or_default());
     let rows: Vec<_> = volumes.into_iter().map(row).collect();
     write(template, &KIND, &rows)
 }

@@ -66,8 +66,8 @@ pub fn complete(text: &str, offset: usize) -> Completions {
     let completer = Completer { model: &model, offset };
     let (start, mut items) = completer.offers();
     let start = start.min(offset);
-    let typed = text.get(start..offset).unwrap_or_default().to_lowercase();
-    items.retain(|item| item.label.to_lowercase().starts_with(&typed));
+    let typed = crate::golang::case::lower(text.get(start..offset).unwrap_or_default());
+    items.retain(|item| crate::golang::case::lower(&item.label).starts_with(&typed));
     Completions { replace: start..offset, items }
 }
 

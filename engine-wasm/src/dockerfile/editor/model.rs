@@ -84,8 +84,8 @@ impl<'a> Model<'a> {
             model.stages_used(node);
         }
         model.file = file;
-        model.uses.sort_by_key(|found| found.name.start);
-        model.stage_uses.sort_by_key(|found| found.word.span.start);
+        crate::order::sort_by_key(&mut model.uses, |found| found.name.start);
+        crate::order::sort_by_key(&mut model.stage_uses, |found| found.word.span.start);
         model
     }
 

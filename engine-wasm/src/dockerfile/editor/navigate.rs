@@ -117,7 +117,7 @@ pub(super) fn places(model: &Model<'_>, named: &Named) -> Vec<Range<usize>> {
             defined.map(|v| v.name.span.clone()).chain(used.map(|used| used.name.clone())).collect()
         }
     };
-    out.sort_by_key(|span| span.start);
+    crate::order::sort_by_key(&mut out, |span| span.start);
     out.dedup();
     out
 }

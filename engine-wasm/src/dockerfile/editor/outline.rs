@@ -69,7 +69,7 @@ pub fn folds(text: &str) -> Vec<Fold> {
         };
     }
     comments.into_iter().for_each(|lines| add(lines, FoldKind::Comment));
-    out.sort_by_key(|fold| (fold.lines.0, std::cmp::Reverse(fold.lines.1)));
+    crate::order::sort_by_key(&mut out, |fold| (fold.lines.0, std::cmp::Reverse(fold.lines.1)));
     out.dedup_by(|a, b| a.lines == b.lines);
     out
 }
@@ -125,7 +125,7 @@ pub fn symbols(text: &str) -> Vec<Symbol> {
 fn instruction(node: &Node) -> Symbol {
     let rest = node.original.get(node.name.text.len()..).unwrap_or_default();
     Symbol {
-        name: node.name.text.to_uppercase(),
+        name: crate::golang::case::upper(&node.name.text),
         detail: rest.split_whitespace().collect::<Vec<_>>().join(" "),
         kind: SymbolKind::Instruction,
         span: node.span.clone(),
@@ -153,7 +153,7 @@ pub fn selection(text: &str, offset: usize) -> Vec<Range<usize>> {
     }
     spans.push(0..text.len());
     spans.retain(holds);
-    spans.sort_by_key(|span| (span.len(), span.start));
+    crate::order::sort_by_key(&mut spans, |span| (span.len(), span.start));
     for span in spans {
         if out.last().is_none_or(|last| span.start <= last.start && last.end <= span.end && span != *last) {
             out.push(span);

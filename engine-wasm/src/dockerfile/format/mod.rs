@@ -53,7 +53,7 @@ impl Default for Options {
     }
 }
 
-/// Lays out a Dockerfile anew. Line ends become those of the first line, except in here-documents, whose content never changes.
+/// Lays out a Dockerfile anew. Line ends become those of the first line that is not blank, except in here-documents, whose content never changes.
 ///
 /// # Errors
 /// The errors of [`parse`], when there are any: a file that cannot be read is not touched.
@@ -62,7 +62,10 @@ pub fn format(text: &str, options: &Options) -> Result<String, Vec<Error>> {
     if !file.errors.is_empty() {
         return Err(file.errors);
     }
-    let eol = if text.split_inclusive('\n').next().is_some_and(|line| line.ends_with("\r\n")) { "\r\n" } else { "\n" };
+    // Blank lines at the top are dropped, so that they cannot tell.
+    let mut lines = text.strip_prefix('\u{feff}').unwrap_or(text).split_inclusive('\n');
+    let first = lines.find(|line| !line.trim_end().is_empty());
+    let eol = if first.is_some_and(|line| line.ends_with("\r\n")) { "\r\n" } else { "\n" };
     let writer = Writer { text, file: &file, options, eol, out: String::with_capacity(text.len() + 64), blanks: 0 };
     let out = writer.run();
     let after = parse(&out);

@@ -28,6 +28,7 @@ fn words_move_and_shell_text_stays() {
         ("copy <<a   <<b  /d/\nA\na\nB\nb\n", "COPY <<a <<b /d/\nA\na\nB\nb\n"),
         ("\n\n# c \n\n\n\n  user  me\n\n", "# c\n\nUSER me\n"),
         ("#escape = `\r\ncopy a `\r\n b\r\n", "# escape=`\r\nCOPY a `\r\n    b\r\n"),
+        ("\r\n\r\nfrom a\nuser me", "FROM a\nUSER me\n"),
         ("\n# escape=`\nRUN a\\\nb", "\n# escape=`\nRUN a\\\nb\n"),
         ("# note\n\n\n# syntax=x\nFROM a", "# note\n\n# syntax=x\nFROM a\n"),
         ("fr\\\nom a", "fr\\\nom a\n"),

@@ -10,7 +10,7 @@ const MAX_ROUNDS: usize = 20;
 /// Makes changes. They may come in any order; one that overlaps an earlier place's is left out, and one that is out of bounds too.
 pub fn apply(text: &str, edits: &[TextEdit]) -> String {
     let mut sorted: Vec<&TextEdit> = edits.iter().collect();
-    sorted.sort_by_key(|edit| (edit.span.start, edit.span.end));
+    crate::order::sort_by_key(&mut sorted, |edit| (edit.span.start, edit.span.end));
     let mut out = String::with_capacity(text.len());
     let mut at = 0;
     for edit in sorted {

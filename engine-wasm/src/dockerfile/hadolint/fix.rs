@@ -92,7 +92,7 @@ fn keyword(text: &str, node: &Node) -> Option<Fix> {
 
 fn stage_name(text: &str, node: &Node) -> Option<Fix> {
     let name = node.args.get(2)?;
-    let lower = name.text.to_lowercase();
+    let lower = crate::golang::case::lower(&name.text);
     let edits = rename(text, name.span.start, &lower).ok()?;
     Some(Fix { title: format!("Rename the stage to `{lower}`"), edits })
 }

@@ -66,6 +66,6 @@ pub fn check_file(text: &str, file: &Dockerfile, options: &Options) -> Vec<Diagn
         diagnostic.severity = severity;
         options.disable_pragmas || view.pragmas.keeps(diagnostic.rule, diagnostic.lines.0)
     });
-    found.sort_by_key(|diagnostic| (diagnostic.lines.0, diagnostic.rule, diagnostic.span.start));
+    crate::order::sort_by_key(&mut found, |diagnostic| (diagnostic.lines.0, diagnostic.rule, diagnostic.span.start));
     found
 }

@@ -63,7 +63,7 @@ fn read(text: &str) -> Option<(Scope, BTreeSet<String>)> {
     };
     let rest = rest.strip_prefix("ignore")?.trim_start_matches(blank).strip_prefix('=')?;
     let rest = rest.split('#').next().unwrap_or_default();
-    let rules: BTreeSet<String> = rest.split(',').map(|rule| rule.trim_matches(blank).to_owned()).collect();
+    let rules = crate::order::set(rest.split(',').map(|rule| rule.trim_matches(blank).to_owned()));
     let valid = |rule: &String| !rule.is_empty() && rule.chars().all(|c| "DLSC0123456789".contains(c));
     rules.iter().all(valid).then_some((scope, rules))
 }

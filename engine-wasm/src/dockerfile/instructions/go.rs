@@ -1,29 +1,17 @@
 //! Readers of Go's library that instructions depend on, with Go's texts: letters' case, booleans, durations, numbers, one line of CSV.
 
+use crate::golang::case;
 use crate::golang::quote::quote;
 use crate::units::{NumError, NumReason};
 
 /// `strings.ToLower`: letter by letter.
 pub(crate) fn lower(text: &str) -> String {
-    if text.is_ascii() {
-        return text.to_ascii_lowercase();
-    }
-    text.chars().map(|c| if c == 'İ' { 'i' } else { single(c, c.to_lowercase()) }).collect()
+    case::lower(text)
 }
 
 /// `strings.ToUpper`: letter by letter; a letter whose capital is two letters stays.
 pub(crate) fn upper(text: &str) -> String {
-    if text.is_ascii() {
-        return text.to_ascii_uppercase();
-    }
-    text.chars().map(|c| single(c, c.to_uppercase())).collect()
-}
-
-fn single(c: char, mut mapped: impl Iterator<Item = char>) -> char {
-    match (mapped.next(), mapped.next()) {
-        (Some(mapped), None) => mapped,
-        _ => c,
-    }
+    case::upper(text)
 }
 
 /// `strconv.ParseBool`.

@@ -95,7 +95,7 @@ impl Reader<'_> {
                 self.at_least_one("EXPOSE")?;
                 self.flags(NONE);
                 let mut ports = node.args.clone();
-                ports.sort_by(|a, b| a.text.cmp(&b.text));
+                crate::order::sort_by(&mut ports, |a, b| a.text.cmp(&b.text));
                 Command::Expose(ports)
             }
             "healthcheck" => Command::Healthcheck(self.healthcheck()?),

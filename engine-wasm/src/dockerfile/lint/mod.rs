@@ -169,7 +169,7 @@ impl Report {
             fixes: Vec::new(),
         });
         let mut all: Vec<Diagnostic> = errors.chain(self.warnings.iter().cloned()).collect();
-        all.sort_by_key(|diagnostic| (diagnostic.lines, diagnostic.span.start));
+        crate::order::sort_by_key(&mut all, |diagnostic| (diagnostic.lines, diagnostic.span.start));
         all
     }
 }

@@ -120,8 +120,7 @@ impl<'a> Check<'a> {
             if globals.declared.contains(name) {
                 continue;
             }
-            let options: BTreeSet<&str> =
-                globals.declared.iter().map(String::as_str).chain(globals.scope.names()).collect();
+            let options = crate::order::set(globals.declared.iter().map(String::as_str).chain(globals.scope.names()));
             let near = closest(name, options);
             let message = instructions::with_suggestion(&format!("FROM argument '{name}' is not declared"), near);
             let place = self.variable(name, place);
@@ -155,7 +154,7 @@ impl<'a> Check<'a> {
             let end = self.fail(format!("circular dependency detected on stage: {name}"), around(&places));
             if let Some(problem) = self.report.errors.last_mut() {
                 problem.parts = places.iter().map(|place| place.lines).collect();
-                problem.parts.sort_unstable();
+                crate::order::sort(&mut problem.parts);
                 problem.parts.dedup();
             }
             end?;

@@ -1,6 +1,6 @@
 //! Reports as `docker build --check` prints them, and as the `lint` subrequest's JSON (`frontend/subrequests/lint`, `solver/errdefs/source.go`).
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::rules::rule;
 use super::{Problem, Report};
@@ -16,7 +16,7 @@ impl Report {
         };
         let lines: Vec<&str> = text.split('\n').collect();
         let mut warnings: Vec<_> = self.warnings.iter().collect();
-        warnings.sort_by_key(|warning| warning.lines.0);
+        crate::order::sort_by_key(&mut warnings, |warning| warning.lines.0);
         for warning in warnings {
             out.push_str(&format!("\nWARNING: {}", warning.rule));
             if !warning.url.is_empty() {

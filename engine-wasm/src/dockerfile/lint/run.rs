@@ -204,7 +204,7 @@ impl<'a> Check<'a> {
         if !self.config.error || self.report.warnings.is_empty() {
             return Some(());
         }
-        let names: BTreeSet<&str> = self.report.warnings.iter().map(|warning| warning.rule).collect();
+        let names = crate::order::set(self.report.warnings.iter().map(|warning| warning.rule));
         let names: Vec<&str> = names.into_iter().collect();
         self.fail(format!("lint violation found for rules: {}", names.join(", ")), None)
     }

@@ -43,7 +43,7 @@ impl Cutter<'_> {
             span: self.line.source(range),
             ..Node::default()
         };
-        match node.name.text.to_lowercase().as_str() {
+        match crate::golang::case::lower(&node.name.text).as_str() {
             "add" | "copy" | "volume" => {
                 if !self.json(&mut node, args.clone())? {
                     node.args = self.blanks(args);

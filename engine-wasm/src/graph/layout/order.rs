@@ -92,7 +92,7 @@ fn keep(graph: &Graph, cells: &[Cell], rows: &mut [Vec<usize>], before: &BTreeMa
         }
     }
     for row in rows {
-        row.sort_by_key(|cell| wish.get(*cell).copied().flatten().unwrap_or(i64::MAX));
+        crate::order::sort_by_key(row, |cell| wish.get(*cell).copied().flatten().unwrap_or(i64::MAX));
     }
 }
 
@@ -121,7 +121,7 @@ fn sort<'a>(row: &mut [usize], at: &[usize], near: impl Fn(usize) -> &'a [usize]
         movable.push((sum * 4096 / near.len() as u64, cell));
         slots.push(i);
     }
-    movable.sort_by_key(|(weight, _)| *weight);
+    crate::order::sort_by_key(&mut movable, |(weight, _)| *weight);
     for (slot, (_, cell)) in slots.into_iter().zip(movable) {
         if let Some(place) = row.get_mut(slot) {
             *place = cell;
@@ -140,7 +140,7 @@ fn crossings(cells: &[Cell], rows: &[Vec<usize>]) -> u64 {
         for cell in upper {
             let Some(c) = cells.get(*cell) else { continue };
             let mut ends: Vec<usize> = c.below.iter().filter_map(|b| at.get(*b)).copied().collect();
-            ends.sort_unstable();
+            crate::order::sort(&mut ends);
             for end in &ends {
                 total += added - sum(&tree, end + 1);
             }

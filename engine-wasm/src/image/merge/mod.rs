@@ -166,7 +166,7 @@ impl Merged {
     pub fn children(&self, id: MergedId, removed: bool) -> Vec<MergedId> {
         let shown = |id: &MergedId| !self.get(*id).gone || (removed && self.mark(*id) == Mark::Removed);
         let mut children: Vec<MergedId> = self.all_children(id).filter(shown).collect();
-        children.sort_unstable_by_key(|id| self.name(*id));
+        crate::order::sort_by_key(&mut children, |id| self.name(*id));
         children
     }
 

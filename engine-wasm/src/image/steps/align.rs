@@ -63,7 +63,8 @@ pub fn align(steps: &mut [Step], program: &Program, target: Option<&str>) {
 }
 
 fn words(text: &str) -> BTreeSet<&str> {
-    text.split(|c: char| c.is_whitespace() || "=\"'[],".contains(c)).filter(|word| !word.is_empty()).collect()
+    let blank = |c: char| c.is_whitespace() || "=\"'[],".contains(c);
+    crate::order::set(text.split(blank).filter(|word| !word.is_empty()))
 }
 
 /// The instructions of a stage, those of the stages it is made from in front.

@@ -170,7 +170,7 @@ impl Tree {
     /// The children of a directory by name.
     pub fn sorted_children(&self, id: NodeId) -> Vec<NodeId> {
         let mut children: Vec<NodeId> = self.children(id).collect();
-        children.sort_unstable_by_key(|id| self.name(*id));
+        crate::order::sort_by_key(&mut children, |id| self.name(*id));
         children
     }
 

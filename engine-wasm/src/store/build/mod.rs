@@ -4,7 +4,7 @@
 mod files;
 mod stage;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 use super::config::rfc3339;
@@ -15,6 +15,7 @@ use crate::dockerfile::instructions::{Command, Program, program};
 use crate::dockerfile::{self};
 use crate::ignore::Matcher;
 use crate::image::Digest;
+use crate::small::Map;
 
 pub use files::{ContextFile, context};
 use stage::StageState;
@@ -77,8 +78,8 @@ struct Builder<'a> {
     options: &'a BuildOptions,
     context: Fs,
     created: String,
-    done: BTreeMap<usize, StageState>,
-    images: BTreeMap<String, Fs>,
+    done: Map<usize, StageState>,
+    images: Map<String, Fs>,
 }
 
 impl Store {
@@ -104,14 +105,14 @@ impl Store {
         };
         let context = files::filtered(context, options.ignore.as_deref()).map_err(nowhere)?;
         let created = rfc3339(options.epoch);
-        let (before, images) = (self.layers.clone(), BTreeMap::new());
-        let done = BTreeMap::new();
+        let (before, images) = (self.layers.clone(), Map::default());
+        let done = Map::default();
         let mut builder = Builder { store: self, program: &program, globals, options, context, created, done, images };
         let result = builder.target(target);
         match result {
             Ok(state) => {
                 let built = self.finish(state, options).map_err(nowhere)?;
-                let used: BTreeSet<&Digest> = self.images.values().flat_map(|image| &image.diff_ids).collect();
+                let used = crate::order::set(self.images.values().flat_map(|image| &image.diff_ids));
                 self.layers.retain(|diff_id, _| used.contains(diff_id));
                 Ok(built)
             }
@@ -225,7 +226,7 @@ fn find(program: &Program, name: &str) -> Option<usize> {
     match name.parse::<usize>() {
         Ok(at) => (at < program.stages.len()).then_some(at),
         Err(_) => {
-            let name = name.to_lowercase();
+            let name = crate::golang::case::lower(name);
             program.stages.iter().rposition(|stage| !stage.name().is_empty() && stage.name() == name)
         }
     }

@@ -180,7 +180,7 @@ fn go_pairs(pairs: &[Pair]) -> String {
 fn ports(text: &str) -> Result<Vec<String>, ConfigError> {
     let spec = text.rsplit_once(':').map_or(text, |(_, container)| container);
     let (range, protocol) = match spec.split_once('/') {
-        Some((range, protocol)) if !protocol.is_empty() => (range, protocol.to_lowercase()),
+        Some((range, protocol)) if !protocol.is_empty() => (range, crate::golang::case::lower(protocol)),
         Some((range, _)) => (range, "tcp".to_owned()),
         None => (spec, "tcp".to_owned()),
     };
@@ -208,7 +208,7 @@ fn is_signal(text: &str) -> bool {
     if let Ok(number) = text.parse::<i32>() {
         return number != 0;
     }
-    let upper = text.to_uppercase();
+    let upper = crate::golang::case::upper(text);
     let name = upper.strip_prefix("SIG").unwrap_or(&upper);
     let real_time = |prefix: &str, max: u32| {
         name.strip_prefix(prefix).and_then(|n| n.parse::<u32>().ok()).is_some_and(|n| (1..=max).contains(&n))

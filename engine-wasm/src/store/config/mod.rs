@@ -93,7 +93,7 @@ impl ImageConfig {
             value.as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
         };
         let keys = |value: &Value| -> BTreeSet<String> {
-            value.as_object().into_iter().flatten().map(|(k, _)| k.clone()).collect()
+            crate::order::set(value.as_object().into_iter().flatten().map(|(k, _)| k.clone()))
         };
         let run = &document["config"];
         let labels = run["Labels"].as_object().into_iter().flatten();
@@ -112,7 +112,7 @@ impl ImageConfig {
                 cmd: list(&run["Cmd"]),
                 volumes: keys(&run["Volumes"]),
                 working_dir: text(&run["WorkingDir"]),
-                labels: labels.filter_map(|(k, v)| Some((k.clone(), v.as_str()?.to_owned()))).collect(),
+                labels: crate::order::map(labels.filter_map(|(k, v)| Some((k.clone(), v.as_str()?.to_owned())))),
                 stop_signal: text(&run["StopSignal"]),
                 args_escaped: run["ArgsEscaped"].as_bool().unwrap_or(false),
                 healthcheck: run["Healthcheck"].as_object().cloned(),

@@ -91,7 +91,7 @@ pub(super) fn check_stages(sink: &mut Sink<'_>, list: &[Ins<'_>]) {
 
 fn flags<'a>(ins: &Ins<'a>) -> Vec<&'a str> {
     let mut flags: Vec<&str> = ins.node.flags.iter().map(|flag| flag.text.as_str()).collect();
-    flags.sort_unstable();
+    crate::order::sort(&mut flags);
     flags
 }
 

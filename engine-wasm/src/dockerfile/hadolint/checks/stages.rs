@@ -97,6 +97,6 @@ fn health(sink: &mut Sink<'_>, list: &[Ins<'_>]) {
         }
     }
     let mut missing: Vec<usize> = bad.into_iter().map(|stage| stage.index).collect();
-    missing.sort_unstable();
+    crate::order::sort(&mut missing);
     missing.into_iter().for_each(|index| sink.add("DL3057", &list[index]));
 }

@@ -1,0 +1,34 @@
+// A server on the loopback address with the package, files of a test, and an empty page; `isolated` makes the page one that may share memory.
+import { readFileSync } from "node:fs";
+import http from "node:http";
+import { basename, extname, join } from "node:path";
+import { packageDir } from "./support.mjs";
+
+const TYPES = { ".js": "text/javascript", ".wasm": "application/wasm" };
+
+export async function site({ isolated = false, files = {} } = {}) {
+  const server = http.createServer((request, response) => {
+    const { pathname } = new URL(request.url, "http://localhost");
+    if (isolated) response.setHeader("Cross-Origin-Opener-Policy", "same-origin").setHeader("Cross-Origin-Embedder-Policy", "require-corp");
+    // What the package asks of a page that allows little.
+    response.setHeader("Content-Security-Policy", "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; connect-src 'self' blob:");
+    if (pathname === "/") return response.setHeader("Content-Type", "text/html").end("<!doctype html><title>engine-wasm</title>");
+    // Browsers ask for it by themselves.
+    if (pathname === "/favicon.ico") return response.writeHead(204).end();
+    try {
+      const body = pathname.startsWith("/package/") ? readFileSync(join(packageDir, basename(pathname))) : files[pathname.slice(1)];
+      if (!body) throw new Error("no such file");
+      response.setHeader("Content-Type", TYPES[extname(pathname)] ?? "application/octet-stream").end(body);
+    } catch {
+      response.writeHead(404).end();
+    }
+  });
+  await new Promise((done) => server.listen(0, "127.0.0.1", done));
+  return {
+    url: `http://127.0.0.1:${server.address().port}`,
+    close: () => {
+      server.closeAllConnections();
+      return new Promise((done) => server.close(done));
+    },
+  };
+}

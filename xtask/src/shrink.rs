@@ -1,0 +1,58 @@
+//! Makes the engine's module small beyond what compilers do: panics without their texts, and a container that compresses better than gzip.
+
+use std::io::Write;
+use std::path::Path;
+
+use anyhow::{Context, Result, anyhow, ensure};
+use lzma_rust2::{LzmaOptions, LzmaWriter};
+use walrus::{FunctionBuilder, FunctionId, FunctionKind, Module};
+
+/// What every panic goes through. In a browser nobody hears what it would say, so that the trap alone does as well. Parts of mangled names.
+const PANICS: [&str; 9] = [
+    "9panicking5panic",
+    "9panicking9panic_fmt",
+    "9panicking18panic_bounds_check",
+    "9panicking11panic_const",
+    "slice5index16slice_index_fail",
+    "3str16slice_error_fail",
+    "6option13unwrap_failed",
+    "6option13expect_failed",
+    "6result13unwrap_failed",
+];
+
+/// Reads a module whose functions have their names, and leaves of the functions that panic nothing but the trap.
+pub(crate) fn without_panics(wasm: &Path) -> Result<Module> {
+    let mut module = Module::from_file(wasm).map_err(|error| anyhow!("reading {}: {error:#}", wasm.display()))?;
+    let panics: Vec<FunctionId> = module
+        .funcs
+        .iter()
+        .filter(|function| matches!(function.kind, FunctionKind::Local(_)))
+        .filter(|function| function.name.as_ref().is_some_and(|name| PANICS.iter().any(|panic| name.contains(panic))))
+        .map(walrus::Function::id)
+        .collect();
+    ensure!(
+        panics.len() >= PANICS.len(),
+        "only {} functions that panic were found: their names have changed",
+        panics.len()
+    );
+    for id in panics {
+        let kind = module.types.get(module.funcs.get(id).ty());
+        let (params, results) = (kind.params().to_vec(), kind.results().to_vec());
+        let args = params.iter().map(|param| module.locals.add(*param)).collect();
+        let mut builder = FunctionBuilder::new(&mut module.types, &params, &results);
+        builder.func_body().unreachable();
+        module.funcs.get_mut(id).kind = FunctionKind::Local(builder.local_func(args));
+    }
+    Ok(module)
+}
+
+/// A module as the package has it: a `.lzma` file, which `unpack.js` reads.
+pub(crate) fn packed(wasm: &[u8]) -> Result<Vec<u8>> {
+    // Code has no alignment that positions could tell of.
+    let options =
+        LzmaOptions { lc: 4, lp: 0, pb: 0, nice_len: LzmaOptions::NICE_LEN_MAX, ..LzmaOptions::with_preset(9) };
+    let mut writer =
+        LzmaWriter::new_use_header(Vec::new(), &options, Some(wasm.len() as u64)).context("setting LZMA up")?;
+    writer.write_all(wasm).context("compressing the module")?;
+    writer.finish().context("compressing the module")
+}
