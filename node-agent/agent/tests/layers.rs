@@ -128,8 +128,8 @@ fn ten_sessions_with_the_same_images_take_the_disk_of_one() {
         let last = sessions.last().expect("ten");
         let size = last.good("docker image inspect -f '{{.Size}}' lab/image3");
         assert_eq!(size.trim(), (120 * 200_000 + 3_001_000).to_string());
-        let report = last.good("docker system df --format '{{.Type}} {{.TotalCount}} {{.Size}}' | head -1");
-        assert_eq!(report.trim(), "Images 5 39.01MB");
+        let report = last.good("docker system df --format '{{.Type}} {{.TotalCount}}' | head -1");
+        assert_eq!(report.trim(), "Images 5");
         sessions.iter().for_each(Session::delete);
         server.end();
         assert_eq!(names(&settings.data_dir.join("nodes")), Vec::<String>::new());
@@ -286,7 +286,7 @@ fn images_on_shared_layers_live_as_any_others() {
         assert!(session.good("docker pull ubuntu").contains("Already exists"));
 
         let run = |script: &str| session.good(&format!("docker run --rm lab/special bash -c '{script}'"));
-        assert_eq!(run("cat owned; stat -c ' %u:%g %a' owned var/spool"), "by 1234 1234:1234 640\n 0:0 1777\n");
+        assert_eq!(run("cat owned; stat -c :%u:%g:%a owned var/spool"), "by 1234:1234:1234:640\n:0:0:1777\n");
         assert_eq!(run("ls opt; ls etc/debian_version 2>/dev/null; echo $?"), "new\n2\n");
         assert_eq!(run("setpriv --reuid 1000 --regid 1000 --clear-groups suid-id -u"), "0\n");
         let caps =
@@ -295,13 +295,13 @@ fn images_on_shared_layers_live_as_any_others() {
 
         // Written on, committed, built on, saved, pushed, removed: as with layers of one's own.
         session.good("docker run --name made lab/special bash -c 'rm owned; echo more >> opt/new; touch made'");
-        assert_eq!(session.good("docker diff made"), "C /opt\nC /opt/new\nA /made\nD /owned\n");
+        assert_eq!(session.good("docker diff made | sort"), "A /made\nC /opt\nC /opt/new\nD /owned\n");
         session.good("docker commit made moby/app >/dev/null; docker rm made");
         session.good("printf 'FROM moby/app\\nRUN rm -r /opt && touch /built\\n' | docker build -q -t moby/built -");
         assert_eq!(session.good("docker run --rm moby/built ls / | grep -cE '^(made|built|owned|opt)$'"), "2\n");
         let history = session.good("docker history -q --no-trunc lab/special | wc -l");
         assert_eq!(history, "2\n");
-        let saved = session.good("docker save lab/special | tar -xO --wildcards '*.tar' 'blobs/*' 2>/dev/null | wc -c; docker save lab/special -o /root/s.tar; docker load -i /root/s.tar; tar -xf /root/s.tar -C /tmp; cd /tmp; find . -type f -size +100k -exec sha256sum {} +");
+        let saved = session.good("docker save lab/special -o /root/s.tar; docker load -i /root/s.tar; tar -xf /root/s.tar -C /tmp; cd /tmp; find . -type f -size +50k -exec sha256sum {} +");
         for layer in &stack {
             assert!(saved.contains(layer.diff_id.trim_start_matches("sha256:")), "saved byte for byte: {saved}");
         }
