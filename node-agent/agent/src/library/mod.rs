@@ -123,7 +123,7 @@ pub fn main(args: Vec<OsString>) -> ExitCode {
         }
         Command::Add { what, output, name, platform, extra_ca, docker_config } => {
             let options = add::Options { name, platform };
-            let added = if what.exists() {
+            let added = if is_file(&what) {
                 add::run(&output, &what, &options)
             } else {
                 let source = fetch::Source { extra_ca, docker_config };
@@ -144,6 +144,13 @@ pub fn main(args: Vec<OsString>) -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Whether `add` means an archive: it is there, or looks like one whose name was mistyped.
+fn is_file(what: &Path) -> bool {
+    let text = what.to_string_lossy();
+    let ending = [".tar", ".tar.gz", ".tgz", ".tar.zst"].iter().any(|ending| text.ends_with(ending));
+    what.is_file() || ending || text.starts_with(['/', '.'])
 }
 
 fn list(dir: &Path, json: bool) -> Result<(), Error> {

@@ -1,6 +1,8 @@
 //! An upstream registry for the fetcher: Debian's docker-registry, and in front of it a proxy that counts what is asked for and can do
 //! what bad networks and bad registries do.
 
+#![allow(dead_code, reason = "each test program uses a part")]
+
 use std::fs;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -41,10 +43,15 @@ pub(crate) struct Upstream {
 impl Upstream {
     /// Starts both; data lie below `dir`. `None` where docker-registry or skopeo is not installed.
     pub(crate) fn start(dir: &Path) -> Option<Self> {
+        Self::start_at(dir, "127.0.0.1")
+    }
+
+    /// As `start`, on another address of this machine.
+    pub(crate) fn start_at(dir: &Path, host: &str) -> Option<Self> {
         if Command::new("skopeo").arg("--version").output().is_err() {
             return None;
         }
-        let direct = TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr()).expect("a free port");
+        let direct = TcpListener::bind((host, 0)).and_then(|l| l.local_addr()).expect("a free port");
         let config = dir.join("registry.yml");
         let data = dir.join("registry");
         let text = json!({
@@ -66,7 +73,7 @@ impl Upstream {
             std::thread::sleep(Duration::from_millis(20));
         }
         let state = Arc::new(Mutex::new(State::default()));
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let listener = TcpListener::bind((host, 0)).expect("a free port");
         let address = listener.local_addr().expect("its address");
         let shared = Arc::clone(&state);
         std::thread::spawn(move || {
