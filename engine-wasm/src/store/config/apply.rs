@@ -1,6 +1,6 @@
 //! How instructions change a configuration, and the history entry that BuildKit writes for each.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use super::{HISTORY_COMMENT, ImageConfig, RunConfig, history_entry};
 use crate::dockerfile::instructions::{Command, CommandLine, Healthcheck, Pair, Test};
