@@ -115,6 +115,8 @@ fn target(model: &Model<'_>, offset: usize) -> Result<(Named, Range<usize>), Ren
         Named::Stage(stage) if model.stages[*stage].name.is_none() => return Err(RenameError::Unnamed(*stage)),
         Named::Stage(_) => {}
         Named::Variable(name, _) if is_predefined(name) => return Err(RenameError::Predefined(name.clone())),
+        // A name in quotes or with other letters is nothing that `$name` could mean.
+        Named::Variable(name, _) if !is_valid_name(name) => return Err(RenameError::NoName),
         Named::Variable(name, stages) => {
             if !model.variables.iter().any(|v| v.name.text == *name && stages.contains(&v.stage)) {
                 return Err(RenameError::Undefined(name.clone()));

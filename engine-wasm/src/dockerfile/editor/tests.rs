@@ -164,6 +164,7 @@ fn a_name_that_is_wrong_or_taken_is_refused() {
     assert_eq!(rename(FILE, variable, "Q"), Err(RenameError::Taken("Q".into())));
     assert_eq!(rename(FILE, variable, "V"), Err(RenameError::Taken("V".into())));
     assert_eq!(rename("FROM a\nENV PATH=/x:$PATH", 12, "x"), Err(RenameError::Predefined("PATH".into())));
+    assert_eq!(rename("FROM a\nENV \u{e9}=1", 12, "x"), Err(RenameError::NoName));
     assert_eq!(rename("FROM a\nARG TARGETSTAGE", 12, "x"), Err(RenameError::Predefined("TARGETSTAGE".into())));
     assert_eq!(rename("FROM a\nARG TARGETOS", 12, "x"), Err(RenameError::Predefined("TARGETOS".into())));
     assert_eq!(rename("FROM a\nRUN $x", 12, "y"), Err(RenameError::Undefined("x".into())));

@@ -25,7 +25,10 @@ pub(super) use crate::dockerfile::expand::PROXY_ARGS;
 
 /// Whether the builder gives the name a meaning. `PATH` has a value in every image, which `ENV PATH=$PATH:…` goes on from.
 pub(super) fn is_predefined(name: &str) -> bool {
-    name == "PATH" || PROXY_ARGS.contains(&name) || PLATFORM_ARGS.iter().any(|(platform, _)| *platform == name)
+    matches!(name, "PATH" | "SOURCE_DATE_EPOCH")
+        || name.starts_with("BUILDKIT_")
+        || PROXY_ARGS.contains(&name)
+        || PLATFORM_ARGS.iter().any(|(platform, _)| *platform == name)
 }
 
 /// The variables in force: `ENV` hides `ARG`.

@@ -31,7 +31,9 @@ fn nodes(a: &Node, b: &Node, shell: bool) -> bool {
         && a.json == b.json
         && a.comments == b.comments
         && match (&a.child, &b.child) {
-            (Some(a), Some(b)) => a.original == b.original && nodes(a, b, shell),
+            (Some(x), Some(y)) => {
+                x.original == y.original && trailing(&a.original) == trailing(&b.original) && nodes(x, y, shell)
+            }
             (None, None) => true,
             _ => false,
         }
@@ -40,6 +42,11 @@ fn nodes(a: &Node, b: &Node, shell: bool) -> bool {
             (&a.name, a.file_descriptor, a.expand, a.chomp, &a.content)
                 == (&b.name, b.file_descriptor, b.expand, b.chomp, &b.content)
         })
+}
+
+/// The blanks at the end, which belong to a trigger's text.
+fn trailing(original: &str) -> &str {
+    &original[original.trim_end().len()..]
 }
 
 fn same_word(a: &Word, b: &Word, loose: bool) -> bool {

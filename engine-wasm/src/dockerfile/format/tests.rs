@@ -97,3 +97,13 @@ fn random_files_keep_their_meaning_and_a_second_run_changes_nothing() {
     assert!(valid > 8000 && changed > 7500, "{valid} {changed}");
     assert!(untouched < 20, "{untouched}");
 }
+
+#[test]
+fn a_triggers_last_blanks_stay() {
+    for text in ["from a\nonbuild  ENV \n# c\n", "FROM a\nONBUILD RUN x  \nRUN y\n"] {
+        let out = formatted(text);
+        let trigger =
+            |text: &str| parse(text).nodes[1].original.trim_start_matches(|c| c != ' ').trim_start().to_owned();
+        assert_eq!(trigger(&out), trigger(text), "{out:?}");
+    }
+}
