@@ -82,7 +82,9 @@ pub(super) fn open(path: &Path) -> Result<Archive> {
     if path == Path::new("-") {
         let named = "standard input";
         if io::stdin().is_terminal() {
-            bail!("{named} is a terminal: pipe an archive into this command, as `docker save IMAGE | node-agent image ...`");
+            bail!(
+                "{named} is a terminal: pipe an archive into this command, as `docker save IMAGE | node-agent image ...`"
+            );
         }
         let plain = decompress(io::stdin().lock(), 0, &limits).context(named)?;
         let size = plain.metadata()?.len();
