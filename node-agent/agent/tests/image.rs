@@ -76,7 +76,8 @@ fn an_archive_may_be_a_file_a_pipe_and_compressed() {
         let bytes = store.save(&["demo:2"], format).expect("an archive");
         let file = Scratch::new(&format!("whole-{format:?}"), &bytes);
         let packed = gzip(&file.0);
-        for (path, input) in [(file.path(), &[][..]), ("-", &bytes), ("-", &packed)] {
+        let none: &[u8] = &[];
+        for (path, input) in [(file.path(), none), ("-", bytes.as_slice()), ("-", packed.as_slice())] {
             let (code, out, error) = outcome(&["inspect", path, "--format", "{{.Id}} {{.Config.Labels.x}}"], input);
             assert_eq!((code, out, error.as_str()), (Some(0), format!("{id} 1\n"), ""), "{format:?} {path}");
             let (code, out, _) = outcome(&["verify", path], input);
