@@ -134,7 +134,7 @@ fn compare(name: &str, ours: bool, [script, recorded]: [&str; 2]) {
         let got = got.replace(&dir.display().to_string(), "CASE").replace(&lab.dir.display().to_string(), "LAB");
         let wanted = section(recorded, name).unwrap_or_else(|| panic!("{name} was not recorded"));
         let mut wanted = text(wanted.as_bytes()) + "\n";
-        for (then, now) in TODAY.iter().chain(FETCHED.iter().filter(|_| ours && name.ends_with("from the network"))) {
+        for (then, now) in TODAY.iter().chain(FETCHED.iter().filter(|_| ours && recorded == NETWORK[1])) {
             wanted = wanted.replace(then, now);
         }
         let lines = |text: &str| -> Vec<String> {

@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::build::{faults_of_store, lab, no_debris, said, serve, write};
+use common::build::{lab, no_debris, said, serve, write};
 use common::{Lab, REAL, skip};
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -149,7 +149,7 @@ fn downloads_are_checked_and_shown() {
             build(&lab, client, &["--no-cache"], &dir)
         };
         let (ok, text) = ask(&format!("--checksum={sum}"), "f.txt");
-        assert!(ok && printed(&text).ends_with(&["content"]), "{text}");
+        assert!(ok && text.contains("\ncontent"), "{text}");
         let (ok, text) =
             ask("--checksum=sha256:1234567890123456789012345678901234567890123456789012345678901234", "f.txt");
         assert!(!ok && text.contains(&format!("digest mismatch {sum}: sha256:1234")), "{text}");
@@ -323,8 +323,6 @@ fn eight_builds_at_once_share_every_step() {
     });
     assert!(ids.len() == 8 && ids.iter().all(|(ok, _)| *ok), "{ids:?}");
     no_debris(&lab);
-    lab.ok(&["rmi", "-f", "base"]);
-    assert_eq!(faults_of_store(&lab), Vec::<String>::new());
 }
 
 #[test]

@@ -105,6 +105,9 @@ impl Landing<'_> {
             Err(rustix::io::Errno::PERM) => return Ok(false),
             Err(e) => return Err(damaged(&e.into())),
         }
+        let time = Timespec { tv_sec: header_time(entry), tv_nsec: 0 };
+        let times = Timestamps { last_access: time, last_modification: time };
+        utimensat(CWD, target, &times, AtFlags::SYMLINK_NOFOLLOW).map_err(io::Error::from)?;
         if self.devices {
             let owner = |id: io::Result<u64>| id.ok().and_then(|id| u32::try_from(id).ok()).unwrap_or(0);
             std::os::unix::fs::lchown(target, Some(owner(header.uid())), Some(owner(header.gid())))?;
