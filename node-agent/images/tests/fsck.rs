@@ -71,7 +71,7 @@ fn each_kind_of_damage_is_found() {
     // What is done, and a word of what must be said.
     let cases: Vec<(&str, Box<dyn Fn()>, &str)> = vec![
         ("a config is changed", Box::new(|| fs::write(config(), "{}").unwrap()), "its content has the digest"),
-        ("a config is gone", Box::new(|| fs::remove_file(config()).unwrap()), "does"),
+        ("a config is gone", Box::new(|| fs::remove_file(config()).unwrap()), "there is no such image"),
         ("a layer is gone", Box::new(|| fs::remove_dir_all(on_top()).unwrap()), "is missing"),
         ("a file's content", Box::new(|| fs::write(file_of(&on_top()), vec![8; 70_000]).unwrap()), "made again"),
         ("a file's size", Box::new(|| fs::write(cache(&on_top()).join("diff/more"), "x").unwrap()), "its files have"),
