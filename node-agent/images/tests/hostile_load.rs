@@ -148,11 +148,11 @@ fn a_bomb_ends_at_the_edge_of_the_disk_and_leaves_it_empty() {
         return;
     }
     let small = Small(tempfile::tempdir().unwrap());
-    let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", "size=24m", "tmpfs"]).arg(small.0.path()).status();
+    let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", "size=8m", "tmpfs"]).arg(small.0.path()).status();
     assert!(mounted.is_ok_and(|status| status.success()));
     let data = small.0.path().join("data");
     let store = Store::open(&data).unwrap();
-    let zeros = vec![0; 64 << 20];
+    let zeros = vec![0; 24 << 20];
     let layer = Tar::new().file("zeros", &zeros).end();
     let of = config(&[DiffId::of(&layer)], "x");
     let packed = gzip(&layer);
