@@ -58,8 +58,8 @@ const TODAY: &[(&str, &str)] = &[
     ),
     ("link /tmp/etc/passwd /tmp/h2: no such", "link /tmp/etc/passwd: no such"),
     (
-        "docker import up.tar bad\nsha256:ID64\n",
-        "docker import up.tar bad\nError response from daemon: \"../../up\" leads out of the image: the archive is refused\n[1]\n",
+        "docker import up.tar bads\nsha256:ID64\n",
+        "docker import up.tar bads\nError response from daemon: \"../../up\" leads out of the image: the archive is refused\n[1]\n",
     ),
     ("open /l/through: no such file or directory", "\"l\" leads out of the image: the archive is refused"),
     (

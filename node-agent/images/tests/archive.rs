@@ -146,7 +146,7 @@ fn a_broken_archive_is_refused_and_leaves_nothing() {
         (archive(&good, Some(&layer), "{}"), "invalid manifest.json".into()),
         (archive(&good, Some(&layer), &manifest("\"UPPER\"")), "invalid reference format".into()),
         (archive(&wrong, Some(&layer), &manifest("")), "invalid diffID for layer 0".into()),
-        (archive(&config(&[], "x"), Some(&layer), &manifest("")), "expected 0, got 1".into()),
+        (archive(&config(&[], "x"), Some(&layer), &manifest("")), "expected 1, got 0".into()),
         (whole[..1200].to_vec(), "unexpected EOF".into()),
         (gzip(&whole)[..150].to_vec(), "".into()),
         (Tar::new().file("../x", b"").end(), "leads out".into()),

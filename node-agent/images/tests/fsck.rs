@@ -62,7 +62,13 @@ fn each_kind_of_damage_is_found() {
     let layers = image_root.join("layerdb/sha256");
     let on_top = || ids(&layers).into_iter().find(|layer| layer.join("parent").exists()).unwrap();
     let cache = |layer: &Path| root.join("overlay2").join(fs::read_to_string(layer.join("cache-id")).unwrap());
-    let config = || ids(&image_root.join("imagedb/content/sha256")).remove(0);
+    // Of the image that has a name and a child.
+    let config = || {
+        let names = fs::read_to_string(image_root.join("repositories.json")).unwrap();
+        let key = "\"tool:1\":\"sha256:";
+        let at = names.find(key).unwrap() + key.len();
+        image_root.join("imagedb/content/sha256").join(&names[at..at + 64])
+    };
     let file_of = |layer: &Path| {
         let files = common::tree(&cache(layer).join("diff"));
         files.into_iter().find(|path| path.metadata().is_ok_and(|m| m.is_file() && m.len() > 0)).unwrap()
@@ -71,7 +77,7 @@ fn each_kind_of_damage_is_found() {
     // What is done, and a word of what must be said.
     let cases: Vec<(&str, Box<dyn Fn()>, &str)> = vec![
         ("a config is changed", Box::new(|| fs::write(config(), "{}").unwrap()), "its content has the digest"),
-        ("a config is gone", Box::new(|| fs::remove_file(config()).unwrap()), "does"),
+        ("a config is gone", Box::new(|| fs::remove_file(config()).unwrap()), "leads to"),
         ("a layer is gone", Box::new(|| fs::remove_dir_all(on_top()).unwrap()), "is missing"),
         ("a file's content", Box::new(|| fs::write(file_of(&on_top()), vec![8; 70_000]).unwrap()), "made again"),
         ("a file's size", Box::new(|| fs::write(cache(&on_top()).join("diff/more"), "x").unwrap()), "its files have"),

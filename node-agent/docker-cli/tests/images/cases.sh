@@ -68,22 +68,22 @@ docker inspect -f '{{.Size}}' kept alpine | awk '{print NR==1 ? a=$1 : a-$1}' | 
 docker rm cc
 docker rmi kept
 ## tag
-docker tag alpine a
-docker tag alpine a:v1
-docker tag a:v1 localhost:5000/x/y:z
+docker tag alpine ta
+docker tag alpine ta:v1
+docker tag ta:v1 localhost:5000/x/y:z
 docker tag nosuch b
 docker tag alpine Upper
-docker tag alpine a:b:c
-docker tag alpine a@sha256:0000000000000000000000000000000000000000000000000000000000000000
+docker tag alpine ta:b:c
+docker tag alpine ta@sha256:0000000000000000000000000000000000000000000000000000000000000000
 docker tag alpine ''
-docker tag alpine a:-x
-docker tag alpine docker.io/library/a:v2
+docker tag alpine ta:-x
+docker tag alpine docker.io/library/ta:v2
 docker tag "$(docker images -q alpine)" byid
 docker tag alpine 0000000000000000000000000000000000000000000000000000000000000000
 docker tag alpine
 docker images --format '{{.Repository}}:{{.Tag}}' | sort
-docker inspect -f '{{json .RepoTags}}' alpine
-docker rmi a a:v1 a:v2 localhost:5000/x/y:z byid
+docker inspect -f '{{len .RepoTags}}' alpine
+docker rmi ta ta:v1 ta:v2 localhost:5000/x/y:z byid
 docker events --since "$SINCE" --until "$(date +%s.%N)" --filter type=image --format '{{.Action}} {{.Actor.Attributes.name}}'
 ## a tag moves
 docker run --name cc alpine touch /x
@@ -287,11 +287,11 @@ docker save -o all.tar s t:1
 docker save s:1 > one.tar
 docker save -o byid.tar "$(docker images -q t:1)"
 docker rmi s:1 s:2 t:1
-docker load -i all.tar
+docker load -i all.tar | sort
 docker images --format '{{.Repository}}:{{.Tag}}' | sort
 docker run --rm s:2 cat /one
 docker inspect -f '{{.Comment}} {{.Parent}}' s:2 t:1
-docker load -i all.tar
+docker load -i all.tar | sort
 docker load -q -i one.tar
 docker load < one.tar
 docker rmi t:1
@@ -543,11 +543,11 @@ make('white.tar', (R, '.wh.motd', ''))
 P
 for a in up abs through hard hardabs dev white; do echo "$a:"; docker cp - cc:/tmp < $a.tar; done
 docker exec cc sh -c 'ls -A /tmp; ls /up /abs /etc/through 2>&1 | sort'
-docker import up.tar bad
-docker import through.tar bad && docker rmi bad
-docker import hard.tar bad
-docker import abs.tar bad && docker export "$(docker create bad x)" | tar t | grep abs
-docker rm $(docker ps -aqf ancestor=bad); docker rmi bad
+docker import up.tar bads
+docker import through.tar bads && docker rmi bads
+docker import hard.tar bads
+docker import abs.tar bads && docker export "$(docker create bads x)" | tar t | grep abs
+docker rm $(docker ps -aqf ancestor=bads); docker rmi bads
 ls ..
 docker rm -f cc
 ## images and their filters
