@@ -333,7 +333,7 @@ impl Fetch<'_> {
     }
 
     /// Adds to `held` those next layers that the host has for its engines.
-    async fn from_host(
+    async fn with_host_layers(
         &self,
         store: &Arc<Store>,
         manifest: &Manifest,
@@ -389,7 +389,7 @@ impl Fetch<'_> {
         for layer in &manifest.layers[held.len()..] {
             tell.layer(&layer.digest, "Pulling fs layer", None);
         }
-        let held = self.from_host(store, manifest, &diffs, Held::new(store, held)).await?.take();
+        let held = self.with_host_layers(store, manifest, &diffs, Held::new(store, held)).await?.take();
         let missing = &manifest.layers[held.len()..];
         let (mut incoming, mut outgoing) = (Vec::new(), Vec::new());
         for (diff, layer) in diffs[held.len()..].iter().zip(missing) {
