@@ -168,9 +168,17 @@ impl Work<'_> {
 
     /// The date of what is built on a base: the base's, which is that of Debian's package lists.
     fn created(&self) -> Result<String, Error> {
-        let images = self.layout.images()?;
-        let base = images.into_iter().find(|image| image.name == "docker.io/library/debian:latest");
-        Ok(base.and_then(|image| image.created).unwrap_or_else(|| "2025-01-01T00:00:00Z".into()))
+        let index = self.layout.index()?;
+        let base = index.manifests().iter().find(|entry| {
+            annotation(entry, IMAGE_NAME) == Some("docker.io/library/debian:latest") && self.layout.complete(entry)
+        });
+        let dated = |entry| -> Result<Option<String>, Error> {
+            let config: oci_spec::image::ImageConfiguration =
+                self.layout.read_json(self.layout.manifest(entry)?.config())?;
+            Ok(config.created().clone())
+        };
+        let created = base.map(dated).transpose()?.flatten();
+        Ok(created.unwrap_or_else(|| "2025-01-01T00:00:00Z".into()))
     }
 }
 

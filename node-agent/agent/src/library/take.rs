@@ -74,7 +74,8 @@ pub(super) fn take(
 /// Descriptors of the library's layers by their diff ids.
 fn layers_in(layout: &Layout) -> Result<HashMap<String, Value>, Error> {
     let mut known = HashMap::new();
-    for entry in layout.index()?.manifests() {
+    // An image that has lost a blob is made anew, not built on.
+    for entry in layout.index()?.manifests().iter().filter(|entry| layout.complete(entry)) {
         let manifest = layout.manifest(entry)?;
         let config: ImageConfiguration = layout.read_json(manifest.config())?;
         for (id, layer) in config.rootfs().diff_ids().iter().zip(manifest.layers()) {

@@ -99,6 +99,9 @@ impl Upstream {
         let mut header = tar::Header::new_ustar();
         header.set_size(bytes.len() as u64);
         header.set_mode(0o644);
+        header.set_uid(0);
+        header.set_gid(0);
+        header.set_mtime(0);
         header.set_cksum();
         archive.append_data(&mut header, "file", bytes).expect("an entry");
         let layer = add("application/vnd.oci.image.layer.v1.tar", &archive.into_inner().expect("an archive"));
