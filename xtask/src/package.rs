@@ -17,7 +17,7 @@ use crate::shrink;
 use crate::web::{FEATURES, TARGET, add_target, install_packages, node_tool, remake, walk};
 
 /// The most that all files of the package may have, each compressed on its own as a server sends them.
-const MOST_GZIPPED: u64 = 450_000;
+const MOST_GZIPPED: u64 = 680_000;
 /// The scripts that others import or start.
 const ENTRIES: [&str; 6] = ["browser.js", "node.js", "worker.js", "worker.node.js", "entry.js", "entry.node.js"];
 /// Part of the stamp: raise it when the steps below change what they write.
