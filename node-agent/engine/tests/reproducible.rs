@@ -255,11 +255,11 @@ fn a_page_and_a_node_build_the_same_image() {
         let ours = store.build(&case.dockerfile, &files, &options);
         let mut command = lab.command(&["build", "-q", "-t", &name]);
         command.env("DOCKER_BUILDKIT", "0").arg("-f").arg(&file);
-        for (key, value) in &build_args {
-            command.arg("--build-arg").arg(format!("{key}={value}"));
+        for (name, value) in &build_args {
+            command.arg("--build-arg").arg(format!("{name}={value}"));
         }
-        for (key, value) in &case.labels {
-            command.arg("--label").arg(format!("{key}={value}"));
+        for (name, value) in &case.labels {
+            command.arg("--label").arg(format!("{name}={value}"));
         }
         if !case.target.is_empty() {
             command.arg("--target").arg(&case.target);
