@@ -50,6 +50,9 @@ fn ids(parent: &Path) -> Vec<PathBuf> {
     ids
 }
 
+/// What is done, and a word of what must be said.
+type Damage<'a> = (&'a str, Box<dyn Fn() + 'a>, &'a str);
+
 #[test]
 fn each_kind_of_damage_is_found() {
     if !root_or_skip() {
@@ -75,7 +78,7 @@ fn each_kind_of_damage_is_found() {
     };
     let mount = image_root.join("layerdb/mounts/c1");
     // What is done, and a word of what must be said.
-    let cases: Vec<(&str, Box<dyn Fn()>, &str)> = vec![
+    let cases: Vec<Damage<'_>> = vec![
         ("a config is changed", Box::new(|| fs::write(config(), "{}").unwrap()), "its content has the digest"),
         ("a config is gone", Box::new(|| fs::remove_file(config()).unwrap()), "leads to"),
         ("a layer is gone", Box::new(|| fs::remove_dir_all(on_top()).unwrap()), "is missing"),
