@@ -104,6 +104,15 @@ test("a lab without terminals is text alone, and costs no node", async () => {
   assert.equal(server.sessions.size, 0);
 });
 
+test("a lab that is not there says so, starts no node, and leads to those that are", async () => {
+  await page.goto(`${server.url}/labs/no-such-lab`);
+  await page.getByRole("heading", { name: "No such lab" }).waitFor();
+  assert.equal(await page.getByText("Starting your node").isVisible(), false);
+  assert.equal(server.sessions.size, 0);
+  await page.getByRole("button", { name: "See all labs" }).click();
+  await page.locator(".card").first().waitFor();
+});
+
 test("keys arrive as the bytes they are", async () => {
   const terminal = await open();
   await page.locator(".xterm").click();

@@ -62,23 +62,24 @@ pub fn main(args: Vec<OsString>) -> ExitCode {
 
 fn run(options: Options) -> anyhow::Result<()> {
     let config = options.config.as_deref().map_or_else(|| Ok(Config::default()), Config::load)?;
-    std::fs::create_dir_all(&options.data_dir)
-        .with_context(|| format!("cannot create {}", options.data_dir.display()))?;
     let absolute = |path: &PathBuf| path.canonicalize().with_context(|| format!("cannot find {}", path.display()));
-    let data_dir = absolute(&options.data_dir)?;
-    let node_image = options.node_image.clone().unwrap_or_else(|| data_dir.join("node-image"));
+    let node_image = options.node_image.clone().unwrap_or_else(|| options.data_dir.join("node-image"));
     let library = options.library.as_ref().map(absolute).transpose()?;
-    let settings = Settings {
+    let mut settings = Settings {
         node_image: node_image.canonicalize().unwrap_or(node_image),
         agent: std::env::current_exe().context("cannot find this program's own file")?,
         library,
-        data_dir,
+        data_dir: options.data_dir.clone(),
         config,
     };
+    // Before anything is made: a machine that lacks something is told so, not that some directory cannot be created.
     let missing = preflight::check(&settings);
     if !missing.is_empty() {
         bail!("this machine cannot run nodes; it lacks\n  - {}", missing.join("\n  - "));
     }
+    std::fs::create_dir_all(&options.data_dir)
+        .with_context(|| format!("cannot create {}", options.data_dir.display()))?;
+    settings.data_dir = absolute(&options.data_dir)?;
     // Before any other thread: threads inherit their maker's mount namespace.
     sandbox::isolate()?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start threads")?;

@@ -36,7 +36,7 @@ fn a_node_has_its_own_root_limits_and_network_and_leaves_nothing() {
             &node,
             "set -e; cd /var/lib/docker; mkdir -p l u w m; mkdir -p l/bin; echo hi > l/f; mount -t overlay overlay -o lowerdir=l,upperdir=u,workdir=w,userxattr m; rm m/f; echo new > m/g; ls m; \
              unshare -p -f -m -n -u -i -C sh -c 'mount -t proc proc /proc && mount -t sysfs -o ro sysfs /sys && echo nested $$'; umount m; \
-             for c in memory pids; do d=/sys/fs/cgroup/$c; [ -d $d ] || d=/sys/fs/cgroup; mkdir $d/t; echo $$ > $d/t/cgroup.procs; grep -q . $d/t/cgroup.procs; echo $$ > $d/cgroup.procs; rmdir $d/t; done; echo all good",
+             for c in memory pids; do d=/sys/fs/cgroup/$c back=; [ -d $d ] || { d=/sys/fs/cgroup; back=$(sed -n s/^0:://p /proc/self/cgroup); }; mkdir $d/t; echo $$ > $d/t/cgroup.procs; grep -q . $d/t/cgroup.procs; echo $$ > $d$back/cgroup.procs; rmdir $d/t; done; echo all good",
         );
         assert!(code == Some(0) && text.contains("nested 1") && text.contains("all good"), "{text}");
 

@@ -50,6 +50,15 @@ pub(crate) fn LabPage(
     let text = move || match lab.get() {
         None => view! { <p class="quiet" role="status">"Fetching the text…"</p> }.into_any(),
         Some(Ok(lab)) => view! { <Text lab=lab live=live terminals=terminals /> }.into_any(),
+        Some(Err(failure)) if failure.status == Some(404) => view! {
+            <Note
+                heading="No such lab"
+                sentence="There is none at this address. It may have been renamed or taken away.".to_owned()
+                action="See all labs"
+                on_action=Callback::new(|()| visit("/"))
+            />
+        }
+        .into_any(),
         Some(Err(failure)) => view! {
             <Note
                 heading="The text did not arrive"
@@ -88,7 +97,9 @@ pub(crate) fn LabPage(
         }
         .into_any(),
     };
-    let only_text = move || matches!(lab.get(), Some(Ok(lab)) if lab.terms == 0);
+    // Without a text there is no node either: nothing has been started.
+    let only_text =
+        move || lab.with(|lab| lab.as_ref().is_some_and(|answer| !answer.as_ref().is_ok_and(|lab| lab.terms > 0)));
     view! {
         <a class="skip" href="#lab-text">"Skip to the text"</a>
         <header class="bar">
@@ -257,6 +268,11 @@ fn StateChip(live: Live, terminals: Terminals, nodes: Vec<Node>) -> impl IntoVie
             <span class="chip-state" role="status">{move || state().1}</span>
         </div>
     }
+}
+
+fn visit(path: &str) {
+    // It fails for addresses of another origin's making only.
+    let _ = crate::dom::window().location().set_href(path);
 }
 
 fn confirm(question: &str) -> bool {

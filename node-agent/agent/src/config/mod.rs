@@ -114,7 +114,7 @@ impl Config {
     /// # Errors
     /// When it cannot be read, is no TOML of this shape, or a value is out of range; the text has place and remedy.
     pub fn load(path: &Path) -> Result<Self, Error> {
-        let text = std::fs::read_to_string(path).map_err(|source| Error::Read { path: path.to_owned(), source })?;
+        let text = std::fs::read_to_string(path).map_err(|cause| Error::Read { path: path.to_owned(), cause })?;
         Self::parse(&text, &path.display().to_string())
     }
 

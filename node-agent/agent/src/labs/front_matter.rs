@@ -72,7 +72,10 @@ fn read(yaml: &str) -> Result<FrontMatter, Mistake> {
         // Its own lines start at 1 after the opening `---`; the first line of its text says all, the rest is a picture.
         let line = error.location().map_or(1, |location| location.line() as usize + 1);
         let text = error.without_snippet().to_string();
-        Mistake::at(line, format!("the front matter cannot be read: {}", text.lines().next().unwrap_or_default()))
+        let text = text.lines().next().unwrap_or_default();
+        // Its own place counts from another line than the file does.
+        let text = text.rsplit_once(" at line ").map_or(text, |(text, _)| text);
+        Mistake::at(line, format!("the front matter cannot be read: {text}"))
     })?;
     if front.title.trim().is_empty() {
         return Err(Mistake::at(1, "the lab has an empty title: write `title: …` in the front matter"));

@@ -83,9 +83,6 @@ pub(crate) fn process(args: &[String], cwd: &str, env: &[String], terminal: bool
         "LANG=C.UTF-8".to_owned(),
     ];
     all.extend_from_slice(env);
-    // In its user namespace a node cannot raise its limits above ours.
-    let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE).unwrap_or((1024, 1024));
-    let (soft, hard) = (hard.min(65_536), hard.min(1 << 20));
     json!({
         "terminal": terminal,
         "user": {"uid": 0, "gid": 0},
@@ -96,6 +93,12 @@ pub(crate) fn process(args: &[String], cwd: &str, env: &[String], terminal: bool
         "oomScoreAdj": 100,
         // All of them hold only inside the node's own user namespace.
         "capabilities": {"bounding": ALL_CAPABILITIES, "effective": ALL_CAPABILITIES, "permitted": ALL_CAPABILITIES},
-        "rlimits": [{"type": "RLIMIT_NOFILE", "soft": soft, "hard": hard}],
+        "rlimits": [open_files(65_536, 1 << 20)],
     })
+}
+
+/// How many files may be open: what is asked for, as far as our own limit goes, since no process can raise its limits in a user namespace.
+pub(super) fn open_files(soft: u64, hard: u64) -> Value {
+    let (_, ours) = getrlimit(Resource::RLIMIT_NOFILE).unwrap_or((1024, 1024));
+    json!({"type": "RLIMIT_NOFILE", "soft": ours.min(soft), "hard": ours.min(hard)})
 }

@@ -18,7 +18,7 @@ use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
 use tokio::{net::UnixStream, sync::oneshot};
 
-use super::{Error, Result, at, cgroup::Hierarchies, idmap, rootfs::Layout};
+use super::{Error, Result, at, bundle, cgroup::Hierarchies, idmap, rootfs::Layout};
 use crate::{
     config::Limits,
     registry::{program::CONTROL, upstream},
@@ -120,7 +120,7 @@ impl Service {
                 "noNewPrivileges": true,
                 "oomScoreAdj": 100,
                 "capabilities": {},
-                "rlimits": [{"type": "RLIMIT_NOFILE", "soft": 16384, "hard": 16384}],
+                "rlimits": [bundle::open_files(16384, 16384)],
             },
             "mounts": [
                 {"destination": "/proc", "type": "proc", "source": "proc", "options": ["nosuid", "noexec", "nodev"]},

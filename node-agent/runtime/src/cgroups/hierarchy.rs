@@ -191,6 +191,11 @@ fn remove(dir: &Path) -> io::Result<()> {
 /// Enables whatever controllers a version 2 group has for those below it.
 fn enable_all(dir: &Path) -> Result<()> {
     let read = |name: &str| fs::read_to_string(dir.join(name)).unwrap_or_default();
+    // Below a group with processes of its own most controllers cannot be enabled; with those that can (cpu, pids) it becomes a
+    // threaded domain, whose children take no container's process. The root, which has no type, is exempt.
+    if dir.join("cgroup.type").exists() && !read("cgroup.procs").is_empty() {
+        return Ok(());
+    }
     let enabled = read("cgroup.subtree_control");
     let file = dir.join("cgroup.subtree_control");
     for controller in read("cgroup.controllers").split_ascii_whitespace() {
@@ -227,6 +232,25 @@ pub(crate) fn walk(dir: &Path, visit: &mut dyn FnMut(&Path)) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_group_with_processes_of_its_own_is_not_made_a_threaded_domain() {
+        let dir = tempfile::tempdir().unwrap();
+        let group = |files: &[(&str, &str)]| {
+            files.iter().for_each(|(name, text)| fs::write(dir.path().join(name), text).unwrap());
+            enable_all(dir.path()).unwrap();
+            fs::read_to_string(dir.path().join("cgroup.subtree_control")).unwrap()
+        };
+        let controllers = [("cgroup.controllers", "pids\n"), ("cgroup.subtree_control", "")];
+        assert_eq!(
+            group(&[&controllers[..], &[("cgroup.procs", "7\n")]].concat()),
+            "+pids",
+            "the root of the hierarchy"
+        );
+        let typed = [&controllers[..], &[("cgroup.type", "domain\n")]].concat();
+        assert_eq!(group(&typed), "", "a group with processes");
+        assert_eq!(group(&[&typed[..], &[("cgroup.procs", "")]].concat()), "+pids", "a group without");
+    }
 
     const HYBRID: &str = "30 29 0:26 / /sys/fs/cgroup/cpu,cpuacct rw,relatime - cgroup cgroup rw,cpu,cpuacct
 31 29 0:27 / /sys/fs/cgroup/systemd rw - cgroup cgroup rw,xattr,name=systemd
