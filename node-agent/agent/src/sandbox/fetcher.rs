@@ -16,7 +16,7 @@ use std::{
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
 
-use super::{Error, Result, at, cgroup::Hierarchies, firewall::Port, idmap, rootfs::Layout};
+use super::{Error, Result, at, bundle, cgroup::Hierarchies, firewall::Port, idmap, rootfs::Layout};
 use crate::{
     config::{Limits, Registry},
     registry::upstream::program::SOCKET,
@@ -131,7 +131,7 @@ impl Fetcher {
                 "noNewPrivileges": true,
                 "oomScoreAdj": 100,
                 "capabilities": {},
-                "rlimits": [{"type": "RLIMIT_NOFILE", "soft": 16384, "hard": 16384}],
+                "rlimits": [bundle::open_files(16384, 16384)],
             },
             "mounts": [
                 {"destination": "/proc", "type": "proc", "source": "proc", "options": ["nosuid", "noexec", "nodev"]},

@@ -63,6 +63,11 @@ pub(crate) fn invalid(text: impl Into<String>) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, text.into())
 }
 
+/// A number of a header, where an empty field is 0 as it is to Go: writers leave those empty that they have nothing for.
+fn numeric<N: Default>(header: &Header, field: std::ops::Range<usize>, read: io::Result<N>) -> io::Result<N> {
+    if header.as_bytes()[field].iter().all(|b| matches!(b, 0 | b' ')) { Ok(N::default()) } else { read }
+}
+
 fn truncated() -> io::Error {
     io::Error::new(io::ErrorKind::UnexpectedEof, "unexpected EOF")
 }
@@ -84,7 +89,7 @@ impl<R: BufRead> TarReader<R> {
                 }
                 return Ok(None);
             };
-            let size = header.entry_size().map_err(|e| invalid(format!("archive/tar: invalid tar header: {e}")))?;
+            let size = numeric(&header, 124..136, header.entry_size()).map_err(|e| invalid(format!("archive/tar: invalid tar header: {e}")))?;
             match header.entry_type() {
                 EntryType::GNULongName => long_path = Some(c_string(self.meta(size)?)),
                 EntryType::GNULongLink => long_link = Some(c_string(self.meta(size)?)),
@@ -119,9 +124,9 @@ impl<R: BufRead> TarReader<R> {
             Some(number) => Ok(number),
             None => header,
         };
-        let mut stored = number(pax.size, global.size, header.entry_size()).map_err(|_| bad("size"))?;
-        let uid = number(pax.uid, global.uid, header.uid()).map_err(|_| bad("uid"))?;
-        let gid = number(pax.gid, global.gid, header.gid()).map_err(|_| bad("gid"))?;
+        let mut stored = number(pax.size, global.size, numeric(header, 124..136, header.entry_size())).map_err(|_| bad("size"))?;
+        let uid = number(pax.uid, global.uid, numeric(header, 108..116, header.uid())).map_err(|_| bad("uid"))?;
+        let gid = number(pax.gid, global.gid, numeric(header, 116..124, header.gid())).map_err(|_| bad("gid"))?;
         let mtime = match pax.mtime.or(global.mtime) {
             Some(mtime) => mtime,
             None => (header.mtime().map_or(0, u64::cast_signed), 0),
@@ -177,7 +182,7 @@ impl<R: BufRead> TarReader<R> {
             path,
             link,
             kind,
-            mode: header.mode().map_err(|_| bad("mode"))? & 0o7777,
+            mode: numeric(header, 100..108, header.mode()).map_err(|_| bad("mode"))? & 0o7777,
             uid: owner(uid, "uid")?,
             gid: owner(gid, "gid")?,
             mtime,
