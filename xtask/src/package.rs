@@ -17,11 +17,11 @@ use crate::shrink;
 use crate::web::{FEATURES, TARGET, add_target, install_packages, node_tool, remake, walk};
 
 /// The most that all files of the package may have, each compressed on its own as a server sends them.
-const MOST_GZIPPED: u64 = 680_000;
+const MOST_GZIPPED: u64 = 450_000;
 /// The scripts that others import or start.
 const ENTRIES: [&str; 6] = ["browser.js", "node.js", "worker.js", "worker.node.js", "entry.js", "entry.node.js"];
 /// Part of the stamp: raise it when the steps below change what they write.
-const RECIPE: u32 = 2;
+const RECIPE: u32 = 3;
 
 /// The package's files and what they come to.
 #[derive(Debug)]
@@ -147,7 +147,8 @@ impl Package {
         let wasm = self.work.join("engine_wasm_bg.wasm");
         run(
             node_tool(&self.web, "binaryen/bin/wasm-opt")
-                .arg("-Oz")
+                // Taking the control flow apart and putting it together anew saves another hundredth.
+                .args(["-Oz", "--flatten", "--rereloop", "-Oz", "-Oz"])
                 .args(FEATURES.map(|feature| format!("--enable-{feature}")))
                 .arg("--enable-simd")
                 .arg("-o")
