@@ -5,7 +5,9 @@ use std::cell::Cell;
 use std::io::{self, Read, Write as _};
 use std::path::{Path, PathBuf};
 
-use super::unpack::{BAD_HEADER, damaged, decompress, unpack_context};
+use slipway_images::decompress;
+
+use super::unpack::{BAD_HEADER, damaged, unpack_context};
 use crate::error::{Error, Result};
 use crate::rootfs;
 

@@ -6,32 +6,16 @@ use std::io::{self, Read};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
+use slipway_images::decompress;
+
 use super::copy::How;
 use super::landing::{Landing, inside};
 use crate::error::{Error, Result};
 
 /// Entries of an archive.
 const MAX_ENTRIES: usize = 1_000_000;
-/// KiB that unpacking xz may take: the most that `xz -9` asks for, and a little.
-const MAX_XZ: u32 = 80 * 1024;
 /// Go's words for a block that is no header.
 pub(crate) const BAD_HEADER: &str = "archive/tar: invalid tar header";
-
-/// Undoes gzip, zstd, bzip2 or xz; anything else is given as it is.
-///
-/// # Errors
-/// When the stream cannot be read.
-pub(crate) fn decompress<'a>(mut input: impl Read + 'a) -> io::Result<Box<dyn Read + 'a>> {
-    let mut head = Vec::new();
-    input.by_ref().take(6).read_to_end(&mut head)?;
-    let (bzip2, xz) = (head.starts_with(b"BZh"), head == [0xfd, b'7', b'z', b'X', b'Z', 0]);
-    let whole = io::Cursor::new(head).chain(input);
-    match (bzip2, xz) {
-        (true, _) => Ok(Box::new(bzip2::read::MultiBzDecoder::new(whole))),
-        (_, true) => Ok(Box::new(lzma_rust2::XzReader::new_mem_limit(whole, true, MAX_XZ))),
-        _ => slipway_images::decompress(whole),
-    }
-}
 
 /// Whether a file is an archive that `ADD` unpacks: told by its content.
 ///

@@ -11,8 +11,8 @@ use super::tar_reader::invalid;
 
 const CHUNK: usize = 256 * 1024;
 
-/// KiB of memory that an xz stream may ask for; `xz -9` needs a third of it.
-const XZ_MEMORY: u32 = 192 << 10;
+/// KiB of memory that an xz stream may ask for: what `xz -9` takes, and a little.
+const XZ_MEMORY: u32 = 80 << 10;
 
 /// Undoes gzip, bzip2, xz or zstd if the stream begins as one of them; anything else is given as it is.
 ///

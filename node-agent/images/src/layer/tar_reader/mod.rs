@@ -89,7 +89,8 @@ impl<R: BufRead> TarReader<R> {
                 }
                 return Ok(None);
             };
-            let size = numeric(&header, 124..136, header.entry_size()).map_err(|e| invalid(format!("archive/tar: invalid tar header: {e}")))?;
+            let size = numeric(&header, 124..136, header.entry_size())
+                .map_err(|e| invalid(format!("archive/tar: invalid tar header: {e}")))?;
             match header.entry_type() {
                 EntryType::GNULongName => long_path = Some(c_string(self.meta(size)?)),
                 EntryType::GNULongLink => long_link = Some(c_string(self.meta(size)?)),
@@ -124,7 +125,8 @@ impl<R: BufRead> TarReader<R> {
             Some(number) => Ok(number),
             None => header,
         };
-        let mut stored = number(pax.size, global.size, numeric(header, 124..136, header.entry_size())).map_err(|_| bad("size"))?;
+        let mut stored =
+            number(pax.size, global.size, numeric(header, 124..136, header.entry_size())).map_err(|_| bad("size"))?;
         let uid = number(pax.uid, global.uid, numeric(header, 108..116, header.uid())).map_err(|_| bad("uid"))?;
         let gid = number(pax.gid, global.gid, numeric(header, 116..124, header.gid())).map_err(|_| bad("gid"))?;
         let mtime = match pax.mtime.or(global.mtime) {
