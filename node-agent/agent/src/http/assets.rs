@@ -78,14 +78,14 @@ fn find(name: &str, headers: &HeaderMap) -> Option<Response> {
     Some(response)
 }
 
-/// Whether the name changes with the content: `app-1a2b3c4d.js`, at least eight letters or digits with a digit among them.
+/// Whether the name changes with the content: `app-1a2b3c4d.js`, at least eight letters or digits, with a digit among them or all of them capitals, as words are not.
 fn hashed(name: &str) -> bool {
     let file = name.rsplit('/').next().unwrap_or(name);
     let Some(hash) = file.split('.').next().and_then(|stem| stem.rsplit(['-', '_']).next()) else { return false };
     file.contains(['-', '_'])
         && hash.len() >= 8
         && hash.bytes().all(|b| b.is_ascii_alphanumeric())
-        && hash.bytes().any(|b| b.is_ascii_digit())
+        && (hash.bytes().any(|b| b.is_ascii_digit()) || hash.bytes().all(|b| b.is_ascii_uppercase()))
 }
 
 fn mime(name: &str) -> &'static str {
@@ -112,6 +112,7 @@ mod tests {
     #[test]
     fn only_names_with_a_hash_are_kept_for_ever() {
         assert!(hashed("assets/app-1a2b3c4d.js") && hashed("app_bg-0f9e8d7c6b5a.wasm"));
+        assert!(hashed("assets/main-EHAVFZTF.js"));
         assert!(!hashed("index.html") && !hashed("embed.js") && !hashed("engine-terminal.js"));
     }
 
