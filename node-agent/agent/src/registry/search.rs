@@ -37,7 +37,8 @@ pub(super) async fn answer(registry: &Arc<Registry>, asked: Asked) -> Result<Res
         }
     }
     for name in registry.repositories().await? {
-        let key = (name != term, name.strip_prefix("library/").unwrap_or(&name).to_owned());
+        let short = name.strip_prefix("library/").unwrap_or(&name).to_owned();
+        let key = (short != term, short);
         if key.1.contains(term) {
             found.entry(key).or_insert((false, String::new()));
         }
