@@ -17,3 +17,5 @@ pub mod store;
 pub mod tabwriter;
 pub mod template;
 pub mod units;
+
+pub use golang::errno;

@@ -58,6 +58,9 @@ impl From<CallError> for Failure {
 pub(crate) fn go_io(e: &std::io::Error) -> String {
     match e.raw_os_error() {
         Some(code) => {
+            if let Some(words) = engine_wasm::errno::errno(code) {
+                return words.to_owned();
+            }
             let text = std::io::Error::from_raw_os_error(code).to_string();
             let text = text.split(" (os error").next().unwrap_or_default();
             // strerror's "No such file or directory" is lower-case in Go.

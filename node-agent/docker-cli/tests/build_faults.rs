@@ -21,7 +21,7 @@ fn a_build_whose_client_goes_away_leaves_nothing() {
     write(&dir, "Dockerfile", "FROM base\nRUN echo first > /first\nRUN sleep 100\n");
     let path = dir.display().to_string();
     let mut build = start(&lab, &path);
-    wait_for_step(&lab);
+    wait_for_step(&lab, "sleep 100");
     build.kill().expect("the client is killed");
     build.wait().expect("and gone");
     no_debris(&lab);
@@ -37,7 +37,7 @@ fn an_engine_that_is_killed_in_a_step_finds_its_store_whole() {
     let path = dir.display().to_string();
     write(&dir, "Dockerfile", "FROM base\nRUN echo first > /first\nRUN sleep 100\n");
     let mut build = start(&lab, &path);
-    wait_for_step(&lab);
+    wait_for_step(&lab, "sleep 100");
     lab.kill_engine();
     build.wait().expect("the client sees the end");
     lab.start_engine();

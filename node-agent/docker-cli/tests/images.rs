@@ -22,7 +22,6 @@ const TODAY: &[(&str, &str)] = &[
     ("no such image: nosuch: ", ""),
     ("no such image: cc: ", ""),
     ("no such image: i:1@sha256:ID64: ", ""),
-    ("dial tcp 127.0.0.1:1: connect: ", ""),
     // Import of another architecture says so since 23.0.
     (".Architecture}}' imp:arm\nlinux/amd64", ".Architecture}}' imp:arm\nlinux/arm64"),
     // Archives are never unpacked by name here, so there are no paths to tell.

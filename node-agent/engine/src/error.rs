@@ -89,8 +89,13 @@ impl From<slipway_images::Error> for Error {
 fn kernel_words(mut text: String) -> String {
     while let Some(at) = text.find(" (os error ") {
         let Some(length) = text[at..].find(')') else { break };
+        let code = text[at..at + length].trim_start_matches(" (os error ").parse().ok();
         text.replace_range(at..=at + length, "");
         let start = text[..at].rfind(": ").map_or(0, |n| n + 2);
+        if let Some(words) = code.and_then(engine_wasm::errno::errno) {
+            text.replace_range(start..at, words);
+            continue;
+        }
         if let Some(first) = text[start..].chars().next().filter(char::is_ascii_uppercase) {
             text.replace_range(start..=start, &first.to_ascii_lowercase().to_string());
         }
@@ -116,6 +121,8 @@ mod tests {
         let error = Error::internal(format!("writing /x: {full}"));
         assert_eq!(error.message, "writing /x: no space left on device");
         assert_eq!(Error::from(full).message, "no space left on device");
+        let busy = Error::internal("unlinkat /x: Resource busy (os error 16): y");
+        assert_eq!(busy.message, "unlinkat /x: device or resource busy: y", "whatever the C library says");
         assert_eq!(Error::internal("Plain words").message, "Plain words");
     }
 }

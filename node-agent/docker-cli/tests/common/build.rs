@@ -67,9 +67,10 @@ pub(crate) fn write(dir: &Path, name: &str, text: &str) {
     std::fs::write(dir.join(name), text).expect("a file");
 }
 
-/// Waits for a container to run, so that a build is in the middle of a step.
-pub(crate) fn wait_for_step(lab: &Lab) {
-    wait_for("the step to run", || (!lab.ok(&["ps", "-q"]).is_empty()).then_some(()));
+/// Waits until a container runs `command`: not one of an earlier step.
+pub(crate) fn wait_for_step(lab: &Lab, command: &str) {
+    let running = || lab.ok(&["ps", "--no-trunc", "--format", "{{.Command}}"]).contains(command);
+    wait_for("the step to run", || running().then_some(()));
 }
 
 /// The command line and what it printed, both streams; with its success.

@@ -288,6 +288,9 @@ fn broken(error: &hyper::Error) -> Fault {
 
 /// strerror's words begin with a small letter in Go.
 pub(crate) fn words(error: &std::io::Error) -> String {
+    if let Some(words) = error.raw_os_error().and_then(engine_wasm::errno::errno) {
+        return words.to_owned();
+    }
     let text = error.to_string();
     let text = text.split(" (os error").next().unwrap_or_default();
     match error.raw_os_error() {
