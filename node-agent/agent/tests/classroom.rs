@@ -136,7 +136,7 @@ fn an_image_is_pushed_found_and_pulled_back_after_a_login_with_any_name() {
         let found = session.good("docker search moby --format '{{.Name}}'");
         assert_eq!(found.trim(), "moby/app");
         let found = session.good("docker search ubuntu --format '{{.Name}} {{.IsOfficial}}'");
-        assert_eq!(found.lines().filter(|line| line.starts_with("ubuntu ")).collect::<Vec<_>>(), ["ubuntu true"]);
+        assert_eq!(found.lines().filter(|line| line.starts_with("ubuntu ")).collect::<Vec<_>>(), ["ubuntu [OK]"]);
         session.good("docker rm made && docker rmi moby/app:1 whale/app:1");
         let pulled = session.good("docker pull moby/app:1");
         assert!(pulled.contains(&format!("Digest: {digest}")), "{pulled}");
