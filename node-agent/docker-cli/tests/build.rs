@@ -13,6 +13,9 @@ const CASES: [&str; 2] = [include_str!("build/cases.sh"), include_str!("build/do
 const OPTIONS: [&str; 2] = [include_str!("build/options.sh"), include_str!("build/options-20.10.24.txt")];
 const NETWORK: [&str; 2] = [include_str!("build/network.sh"), include_str!("build/network-20.10.24.txt")];
 
+/// How the client tells of the context it sends.
+const SENDING: &str = "Sending build context";
+
 /// What the dockerd of 2023 says in other words than Docker does today, or than BuildKit does.
 const TODAY: &[(&str, &str)] = &[
     ("unknown instruction: RUM", "unknown instruction: RUM (did you mean RUN?)"),
@@ -142,13 +145,17 @@ fn compare(name: &str, ours: bool, [script, recorded]: [&str; 2]) {
             let apart = |line: &&str| {
                 // `inspect -f '{{json …}}'` of our client prints what the engine sends, with the fields that are empty.
                 let json = ours && line.starts_with('{');
-                // Where the engine fetches the context, our client sends none; the real one writes its line while it already
-                // writes what the engine answers, so that it stands anywhere.
+                // Where the engine fetches the context, the client sends none.
                 let fetched = name.contains("context from") || name.contains("dockerfile from");
-                let sent = (fetched || !ours) && line.starts_with("Sending build context");
+                let sent = fetched && line.starts_with(SENDING);
                 !(line.is_empty() || json || sent || line.starts_with("Downloading"))
             };
-            text.lines().filter(apart).map(str::to_owned).collect()
+            let mut lines: Vec<String> = text.lines().filter(apart).map(str::to_owned).collect();
+            if !ours {
+                // The real client writes this line while it already writes what the engine answers: as often, but anywhere.
+                lines.sort_by_key(|line| !line.starts_with(SENDING));
+            }
+            lines
         };
         let (wanted, got) = (lines(&wanted), lines(&got));
         if wanted != got {
