@@ -7,6 +7,7 @@ mod tests;
 use serde::Serialize;
 
 use super::parts::Image;
+use crate::dockerfile::instructions;
 
 pub use align::align;
 
@@ -50,30 +51,9 @@ impl Step {
     }
 }
 
-const INSTRUCTIONS: &[&str] = &[
-    "ADD",
-    "ARG",
-    "CMD",
-    "COPY",
-    "ENTRYPOINT",
-    "ENV",
-    "EXPOSE",
-    "FROM",
-    "HEALTHCHECK",
-    "LABEL",
-    "MAINTAINER",
-    "ONBUILD",
-    "RUN",
-    "SHELL",
-    "STOPSIGNAL",
-    "USER",
-    "VOLUME",
-    "WORKDIR",
-];
-
 fn keyword(text: &str) -> Option<(&'static str, &str)> {
     let (word, rest) = text.split_once([' ', '\t']).unwrap_or((text, ""));
-    INSTRUCTIONS.iter().find(|known| **known == word).map(|known| (*known, rest.trim_start()))
+    instructions::NAMES.iter().find(|known| **known == word).map(|known| (*known, rest.trim_start()))
 }
 
 /// `|2 A=b C=d /bin/sh -c …`: the build arguments in front of a `RUN`.
