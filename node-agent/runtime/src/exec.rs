@@ -155,8 +155,8 @@ fn run(
             }
             None => process::own_streams(process.user().uid()),
         }
-        let program = process::prepare(process, filter)?;
         sys::close_from_on_exec(3 + options.preserve_fds).context(|| "close inherited descriptors".into())?;
+        let program = process::prepare(process, filter)?;
         Ok(program)
     })();
     let failure = match ready {

@@ -97,10 +97,11 @@ fn set_up(plan: &Plan<'_>, line: &Line) -> Result<process::Program> {
         let per_linux32 = matches!(personality.domain(), oci_spec::runtime::LinuxPersonalityDomain::PerLinux32);
         sys::personality(if per_linux32 { 8 } else { 0 }).context(|| "set the personality".into())?;
     }
-    let program = process::prepare(process, plan.filter.as_ref())?;
+    // Before the filter of system calls, which may know neither call. What is opened from here on closes itself, and a runtime that
+    // is killed from here on is noticed by the line's end.
     sys::close_from_on_exec(3 + plan.preserve_fds).context(|| "close inherited descriptors".into())?;
-    // A change of user resets it in any case; here it is cleared for good.
-    let _ = sys::prctl(libc::PR_SET_PDEATHSIG, 0, 0);
+    sys::prctl(libc::PR_SET_PDEATHSIG, 0, 0).context(|| "outlive the runtime".into())?;
+    let program = process::prepare(process, plan.filter.as_ref())?;
     line.send(&Message::Ready)?;
     Ok(program)
 }

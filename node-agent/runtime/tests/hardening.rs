@@ -120,6 +120,26 @@ fn only_the_standard_streams_and_preserved_descriptors_are_inherited() {
 }
 
 #[test]
+fn a_filter_that_knows_none_of_the_runtimes_later_calls_closes_no_fewer_descriptors() {
+    let Some(mut sandbox) = Sandbox::new("ls /proc/self/fd | tr '\\n' ' '; exec sleep 1000") else {
+        return;
+    };
+    // As profiles have it that are older than the call: docker's of 2019, and the OCI's own default.
+    sandbox.config["linux"]["seccomp"] = json!({
+        "defaultAction": "SCMP_ACT_ALLOW", "architectures": ["SCMP_ARCH_X86_64"],
+        "syscalls": [{"names": ["close_range"], "action": "SCMP_ACT_ERRNO"}]
+    });
+    created(&sandbox);
+    sandbox.client().start(&sandbox.id).unwrap();
+    let script = "ls /proc/self/fd | tr '\\n' ' '; grep Seccomp: /proc/self/status";
+    let output = sandbox.command(&["exec", &sandbox.id, "sh", "-c", script]).output().unwrap();
+    assert_eq!(text(&output.stdout), "0 1 2 3 Seccomp:\t2\n", "{}", text(&output.stderr));
+    sandbox.config["process"]["args"][2] = json!("ls /proc/self/fd | tr '\\n' ' '");
+    let _ = sandbox.command(&["delete", "--force", &sandbox.id]).output();
+    assert_eq!(sandbox.stdout(), "0 1 2 3 ");
+}
+
+#[test]
 fn mounts_stay_inside_the_root_and_kernel_file_systems_follow_no_links() {
     let Some(mut sandbox) = Sandbox::new("ls /etc/inside; ls /escape/") else {
         return;
