@@ -18,6 +18,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use clap::Parser;
+use serde_json::json;
 use slipway_images::registry::{Options as Access, Registries, RemoteError, Source, Trust};
 
 use super::fetcher::{Blob, Fetcher, Manners};
@@ -135,9 +136,14 @@ async fn respond(fetcher: &Arc<Fetcher>, parts: &mut Parts) -> Result<Response, 
             blob(fetcher, name, &parsed, headers).await.map_err(|error| refuse(error, unknown))?
         }
         Some(Wanted::Tags(name)) => {
-            let page = query::<Page>(parts).await?.query();
-            let found = fetcher.tags(name, &page).await;
+            let page = query::<Page>(parts).await?;
+            let found = fetcher.tags(name, &page.query()).await;
             let (body, next) = found.map_err(|error| refuse(error, || Refusal::name_unknown(name)))?;
+            if next.is_none() && !page.query().is_empty() {
+                // The last page, or of a registry that knows no pages.
+                let list: Tags = serde_json::from_slice(&body).map_err(|error| Refusal::internal(&error))?;
+                return Ok(send::paged(&path, list.tags, &page, |tags| json!({ "name": name, "tags": tags })));
+            }
             let mut response = ([(CONTENT_TYPE, "application/json")], body).into_response();
             if let Some(next) = next {
                 response.headers_mut().insert(LINK, header(&format!("<{path}?{next}>; rel=\"next\""))?);
@@ -153,6 +159,12 @@ async fn respond(fetcher: &Arc<Fetcher>, parts: &mut Parts) -> Result<Response, 
         }
         _ => Err(Refusal::not_found("NAME_INVALID", format!("{path} is nothing that the cache has"))),
     }
+}
+
+#[derive(serde::Deserialize)]
+struct Tags {
+    #[serde(default)]
+    tags: std::collections::BTreeSet<String>,
 }
 
 async fn blob(
