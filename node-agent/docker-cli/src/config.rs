@@ -1,6 +1,8 @@
 //! `~/.docker/config.json`: the few settings that change what this client prints or listens for. Credentials have a
 //! module of their own.
 
+use base64::engine::general_purpose::STANDARD;
+use base64::{DecodeError, Engine as _};
 use serde::Deserialize;
 use std::path::Path;
 
@@ -25,6 +27,32 @@ pub(crate) struct Config {
     pub(crate) http_headers: std::collections::BTreeMap<String, String>,
     /// Name of the current context.
     pub(crate) current_context: String,
+    /// Credentials by registry; here they are only checked.
+    auths: std::collections::BTreeMap<String, Auth>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Auth {
+    auth: String,
+}
+
+impl Config {
+    /// What docker would complain about.
+    fn check(self) -> Result<Self, String> {
+        for Auth { auth } in self.auths.values().filter(|entry| !entry.auth.is_empty()) {
+            let text = STANDARD.decode(auth).map_err(|error| match error {
+                DecodeError::InvalidByte(at, _) | DecodeError::InvalidLastSymbol(at, _) => {
+                    format!("illegal base64 data at input byte {at}")
+                }
+                _ => format!("illegal base64 data at input byte {}", auth.len()),
+            })?;
+            if !text.contains(&b':') {
+                return Err("invalid auth configuration file".into());
+            }
+        }
+        Ok(self)
+    }
 }
 
 /// `DOCKER_CONFIG` or `~/.docker`.
@@ -39,7 +67,12 @@ pub(crate) fn load(dir: &str) -> Config {
     let Ok(text) = std::fs::read_to_string(&path) else {
         return Config::default();
     };
-    serde_json::from_str(&text).unwrap_or_else(|e| {
+    let read = serde_json::from_str::<Config>(&text).map_err(|e| match e.is_eof() {
+        true if text.trim().is_empty() => "EOF".to_owned(),
+        true => "unexpected EOF".to_owned(),
+        false => e.to_string(),
+    });
+    read.and_then(Config::check).unwrap_or_else(|e| {
         crate::output::error(&format!("WARNING: Error parsing config file ({}): {e}", path.display()));
         Config::default()
     })

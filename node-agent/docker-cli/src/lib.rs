@@ -75,6 +75,9 @@ fn run(args: &[String]) -> Result<u8, Failure> {
         }
         Invocation::Run(parsed) => {
             let context = commands::Context::new(&global, *parsed)?;
+            if !commands::passes_signals_on(&context) {
+                signals::die_in_thread();
+            }
             let runtime = tokio::runtime::Builder::new_current_thread()
                 .enable_all()
                 .build()

@@ -25,6 +25,8 @@ pub(crate) struct Image {
     pub(crate) default_tag: bool,
     /// `alpine:latest`, as messages show it.
     pub(crate) familiar: String,
+    /// `docker.io/library/alpine:latest`, with tag and digest where both were given.
+    pub(crate) full: String,
 }
 
 impl Image {
@@ -37,12 +39,6 @@ impl Image {
     pub(crate) fn familiar_name(&self) -> String {
         let separator = if self.tag.contains(':') { '@' } else { ':' };
         self.familiar.trim_end_matches(&format!("{separator}{}", self.tag)).to_owned()
-    }
-
-    /// `docker.io/library/alpine:latest`.
-    pub(crate) fn full(&self) -> String {
-        let separator = if self.tag.contains(':') { '@' } else { ':' };
-        format!("{}{separator}{}", self.name, self.tag)
     }
 }
 
@@ -135,11 +131,13 @@ pub(crate) fn normalize(text: &str) -> Result<Image, String> {
                 tag: String::new(),
                 default_tag: false,
                 familiar: text.to_owned(),
+                full: text.to_owned(),
             });
         }
     };
     let default_tag = reference.is_name_only();
     let reference = reference.with_default_tag();
     let tag = reference.digest().or(reference.tag()).unwrap_or_default().to_owned();
-    Ok(Image { named: true, name: reference.name(), tag, default_tag, familiar: reference.familiar_string() })
+    let (familiar, full) = (reference.familiar_string(), reference.to_string());
+    Ok(Image { named: true, name: reference.name(), tag, default_tag, familiar, full })
 }

@@ -50,7 +50,11 @@ pub(crate) async fn proxy(client: Rc<Client>, container: String) {
 /// Waits for a signal that ends this command, puts the terminal in order and ends it. The signals are caught from the call
 /// on, before the returned future is first polled, so that a terminal that turns raw afterwards is always restored.
 pub(crate) fn restore_and_die() -> impl Future<Output = ()> {
-    let caught: Vec<_> = [1, 2, 3, 15].into_iter().filter_map(|number| Some((number, listen(number)?))).collect();
+    die_of(&[1, 2, 3, 15])
+}
+
+fn die_of(numbers: &[i32]) -> impl Future<Output = ()> + use<> {
+    let caught: Vec<_> = numbers.iter().filter_map(|number| Some((*number, listen(*number)?))).collect();
     async move {
         let mut waits = Vec::new();
         for (number, mut signals) in caught {
@@ -64,6 +68,23 @@ pub(crate) fn restore_and_die() -> impl Future<Output = ()> {
             let _ = wait.await;
         }
     }
+}
+
+/// Ends this command when Ctrl-C or SIGTERM asks for it, from a thread of its own, so that reading from a terminal does not hold it
+/// up: the terminal is put in order, and the exit code is docker's. Not for commands that pass signals on.
+pub(crate) fn die_in_thread() {
+    let (ready, listening) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        // Without an event loop signals do what they do by default.
+        let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_io().build() else { return };
+        runtime.block_on(async move {
+            let dying = die_of(&[2, 15]);
+            let _ = ready.send(());
+            dying.await;
+        });
+    });
+    // An error means that the thread gave up.
+    let _ = listening.recv();
 }
 
 /// Tells the engine the terminal's size now (again a few times while the process is not there yet) and at every change. Never returns.

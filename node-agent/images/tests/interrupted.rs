@@ -24,7 +24,8 @@ fn work(dir: &Path, name: &str) {
     println!("ready");
     loop {
         pull(&quick(), &store, name).0.unwrap();
-        let options = PushOptions { reference: Reference::parse(name).unwrap(), credentials: Credentials::default() };
+        let credentials = Credentials::default();
+        let options = PushOptions { reference: Reference::parse(name).unwrap(), credentials, platform: None };
         let registries = quick();
         run(|tell| registries.push(Arc::clone(&store), &options, tell)).0.unwrap();
         store.remove_image(name, true, false, &|_| Vec::new()).unwrap();

@@ -75,7 +75,7 @@ fn push(
     name: &str,
     who: &Credentials,
 ) -> (Result<(), PushError>, Vec<String>) {
-    let options = PushOptions { reference: Reference::parse(name).unwrap(), credentials: who.clone() };
+    let options = PushOptions { reference: Reference::parse(name).unwrap(), credentials: who.clone(), platform: None };
     run(|tell| registries.push(Arc::clone(store), &options, tell))
 }
 

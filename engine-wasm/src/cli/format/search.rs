@@ -10,7 +10,6 @@ static KIND: Kind = Kind {
         ("Description", "DESCRIPTION"),
         ("StarCount", "STARS"),
         ("IsOfficial", "OFFICIAL"),
-        ("IsAutomated", "AUTOMATED"),
     ],
 };
 
@@ -40,7 +39,6 @@ pub fn list(format: &str, results: &Value, trunc: bool) -> Result<String, String
                 ("Description", if trunc { text::ellipsis(&description, 45) } else { description }),
                 ("StarCount", r["star_count"].as_i64().unwrap_or_default().to_string()),
                 ("IsOfficial", mark("is_official")),
-                ("IsAutomated", mark("is_automated")),
             ])
         })
         .collect();

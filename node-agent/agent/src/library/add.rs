@@ -16,6 +16,8 @@ use super::layout::{IMAGE_NAME, Layout, REF_NAME};
 
 /// Bytes that are copied at a time.
 const BLOCK: usize = 256 << 10;
+/// What a compressed archive may decompress to.
+const MOST: u64 = 64_000_000_000;
 pub(super) const CONFIG: &str = "application/vnd.oci.image.config.v1+json";
 pub(super) const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 pub(super) const LAYER: &str = "application/vnd.oci.image.layer.v1.tar+gzip";
@@ -54,7 +56,7 @@ impl ReadAt for OnDisk {
 /// Adds the archive's images of one platform to the layout; their full names.
 pub(super) fn run(dir: &Path, file: &Path, options: &Options) -> Result<Vec<String>, Error> {
     let broken = |what: String| Error::Archive { path: file.to_owned(), what };
-    let handle = File::open(file).map_err(Error::io("opening", file))?;
+    let handle = plain(File::open(file).map_err(Error::io("opening", file))?).map_err(Error::io("reading", file))?;
     let source = OnDisk::new(handle).map_err(Error::io("reading", file))?;
     eprintln!("{}: verifying {:.1} MB", file.display(), source.size as f64 / 1e6);
     let archive = Archive::open(source, &Limits::default()).map_err(|error| broken(error.to_string()))?;
@@ -93,6 +95,22 @@ pub(super) fn run(dir: &Path, file: &Path, options: &Options) -> Result<Vec<Stri
     Ok(added)
 }
 
+/// The archive itself where it is compressed, in a file without a name: its parts are read in no order.
+fn plain(file: File) -> io::Result<File> {
+    let mut beginning = [0; 6];
+    let read = file.read_at(&mut beginning, 0)?;
+    let magic: [&[u8]; 4] = [b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"BZh", b"\xfd7zXZ\0"];
+    if !magic.iter().any(|magic| beginning[..read].starts_with(magic)) {
+        return Ok(file);
+    }
+    let mut plain = tempfile::tempfile()?;
+    let mut archive = slipway_images::decompress(file)?.take(MOST);
+    if io::copy(&mut archive, &mut plain)? == MOST {
+        return Err(io::Error::other(format!("it has more than {} GB when it is decompressed", MOST / 1_000_000_000)));
+    }
+    Ok(plain)
+}
+
 /// Lets names, with their tags, mean the image; what they meant before they mean no more.
 pub(super) fn put(
     layout: &Layout,
@@ -117,12 +135,23 @@ fn same(one: &Platform, other: &Platform) -> bool {
 
 /// The full names and tags that the image gets: `docker.io/library/nginx:1.27` and `1.27`.
 fn names(image: &Image, given: Option<&str>) -> Result<Vec<(String, String)>, String> {
-    let all: Vec<&str> = given.map_or_else(|| image.names.iter().map(String::as_str).collect(), |name| vec![name]);
-    if all.is_empty() {
+    if let Some(name) = given {
+        return Ok(vec![full(name)?]);
+    }
+    if image.names.is_empty() {
         return Err(format!("image {} has no name in it; give one with --name", image.id.short()));
     }
-    all.into_iter().map(full).collect()
+    let all: Vec<_> = image.names.iter().map(|name| full(name)).collect::<Result<_, _>>()?;
+    let (asked_for, others): (Vec<_>, Vec<_>) = all.into_iter().partition(|(name, _)| name.starts_with("docker.io/"));
+    match others.first() {
+        Some((other, _)) if asked_for.is_empty() => Err(format!("it is called {other}; {FOREIGN}")),
+        _ => Ok(asked_for),
+    }
 }
+
+/// What to do about a name that nodes will never ask the library for.
+pub(super) const FOREIGN: &str =
+    "nodes ask the library for names of docker.io; say with --name what it is to be called there";
 
 /// A name as the library has it, and its tag.
 pub(super) fn full(text: &str) -> Result<(String, String), String> {

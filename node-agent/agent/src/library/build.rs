@@ -61,8 +61,9 @@ pub(super) fn run(dir: &Path, options: &Options) -> Result<(), Error> {
         work.dockerfiles(&workshop, &built, options.refresh)?;
         workshop.close()?;
     }
-    if !stale.is_empty() {
-        layout.collect_garbage()?;
+    match stale.is_empty() {
+        true => Workshop::clear(&layout)?,
+        false => drop(layout.collect_garbage()?),
     }
     let partial = layout.partial();
     fs::remove_dir_all(&partial).map_err(Error::io("removing", &partial))

@@ -45,10 +45,7 @@ pub(super) fn run(dir: &Path, text: &str, options: &Options, source: &Source) ->
     let which = wanted.digest().map(ToString::to_string).or(tag).unwrap_or_else(|| "latest".to_owned());
     let name = match &options.name {
         Some(name) => name.clone(),
-        None if wanted.domain() != "docker.io" => {
-            let remedy = "nodes ask the library for names of docker.io; say with --name what it is to be called there";
-            return Err(failed(remedy.into()));
-        }
+        None if wanted.domain() != "docker.io" => return Err(failed(super::add::FOREIGN.into())),
         None => text.to_owned(),
     };
     let (full, tag) = super::add::full(&name).map_err(failed)?;
@@ -70,7 +67,12 @@ pub(super) fn run(dir: &Path, text: &str, options: &Options, source: &Source) ->
     let manifest = runtime.block_on(async {
         let remote = registries.remote(wanted.domain(), wanted.path(), &credentials).await;
         let remote = remote.map_err(|error| failed(error.to_string()))?;
-        let copy = Copy { remote, layout: &layout, failed: &failed };
+        // Whose credentials count is not to be seen in a registry's refusal.
+        let refused = |what: String| match what.contains("auth") {
+            true => failed(format!("{what}; `docker login {}` first, or see --docker-config", wanted.domain())),
+            false => failed(what),
+        };
+        let copy = Copy { remote, layout: &layout, failed: &refused };
         copy.image(&which, platform.as_ref()).await
     })?;
     let platform = platform.unwrap_or_else(Platform::host);

@@ -2,8 +2,10 @@
 //! they start from out of the very library that is being made. Its data lie in the library, so that a build that was interrupted
 //! goes on with the steps that are done; they go when everything is built.
 
+use std::ffi::OsString;
 use std::fs::{self, File};
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, ErrorKind, Write};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
@@ -18,6 +20,10 @@ use super::recipe::{Part, Recipe};
 const PATIENCE: Duration = Duration::from_secs(30);
 /// Lines of a failed build that are shown.
 const TAIL: usize = 40;
+/// What the scratch directory is called, before chance goes on.
+const PREFIX: &str = "slipway-library-";
+/// The file among the engine's data that says where the scratch directory is.
+const SCRATCH: &str = "scratch";
 /// The control group of the steps' containers, apart from those of other engines.
 const CGROUP: &str = "slipway-library";
 
@@ -40,11 +46,14 @@ impl Workshop {
             return Err(Error::NotRoot);
         }
         let program = std::env::current_exe().map_err(Error::io("finding", Path::new("/proc/self/exe")))?;
-        let dir = tempfile::Builder::new().prefix("slipway-library-").tempdir();
-        let dir = dir.map_err(Error::io("making a directory in", &std::env::temp_dir()))?;
-        let registry = serve(layout, &dir.path().join("library.sock"))?;
         let data = layout.workshop();
+        sweep_scratch(&data);
         fs::create_dir_all(&data).map_err(Error::io("making", &data))?;
+        let dir = tempfile::Builder::new().prefix(PREFIX).tempdir();
+        let dir = dir.map_err(Error::io("making a directory in", &std::env::temp_dir()))?;
+        let note = data.join(SCRATCH);
+        fs::write(&note, dir.path().as_os_str().as_bytes()).map_err(Error::io("writing", &note))?;
+        let registry = serve(layout, &dir.path().join("library.sock"))?;
         let log = data.join("engine.log");
         let log = File::create(&log).map_err(Error::io("making", &log))?;
         let engine = inside()
@@ -143,6 +152,26 @@ impl Workshop {
         let data = self.data.clone();
         drop(self);
         fs::remove_dir_all(&data).map_err(Error::io("removing", &data))
+    }
+
+    /// Removes what a build has left that was killed when everything was built already.
+    pub(super) fn clear(layout: &Layout) -> Result<(), Error> {
+        let data = layout.workshop();
+        sweep_scratch(&data);
+        match fs::remove_dir_all(&data) {
+            Err(error) if error.kind() != ErrorKind::NotFound => Err(Error::io("removing", &data)(error)),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Removes the directory of sockets, contexts and archives that a killed build could not remove itself.
+fn sweep_scratch(data: &Path) {
+    let Ok(path) = fs::read(data.join(SCRATCH)).map(|path| PathBuf::from(OsString::from_vec(path))) else { return };
+    let ours = path.file_name().is_some_and(|name| name.as_bytes().starts_with(PREFIX.as_bytes()));
+    if ours && path.parent() == Some(&std::env::temp_dir()) {
+        // If it stays, it takes up room and nothing else.
+        let _ = fs::remove_dir_all(path);
     }
 }
 

@@ -35,7 +35,7 @@ use refusal::Refusal;
 use send::{Page, paged};
 use store::Store;
 use uploads::Uploads;
-use upstream::client::Upstream;
+use upstream::client::{Answer, Upstream};
 
 /// One session's registry.
 #[derive(Debug)]
@@ -109,11 +109,14 @@ async fn respond(registry: &Arc<Registry>, request: Request) -> Result<Response,
         Wanted::Tags(name) => {
             let page = query::<Page>(&mut parts).await?;
             let tags = match registry.tags(name).await {
-                // What is all new here is the upstream's whole list, pages and all.
-                Err(refusal) => match registry.upstream.ask(&method, &path, &headers).await {
-                    Some(answer) => return Ok(answer),
-                    None => return Err(refusal),
-                },
+                // What is all new here is the upstream's whole list, in the upstream's pages.
+                Err(refusal) => {
+                    let target = match page.query() {
+                        query if query.is_empty() => path.clone(),
+                        query => format!("{path}?{query}"),
+                    };
+                    return registry.or_upstream(Err(refusal), &method, &target, &headers).await;
+                }
                 Ok(tags) => tags,
             };
             Ok(paged(&path, tags, &page, |list| json!({ "name": name, "tags": list })))
@@ -206,11 +209,20 @@ impl Registry {
         path: &str,
         headers: &HeaderMap,
     ) -> Result<Response, Refusal> {
-        match found {
-            Err(refusal) if refusal.status == StatusCode::NOT_FOUND => {
-                self.upstream.ask(method, path, headers).await.ok_or(refusal)
+        let refusal = match found {
+            Err(refusal) if refusal.status == StatusCode::NOT_FOUND => refusal,
+            found => return found,
+        };
+        match self.upstream.ask(method, path, headers).await {
+            Answer::Found(answer) => Ok(answer),
+            Answer::Nothing => Err(refusal),
+            // Whether it exists, nobody knows: Docker's words for that, and the reason.
+            Answer::Away(why) if refusal.code == "NAME_UNKNOWN" => {
+                let sentence =
+                    format!("requested access to the resource is denied (nobody else could be asked: {why})");
+                Err(Refusal::not_found("DENIED", sentence))
             }
-            found => found,
+            Answer::Away(why) => Err(refusal.because(&format!("nobody else could be asked: {why}"))),
         }
     }
 

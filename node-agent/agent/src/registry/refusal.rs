@@ -43,6 +43,12 @@ impl Refusal {
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "UNKNOWN", error.to_string())
     }
 
+    /// With a reason behind its sentence.
+    pub(super) fn because(mut self, why: &str) -> Self {
+        self.sentence = format!("{} ({why})", self.sentence);
+        self
+    }
+
     /// With a header that helps the client on.
     pub(super) fn with(mut self, name: HeaderName, value: String) -> Self {
         self.headers.push((name, value));

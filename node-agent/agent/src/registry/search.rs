@@ -1,4 +1,5 @@
-//! `GET /v1/search`, which Docker's clients ask for `docker search`: the library's images and what the session pushed.
+//! `GET /v1/search`, which Docker's clients ask for `docker search`: the library's images, what the session pushed, and behind them what
+//! the upstream registry finds.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -6,6 +7,7 @@ use std::sync::Arc;
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use serde_json::json;
+use slipway_images::registry::{SearchResult, form};
 
 use super::Registry;
 use super::refusal::Refusal;
@@ -22,9 +24,27 @@ pub(super) struct Asked {
     page: Option<usize>,
 }
 
+impl Asked {
+    /// What names must contain.
+    pub(super) fn term(&self) -> String {
+        let term = self.q.to_lowercase();
+        term.strip_prefix("library/").unwrap_or(&term).to_owned()
+    }
+
+    /// Results on a page.
+    fn size(&self) -> usize {
+        self.n.unwrap_or(25).clamp(1, MOST)
+    }
+
+    /// Results that are needed for this page and those before it, as far as one answer has them.
+    pub(super) fn limit(&self) -> u32 {
+        self.size().saturating_mul(self.page.unwrap_or(1).max(1)).min(MOST) as u32
+    }
+}
+
 pub(super) async fn answer(registry: &Arc<Registry>, asked: Asked) -> Result<Response, Refusal> {
-    let term = asked.q.to_lowercase();
-    let term = term.strip_prefix("library/").unwrap_or(&term);
+    let term = asked.term();
+    let term = term.as_str();
     let mut found: BTreeMap<(bool, String), (bool, String)> = BTreeMap::new();
     for name in registry.library.names().await? {
         let short = name.repository.strip_prefix("library/").unwrap_or(&name.repository).to_owned();
@@ -43,15 +63,31 @@ pub(super) async fn answer(registry: &Arc<Registry>, asked: Asked) -> Result<Res
             found.entry(key).or_insert((false, String::new()));
         }
     }
-    let size = asked.n.unwrap_or(25).clamp(1, MOST);
+    let mut found: Vec<SearchResult> = found
+        .into_iter()
+        .map(|((_, name), (is_official, description))| SearchResult {
+            name,
+            is_official,
+            description,
+            ..SearchResult::default()
+        })
+        .collect();
+    // What the library and this session have comes first.
+    let query = form(&[("q", term), ("n", &asked.limit().to_string())]);
+    for other in registry.upstream.search(&query).await {
+        if !found.iter().any(|one| one.name == other.name) {
+            found.push(other);
+        }
+    }
+    let size = asked.size();
     let first = asked.page.unwrap_or(1).saturating_sub(1).saturating_mul(size);
     let results: Vec<_> = found
         .iter()
         .skip(first)
         .take(size)
-        .map(|((_, name), (official, description))| {
-            json!({ "name": name, "description": description, "star_count": 0, "is_official": official,
-                    "is_automated": false, "is_trusted": false })
+        .map(|one| {
+            json!({ "name": one.name, "description": one.description, "star_count": one.star_count,
+                    "is_official": one.is_official, "is_automated": false, "is_trusted": false })
         })
         .collect();
     let answer = json!({

@@ -13,6 +13,7 @@ use tokio::io::{AsyncReadExt, AsyncSeekExt, SeekFrom};
 use tokio_util::io::ReaderStream;
 
 use super::digest::Digest;
+use super::path::is_tag;
 use super::range::{self, Asked};
 use super::refusal::Refusal;
 
@@ -56,6 +57,14 @@ pub(super) async fn content(
 pub(super) struct Page {
     n: Option<usize>,
     last: Option<String>,
+}
+
+impl Page {
+    /// The query that asks another registry for it; a `last` that is no tag is left out.
+    pub(super) fn query(&self) -> String {
+        let last = self.last.as_ref().filter(|last| is_tag(last)).map(|last| format!("last={last}"));
+        self.n.map(|n| format!("n={n}")).into_iter().chain(last).collect::<Vec<_>>().join("&")
+    }
 }
 
 /// A sorted list, cut as `n` and `last` ask, with a link to the rest (distribution-spec, "Listing Tags").

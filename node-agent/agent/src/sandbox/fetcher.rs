@@ -13,10 +13,16 @@ use std::{
     time::{Duration, Instant},
 };
 
-use serde_json::{Value, json};
+use serde_json::Value;
 use tokio::sync::oneshot;
 
-use super::{Error, Result, at, bundle, cgroup::Hierarchies, firewall::Port, idmap, rootfs::Layout};
+use super::{
+    Error, Result, at,
+    firewall::Port,
+    idmap,
+    rootfs::Layout,
+    shut_in::{self, Bind, ShutIn},
+};
 use crate::{
     config::{Limits, Registry},
     registry::upstream::program::SOCKET,
@@ -104,51 +110,28 @@ impl Fetcher {
         put(bundle, &all)
     }
 
-    /// `config.json` (OCI runtime spec, config.md).
     fn config(&self, plan: &Plan<'_>) -> Value {
-        let bind = |destination: &str, source: &Path, options: &[&str]| {
-            let options: Vec<&str> = ["bind", "rprivate", "nosuid", "nodev"].iter().chain(options).copied().collect();
-            json!({"destination": destination, "type": "bind", "source": source, "options": options})
-        };
         let upstream = plan.registry.upstream.as_ref().map(ToString::to_string).unwrap_or_default();
         let socket = format!("/run/sockets/{SOCKET}");
         let (limit, ttl) = (plan.registry.cache.to_string(), plan.registry.ttl.as_secs().to_string());
-        let args =
-            ["/run/node-agent", "fetcher", "--upstream", &upstream, "--cache", "/run/cache", "--socket", &socket];
+        let args = ["fetcher", "--upstream", &upstream, "--cache", "/run/cache", "--socket", &socket];
         let args: Vec<&str> = args.into_iter().chain(["--limit", &limit, "--ttl", &ttl]).collect();
-        let mapping = json!([{"containerID": 0, "hostID": self.base, "size": idmap::RANGE}]);
-        let namespaces = ["user", "mount", "pid", "network", "uts", "ipc", "cgroup"].map(|kind| json!({"type": kind}));
-        json!({
-            "ociVersion": "1.0.2",
-            "hostname": "fetcher",
-            "root": {"path": self.layout.rootfs, "readonly": true},
-            "process": {
-                "terminal": false,
-                "user": {"uid": 0, "gid": 0},
-                "args": args,
-                "env": [],
-                "cwd": "/",
-                "noNewPrivileges": true,
-                "oomScoreAdj": 100,
-                "capabilities": {},
-                "rlimits": [bundle::open_files(16384, 16384)],
-            },
-            "mounts": [
-                {"destination": "/proc", "type": "proc", "source": "proc", "options": ["nosuid", "noexec", "nodev"]},
-                {"destination": "/dev", "type": "tmpfs", "source": "tmpfs", "options": ["nosuid", "noexec", "mode=755", "size=64k"]},
-                {"destination": "/run", "type": "tmpfs", "source": "tmpfs", "options": ["nosuid", "nodev", "mode=755", "size=64k"]},
-                bind("/etc", &self.layout.dir.join("etc"), &["ro", "noexec"]),
-                bind("/run/node-agent", plan.agent, &["ro"]),
-                bind("/run/cache", &self.layout.lower, &["noexec"]),
-                bind("/run/sockets", &self.sockets(), &["noexec"]),
+        shut_in::config(ShutIn {
+            tag: &self.tag,
+            hostname: "fetcher",
+            rootfs: &self.layout.rootfs,
+            owner: self.base,
+            agent: plan.agent,
+            args: &args,
+            capabilities: &[],
+            umask: None,
+            oom: 100,
+            files: 16384,
+            binds: vec![
+                Bind::reading("/etc", &self.layout.dir.join("etc")),
+                Bind::writing("/run/cache", &self.layout.lower),
+                Bind::writing("/run/sockets", &self.sockets()),
             ],
-            "linux": {
-                "cgroupsPath": Hierarchies::path_of(&self.tag),
-                "uidMappings": mapping,
-                "gidMappings": mapping,
-                "namespaces": namespaces,
-                "rootfsPropagation": "private",
-            },
         })
     }
 

@@ -16,6 +16,7 @@ mod oci;
 mod reap;
 mod registry;
 mod rootfs;
+mod shut_in;
 mod unpacker;
 
 use std::{

@@ -15,10 +15,14 @@ use std::{
 use http::Method;
 use http_body_util::{BodyExt, Empty};
 use hyper_util::rt::TokioIo;
-use serde_json::{Value, json};
+use serde_json::Value;
 use tokio::{net::UnixStream, sync::oneshot};
 
-use super::{Error, Result, at, bundle, cgroup::Hierarchies, idmap, rootfs::Layout};
+use super::{
+    Error, Result, at, idmap,
+    rootfs::Layout,
+    shut_in::{self, Bind, ShutIn},
+};
 use crate::{
     config::Limits,
     registry::{program::CONTROL, upstream},
@@ -84,67 +88,33 @@ impl Service {
         &LIMITS
     }
 
-    /// `config.json` (OCI runtime spec, config.md).
     fn config(&self, agent: &Path, data: &Path, quota: u64, fetcher: Option<&Path>) -> Value {
-        let bind = |destination: &str, source: &Path, options: &[&str]| {
-            let options: Vec<&str> = ["bind", "rprivate", "nosuid", "nodev"].iter().chain(options).copied().collect();
-            json!({"destination": destination, "type": "bind", "source": source, "options": options})
-        };
-        let mapping = json!([{"containerID": 0, "hostID": self.base, "size": idmap::RANGE}]);
-        let namespaces = ["user", "mount", "pid", "network", "uts", "ipc", "cgroup"].map(|kind| json!({"type": kind}));
-        let args = [
-            "/run/node-agent",
-            "registry",
-            "--library",
-            "/run/library",
-            "--data",
-            "/run/data",
-            "--sockets",
-            "/run/sockets",
+        let (quota, upstream) = (quota.to_string(), format!("/run/upstream/{}", upstream::program::SOCKET));
+        let mut args = vec!["registry", "--library", "/run/library", "--data", "/run/data"];
+        args.extend(["--sockets", "/run/sockets", "--quota", &quota]);
+        let mut binds = vec![
+            Bind::reading("/run/library", &self.layout.lower),
+            Bind::writing("/run/data", data),
+            Bind::writing("/run/sockets", &self.sockets()),
         ];
-        let mut args: Vec<String> =
-            args.iter().map(ToString::to_string).chain(["--quota".into(), quota.to_string()]).collect();
-        if fetcher.is_some() {
-            args.extend(["--upstream".into(), format!("/run/upstream/{}", upstream::program::SOCKET)]);
-        }
-        let mut config = json!({
-            "ociVersion": "1.0.2",
-            "hostname": "registry",
-            "root": {"path": self.layout.rootfs, "readonly": true},
-            "process": {
-                "terminal": false,
-                "user": {"uid": 0, "gid": 0},
-                "args": args,
-                "env": [],
-                "cwd": "/",
-                "noNewPrivileges": true,
-                "oomScoreAdj": 100,
-                "capabilities": {},
-                "rlimits": [bundle::open_files(16384, 16384)],
-            },
-            "mounts": [
-                {"destination": "/proc", "type": "proc", "source": "proc", "options": ["nosuid", "noexec", "nodev"]},
-                {"destination": "/dev", "type": "tmpfs", "source": "tmpfs", "options": ["nosuid", "noexec", "mode=755", "size=64k"]},
-                // The image is only read, so what is added to it stands here.
-                {"destination": "/run", "type": "tmpfs", "source": "tmpfs", "options": ["nosuid", "nodev", "mode=755", "size=64k"]},
-                bind("/run/node-agent", agent, &["ro"]),
-                bind("/run/library", &self.layout.lower, &["ro", "noexec"]),
-                bind("/run/data", data, &["noexec"]),
-                bind("/run/sockets", &self.sockets(), &["noexec"]),
-            ],
-            "linux": {
-                "cgroupsPath": Hierarchies::path_of(&self.tag),
-                "uidMappings": mapping,
-                "gidMappings": mapping,
-                "namespaces": namespaces,
-                "rootfsPropagation": "private",
-            },
-        });
-        if let (Some(dir), Some(mounts)) = (fetcher, config["mounts"].as_array_mut()) {
+        if let Some(dir) = fetcher {
+            args.extend(["--upstream", &upstream]);
             // The directory, not the socket: a fetcher that had to be started again makes a new socket.
-            mounts.push(bind("/run/upstream", dir, &["ro", "noexec"]));
+            binds.push(Bind::reading("/run/upstream", dir));
         }
-        config
+        shut_in::config(ShutIn {
+            tag: &self.tag,
+            hostname: "registry",
+            rootfs: &self.layout.rootfs,
+            owner: self.base,
+            agent,
+            args: &args,
+            capabilities: &[],
+            umask: None,
+            oom: 100,
+            files: 16384,
+            binds,
+        })
     }
 
     /// Removes the control socket of a process that has ended.

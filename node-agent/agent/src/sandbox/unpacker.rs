@@ -15,11 +15,18 @@ use std::{
     time::Duration,
 };
 
-use serde_json::{Value, json};
+use serde_json::Value;
 use slipway_images::shared::Limits as LayerLimits;
 use slipway_runtime::client::Io;
 
-use super::{Runtime, at, cgroup::Hierarchies, device, idmap, rootfs::Layout, tear_down, watch};
+use super::{
+    Runtime, at,
+    cgroup::Hierarchies,
+    device, idmap,
+    rootfs::Layout,
+    shut_in::{self, Bind, ShutIn},
+    tear_down, watch,
+};
 use crate::{
     config::Limits,
     layers::{Report, Unpack, program::Outcome},
@@ -159,56 +166,28 @@ impl Unpacker {
         })
     }
 
-    /// `config.json` (OCI runtime spec, config.md).
     fn config(&self, tag: &str, rootfs: &Path, out: &Path, has_parent: bool, limits: LayerLimits) -> Value {
-        let bind = |destination: &str, source: &Path, mode: &str| {
-            let options = ["bind", "rprivate", "nosuid", "nodev", "noexec", mode];
-            let options =
-                if destination == AGENT { vec!["bind", "rprivate", "nosuid", "nodev", mode] } else { options.to_vec() };
-            json!({"destination": destination, "type": "bind", "source": source, "options": options})
-        };
         let (bytes, entries) = (limits.bytes.to_string(), limits.entries.to_string());
-        let mut args =
-            vec![AGENT, "unpack-layer", "--out", OUT, "--bytes", bytes.as_str(), "--entries", entries.as_str()];
+        let mut args = vec!["unpack-layer", "--out", OUT, "--bytes", &bytes, "--entries", &entries];
         if has_parent {
             args.push("--has-parent");
         }
-        let mapping = json!([{"containerID": 0, "hostID": self.owner, "size": idmap::RANGE}]);
-        let namespaces = ["user", "mount", "pid", "network", "uts", "ipc", "cgroup"].map(|kind| json!({"type": kind}));
-        json!({
-            "ociVersion": "1.0.2",
-            "hostname": "unpack",
-            "root": {"path": rootfs, "readonly": true},
-            "process": {
-                "terminal": false,
-                "user": {"uid": 0, "gid": 0, "umask": 0},
-                "args": args,
-                "env": [],
-                "cwd": "/",
-                "noNewPrivileges": true,
-                "oomScoreAdj": 500,
-                "capabilities": {"bounding": CAPABILITIES, "effective": CAPABILITIES, "permitted": CAPABILITIES},
-                "rlimits": [{"type": "RLIMIT_NOFILE", "soft": 1024, "hard": 1024}],
-            },
-            "mounts": [
-                {"destination": "/proc", "type": "proc", "source": "proc", "options": ["nosuid", "noexec", "nodev"]},
-                // The image is only read, so what is added to it stands here.
-                {"destination": "/run", "type": "tmpfs", "source": "tmpfs", "options": ["nosuid", "nodev", "mode=755", "size=64k"]},
-                bind(AGENT, &self.agent, "ro"),
-                bind(OUT, out, "rw"),
-            ],
-            "linux": {
-                "cgroupsPath": Hierarchies::path_of(tag),
-                "uidMappings": mapping,
-                "gidMappings": mapping,
-                "namespaces": namespaces,
-                "rootfsPropagation": "private",
-            },
+        shut_in::config(ShutIn {
+            tag,
+            hostname: "unpack",
+            rootfs,
+            owner: self.owner,
+            agent: &self.agent,
+            args: &args,
+            capabilities: &CAPABILITIES,
+            umask: Some(0),
+            oom: 500,
+            files: 1024,
+            binds: vec![Bind::writing(OUT, out)],
         })
     }
 }
 
-const AGENT: &str = "/run/node-agent";
 const OUT: &str = "/run/out";
 
 /// Copies all; a process that wants no more has said why, or its end says enough.

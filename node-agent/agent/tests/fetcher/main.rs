@@ -239,3 +239,107 @@ fn a_blob_is_had_only_by_names_that_have_it_upstream() {
     assert_eq!((found.status, digest_of(&found.body)), (200, layer));
     assert_eq!(upstream.asked("GET /v2/library/second/blobs"), 0, "its bytes were there");
 }
+
+fn json(answer: &Answer) -> serde_json::Value {
+    assert_eq!(answer.status, 200, "{}: {}", answer.head, String::from_utf8_lossy(&answer.body));
+    serde_json::from_slice(&answer.body).expect("JSON")
+}
+
+fn names(at: SocketAddr, query: &str) -> Vec<String> {
+    let found = json(&ask(at, "GET", &format!("/v1/search?{query}"), ""));
+    let results = found["results"].as_array().expect("a list").iter();
+    results.map(|one| one["name"].as_str().expect("a name").to_owned()).collect()
+}
+
+/// A library that has one name, of an image whose blobs nobody asks for.
+fn library(dir: &Path, name: &str) {
+    let library = dir.join("library");
+    std::fs::create_dir_all(library.join("blobs/sha256")).expect("a directory");
+    std::fs::write(library.join("oci-layout"), r#"{"imageLayoutVersion":"1.0.0"}"#).expect("the marker");
+    let entry = serde_json::json!({
+        "mediaType": "application/vnd.oci.image.manifest.v1+json", "digest": digest_of(b"none"), "size": 4,
+        "annotations": { "io.containerd.image.name": format!("docker.io/{name}:1") },
+    });
+    let index = serde_json::json!({ "schemaVersion": 2, "manifests": [entry] });
+    std::fs::write(library.join("index.json"), index.to_string()).expect("the index");
+}
+
+#[test]
+fn a_search_shows_the_library_first_and_then_what_the_upstream_finds() {
+    let Some((dir, upstream)) = setting() else { return };
+    let dir = dir.path();
+    for name in ["library/greeting:1", "library/greeter:1", "team/greetings:1", "team/other:1"] {
+        upstream.push(dir, name, b"hello");
+    }
+    library(dir, "library/greeting");
+    let fetcher = Fetcher::start(dir, &upstream, 3600);
+    let at = fetcher.session(dir, "one");
+    // docker-registry has no search of its own, but a catalog.
+    assert_eq!(names(at, "q=greet"), ["greeting", "greeter", "team/greetings"]);
+    assert_eq!(names(at, "q=greet&n=2"), ["greeting", "greeter"]);
+    assert_eq!(names(at, "q=greet&n=2&page=2"), ["team/greetings"]);
+    assert!(names(at, "q=nothing").is_empty());
+    let results = r#"{"num_results":1,"results":[{"name":"greet/starred","description":"a sentence","star_count":7,"is_official":true}]}"#;
+    upstream.instead("/v1/search?q=greet&n=25", "200 OK", results);
+    let found = json(&ask(at, "GET", "/v1/search?q=greet", ""));
+    assert_eq!(found["results"][0]["name"], "greeting", "{found}");
+    let other = &found["results"][1];
+    assert_eq!((&other["name"], &other["star_count"]), (&"greet/starred".into(), &7.into()), "{found}");
+    assert_eq!((&other["description"], &other["is_official"]), (&"a sentence".into(), &true.into()), "{found}");
+    upstream.fall_silent();
+    let begun = Instant::now();
+    assert_eq!(names(at, "q=greet"), ["greeting"], "what is here is shown in any case");
+    assert!(begun.elapsed() < Duration::from_secs(8), "{:?}", begun.elapsed());
+}
+
+#[test]
+fn a_list_of_tags_comes_in_pages_whether_the_upstream_has_them_or_not() {
+    let Some((dir, upstream)) = setting() else { return };
+    let dir = dir.path();
+    for tag in ["c", "a", "b"] {
+        upstream.push(dir, &format!("library/greeting:{tag}"), b"hello");
+    }
+    let fetcher = Fetcher::start(dir, &upstream, 3600);
+    let at = fetcher.session(dir, "one");
+    let list = "/v2/library/greeting/tags/list";
+    let page = |query: &str| {
+        let found = ask(at, "GET", &format!("{list}{query}"), "");
+        let link = found.head.lines().find_map(|line| line.strip_prefix("link: ")).map(str::to_owned);
+        (json(&found)["tags"].clone(), link)
+    };
+    // Debian's docker-registry gives all, whatever is asked for.
+    assert_eq!(page("?n=2"), (serde_json::json!(["a", "b"]), Some(format!("<{list}?n=2&last=b>; rel=\"next\""))));
+    assert_eq!(page("?n=2&last=b"), (serde_json::json!(["c"]), None));
+    upstream.instead(
+        &format!("{list}?n=1&last=a"),
+        &format!("200 OK\r\nLink: <http://elsewhere.example{list}?last=b&n=1>; rel=\"next\""),
+        r#"{"name":"library/greeting","tags":["b"]}"#,
+    );
+    let (tags, link) = page("?n=1&last=a");
+    assert_eq!(tags, serde_json::json!(["b"]));
+    assert_eq!(link, Some(format!("<{list}?last=b&n=1>; rel=\"next\"")), "its own pages go through, from here");
+}
+
+#[test]
+fn an_upstream_that_is_away_is_waited_for_once_and_named_in_the_answer() {
+    let Some((dir, upstream)) = setting() else { return };
+    let dir = dir.path();
+    upstream.push(dir, "library/greeting:1", b"hello");
+    let fetcher = Fetcher::start(dir, &upstream, 3600);
+    let at = fetcher.session(dir, "one");
+    let text = |answer: &Answer| String::from_utf8_lossy(&answer.body).into_owned();
+    upstream.away(true);
+    let first = ask(at, "GET", "/v2/library/unknown/manifests/1", "");
+    assert_eq!(first.status, 404, "{}", text(&first));
+    let reason = format!("Get \\\"http://{}/v2/\\\"", upstream.address);
+    assert!(text(&first).contains("DENIED") && text(&first).contains(&reason), "{}", text(&first));
+    // Without the internet packets are not refused but lost.
+    upstream.away(false);
+    upstream.fall_silent();
+    let begun = Instant::now();
+    for _ in 0..2 {
+        let again = ask(at, "GET", "/v2/library/unknown/manifests/1", "");
+        assert!(again.status == 404 && text(&again).contains(&reason), "{}", text(&again));
+    }
+    assert!(begun.elapsed() < Duration::from_secs(5), "nobody waits for what was away: {:?}", begun.elapsed());
+}

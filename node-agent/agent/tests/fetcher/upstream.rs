@@ -31,11 +31,15 @@ struct State {
     asked: Vec<String>,
     trouble: Option<Trouble>,
     away: bool,
+    /// Takes connections and says nothing.
+    silent: bool,
+    /// What is answered to requests for these targets instead of the registry's answer.
+    instead: Vec<(String, String)>,
 }
 
 pub(crate) struct Upstream {
     registry: Child,
-    direct: SocketAddr,
+    pub(crate) direct: SocketAddr,
     pub(crate) address: SocketAddr,
     state: Arc<Mutex<State>>,
 }
@@ -142,6 +146,17 @@ impl Upstream {
         self.state().trouble = Some(trouble);
     }
 
+    /// From now on takes connections and says nothing.
+    pub(crate) fn fall_silent(&self) {
+        self.state().silent = true;
+    }
+
+    /// Answers `GET target` with these lines of a head, of which the first is the status, and a body.
+    pub(crate) fn instead(&self, target: &str, head: &str, body: &str) {
+        let answer = format!("HTTP/1.1 {head}\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+        self.state().instead.push((format!("GET {target} "), answer));
+    }
+
     pub(crate) fn away(&self, away: bool) {
         self.state().away = away;
     }
@@ -172,6 +187,16 @@ fn pass(mut client: TcpStream, to: SocketAddr, state: &Mutex<State>) {
             return;
         }
         state.asked.push(head.clone());
+        if state.silent {
+            drop(state);
+            // Until the other side has had enough.
+            let _ = client.read(&mut byte);
+            return;
+        }
+        if let Some((_, answer)) = state.instead.iter().find(|(target, _)| head.starts_with(target)) {
+            let _ = client.write_all(answer.as_bytes());
+            return;
+        }
         if head.starts_with("GET") && head.contains("/blobs/") { state.trouble.take() } else { None }
     };
     let Ok(mut server) = TcpStream::connect(to) else { return };

@@ -208,6 +208,6 @@ pub(crate) async fn pull_command(context: &Context) -> Result<u8, Failure> {
     }
     let target = if quiet { pull::Target::Nowhere } else { pull::Target::Stdout };
     pull::pull(context, &image, args.text_or_empty("platform"), all, target).await?;
-    output::line(&if all { image.name.clone() } else { image.full() });
+    output::line(&if all { image.name.clone() } else { image.full });
     Ok(0)
 }

@@ -117,6 +117,11 @@ where
     if failed { Err(Failure::silent(1)) } else { Ok(0) }
 }
 
+/// Whether the command is attached to a container, which gets the signals.
+pub(crate) fn passes_signals_on(context: &Context) -> bool {
+    matches!(context.args.id(), Cmd::Run | Cmd::Start | Cmd::Attach | Cmd::Exec)
+}
+
 /// Runs the command.
 ///
 /// # Errors

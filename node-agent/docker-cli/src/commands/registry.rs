@@ -58,7 +58,7 @@ pub(crate) async fn push(context: &Context) -> Result<u8, Failure> {
     let target = if quiet { pull::Target::Nowhere } else { pull::Target::Stdout };
     pull::show(answer.into_body(), target).await?;
     if quiet {
-        output::line(&if all { image.name.clone() } else { image.full() });
+        output::line(&if all { image.name.clone() } else { image.full });
     }
     Ok(0)
 }

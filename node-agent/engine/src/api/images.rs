@@ -65,9 +65,7 @@ async fn post_below(
             blocking(move || images::tag(&engine, &name, &repo, &tag)).await?;
             Ok(StatusCode::CREATED.into_response())
         }
-        Some((name, "push")) => {
-            registry::push(engine, name, params.get("tag"), &headers, peer.map(|peer| peer.0)).await
-        }
+        Some((name, "push")) => registry::push(engine, name, &params, &headers, peer.map(|peer| peer.0)).await,
         _ => Err(Error::not_found("page not found")),
     }
 }

@@ -69,17 +69,25 @@ pub(super) async fn pull(
 /// `POST /images/{name}/push`.
 ///
 /// # Errors
-/// For a name that is none.
+/// For a name or platform that is none.
 pub(super) async fn push(
     engine: Arc<Engine>,
     name: &str,
-    tag: &str,
+    params: &Params,
     headers: &HeaderMap,
     peer: Option<Peer>,
 ) -> Result<Response> {
+    let tag = params.get("tag");
+    let platform = match params.get("platform") {
+        "" => None,
+        text => {
+            let read = serde_json::from_str::<Platform>(text);
+            Some(read.map_err(|e| Error::bad(format!("failed to parse platform: {e}")))?)
+        }
+    };
     let text = if tag.is_empty() { name.to_owned() } else { format!("{name}:{tag}") };
     let reference = Reference::parse(&text).map_err(|e| Error::bad(e.to_string()))?;
-    let options = PushOptions { reference, credentials: credentials(headers) };
+    let options = PushOptions { reference, credentials: credentials(headers), platform };
     follow(peer, |progress| async move { pull::push(&engine, &options, progress).await }).await
 }
 

@@ -239,8 +239,9 @@ impl Auth {
     }
 }
 
-/// `application/x-www-form-urlencoded`.
-pub(crate) fn form(pairs: &[(&str, &str)]) -> String {
+/// Pairs as a query or as the body of a form (`application/x-www-form-urlencoded`).
+#[must_use]
+pub fn form(pairs: &[(&str, &str)]) -> String {
     let escape = |text: &str| -> String {
         let one = |byte: u8| match byte {
             b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => char::from(byte).to_string(),

@@ -10,6 +10,7 @@ mod fault;
 mod fetch;
 mod inspect;
 mod login;
+mod lookup;
 pub(crate) mod manifest;
 mod platform;
 mod pull;
@@ -23,7 +24,7 @@ mod transport;
 mod unpack;
 mod upload;
 
-pub use auth::Credentials;
+pub use auth::{Credentials, form};
 pub use fetch::{FetchError, Fetched, fetch};
 pub use login::{Login, LoginError};
 pub use platform::{ParsePlatformError, Platform};

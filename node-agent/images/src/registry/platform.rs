@@ -5,6 +5,8 @@ use std::str::FromStr;
 
 use serde::Deserialize;
 
+use crate::image::ImageConfig;
+
 /// `linux/arm64`, `linux/arm/v7`; normalised.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(default)]
@@ -29,7 +31,16 @@ impl Platform {
         Self { os: "linux".into(), architecture: std::env::consts::ARCH.into(), variant: String::new() }.normal()
     }
 
-    fn normal(self) -> Self {
+    /// What an image's configuration says.
+    pub(crate) fn of(config: &ImageConfig) -> Self {
+        Self {
+            os: config.os.clone(),
+            architecture: config.architecture.clone(),
+            variant: config.variant.clone().unwrap_or_default(),
+        }
+    }
+
+    pub(crate) fn normal(self) -> Self {
         let (architecture, variant) = (self.architecture.to_ascii_lowercase(), self.variant.to_ascii_lowercase());
         let (architecture, variant) = match (architecture.as_str(), variant.as_str()) {
             ("x86_64" | "x86-64" | "amd64", "v1" | "") => ("amd64", ""),

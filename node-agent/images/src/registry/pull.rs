@@ -168,9 +168,10 @@ impl Fetch<'_> {
                 id
             }
             None => {
-                let document = self.document(&digest, got).await?;
+                let found = self.fetched(&digest, got).await?;
+                // What it is for is looked at after that, as in Docker.
                 headline();
-                let manifest = self.manifest(document).await?;
+                let manifest = self.manifest(self.understood(&found)?).await?;
                 let id = ImageId::from_bytes(*manifest.config.digest.as_bytes());
                 if store.image(&id).is_err() {
                     check_type(&manifest.config.media_type).map_err(PullError::Invalid)?;
@@ -192,11 +193,7 @@ impl Fetch<'_> {
     fn held(&self, store: &Store, digest: &Digest) -> Option<ImageId> {
         let id = store.resolve(&self.reference.with_digest(*digest).familiar_string()).ok()?;
         let image = store.image(&id).ok()?;
-        let made_for = Platform {
-            os: image.config.os.clone(),
-            architecture: image.config.architecture.clone(),
-            variant: image.config.variant.clone().unwrap_or_default(),
-        };
+        let made_for = Platform::of(&image.config);
         let wanted = self.wanted.platform.clone().unwrap_or_else(Platform::best_of_host);
         (wanted.rank(&made_for) == Some(0) || (self.wanted.platform.is_none() && wanted.rank(&made_for).is_some()))
             .then_some(id)
@@ -268,8 +265,8 @@ impl Fetch<'_> {
         call.with(header::ACCEPT, &types.join(", "))
     }
 
-    /// The manifest or index of a digest, which its content must have.
-    async fn document(&self, digest: &Digest, got: Option<(HeaderMap, Bytes)>) -> Result<Document, PullError> {
+    /// The bytes of a manifest or index, which must have the digest.
+    async fn fetched(&self, digest: &Digest, got: Option<(HeaderMap, Bytes)>) -> Result<(HeaderMap, Bytes), PullError> {
         let (headers, body) = match got {
             Some(got) => got,
             None => {
@@ -281,13 +278,17 @@ impl Fetch<'_> {
         if Digest::of(&body) != *digest {
             return Err(PullError::Invalid(format!("manifest verification failed for digest {digest}")));
         }
+        Ok((headers, body))
+    }
+
+    fn understood(&self, (headers, body): &(HeaderMap, Bytes)) -> Result<Document, PullError> {
         let kind = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-        understand(kind, &body, self.wanted.platform.as_ref()).map_err(PullError::Invalid)
+        understand(kind, body, self.wanted.platform.as_ref()).map_err(PullError::Invalid)
     }
 
     async fn manifest(&self, document: Document) -> Result<Manifest, PullError> {
         let document = match document {
-            Document::Index(chosen) => self.document(&chosen.digest, None).await?,
+            Document::Index(chosen) => self.understood(&self.fetched(&chosen.digest, None).await?)?,
             other => other,
         };
         match document {

@@ -11,6 +11,7 @@ use super::auth::Credentials;
 use super::candidates;
 use super::fault::{Fault, Kind};
 use super::manifest::{PUSHED, Pushed, write};
+use super::platform::Platform;
 use super::registries::{Registries, Tell};
 use super::transport::Call;
 use super::upload::{Begun, Source, Target};
@@ -27,6 +28,8 @@ pub struct PushOptions {
     pub reference: Reference,
     /// Who asks.
     pub credentials: Credentials,
+    /// What the images must be for, if it matters.
+    pub platform: Option<Platform>,
 }
 
 /// Why an image could not be pushed, in Docker's words.
@@ -60,8 +63,12 @@ impl Registries {
     ) -> Result<(), PushError> {
         let tell = Tell(progress);
         let reference = &options.reference;
-        tell.say(Progress::status(format!("The push refers to repository [{}]", reference.full_name())));
         let names = store.tags_of(reference);
+        if let Some(platform) = &options.platform {
+            let fits = |(name, _): &&(Reference, ImageId)| reference.tag().is_none() || name.tag() == reference.tag();
+            names.iter().filter(fits).try_for_each(|(name, id)| check_platform(&store, name, id, platform))?;
+        }
+        tell.say(Progress::status(format!("The push refers to repository [{}]", reference.full_name())));
         if names.is_empty() {
             return Err(PushError::Missing(format!(
                 "An image does not exist locally with the tag: {}",
@@ -89,6 +96,17 @@ impl Registries {
         }
         Ok(())
     }
+}
+
+fn check_platform(store: &Store, name: &Reference, id: &ImageId, wanted: &Platform) -> Result<(), PushError> {
+    let made_for = Platform::of(&store.image(id)?.config);
+    if wanted.clone().normal().rank(&made_for).is_some() {
+        return Ok(());
+    }
+    let name = name.familiar_string();
+    Err(PushError::Missing(format!(
+        "image with reference {name} was found but does not match the specified platform: wanted {wanted}, actual: {made_for}"
+    )))
 }
 
 struct Pusher<'a> {

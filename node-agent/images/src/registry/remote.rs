@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Method, Response, StatusCode, header};
+use http::{HeaderMap, Method, Response, StatusCode, header};
 use hyper::body::Incoming;
 use sha2::{Digest as _, Sha256};
 
@@ -17,8 +17,10 @@ use super::pull::MAX_MANIFEST;
 use super::registries::Registries;
 use super::transport::{Call, next_chunk};
 
-/// A list of tags may be this long.
-const MAX_TAGS: usize = 4 << 20;
+/// A page of a list may be this long.
+const MAX_LIST: usize = 4 << 20;
+/// Pages of a catalog that are read.
+const PAGES: usize = 20;
 
 /// Why a repository could not be read.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -127,6 +129,37 @@ impl Registries {
     }
 }
 
+impl Registries {
+    /// The names of a registry's repositories (distribution's `_catalog`), as far as it lists them to whoever asks.
+    ///
+    /// # Errors
+    /// When nobody answers, or there is no such list.
+    pub async fn catalog(&self, domain: &str, credentials: &Credentials) -> Result<Vec<String>, RemoteError> {
+        let client = self.open(domain, credentials, &["registry:catalog:*".to_owned()], false).await?;
+        let (mut names, mut page) = (Vec::new(), "n=1000".to_owned());
+        for _ in 0..PAGES {
+            let (headers, body) = client.document(&Call::get(format!("/v2/_catalog?{page}")), MAX_LIST).await?;
+            let list: serde_json::Value = serde_json::from_slice(&body)
+                .map_err(|error| RemoteError::Invalid(format!("invalid list of repositories: {error}")))?;
+            let listed = list["repositories"].as_array().into_iter().flatten();
+            names.extend(listed.filter_map(|name| name.as_str().map(str::to_owned)));
+            match next(&headers) {
+                Some(next) if next != page => page = next,
+                _ => break,
+            }
+        }
+        Ok(names)
+    }
+}
+
+/// The query of the page that follows, by the answer's `Link` (RFC 5988, as distribution writes it).
+fn next(headers: &HeaderMap) -> Option<String> {
+    let link = headers.get(header::LINK)?.to_str().ok()?;
+    let (target, rest) = link.strip_prefix('<')?.split_once('>')?;
+    let (_, query) = target.split_once('?').filter(|_| rest.contains("next"))?;
+    Some(query.to_owned())
+}
+
 impl Remote {
     fn manifest_call(&self, method: Method, reference: &str) -> Call {
         let call = Call::new(method, format!("/v2/{}/manifests/{reference}", self.name));
@@ -193,12 +226,16 @@ impl Remote {
         Ok(RemoteBlob { from, total, body: response.into_body() })
     }
 
-    /// The repository's tags, as the registry lists them: the body of its answer.
+    /// The repository's tags, as the registry lists them: the body of its answer, and the query of the page that follows.
+    /// `page` is the query of the page that is wanted, such as `n=100&last=1.2`; empty for the first.
     ///
     /// # Errors
     /// See [`RemoteError`].
-    pub async fn tags(&self) -> Result<Bytes, RemoteError> {
-        Ok(self.client.document(&Call::get(format!("/v2/{}/tags/list", self.name)), MAX_TAGS).await?.1)
+    pub async fn tags(&self, page: &str) -> Result<(Bytes, Option<String>), RemoteError> {
+        let mark = if page.is_empty() { "" } else { "?" };
+        let call = Call::get(format!("/v2/{}/tags/list{mark}{page}", self.name));
+        let (headers, body) = self.client.document(&call, MAX_LIST).await?;
+        Ok((body, next(&headers)))
     }
 }
 

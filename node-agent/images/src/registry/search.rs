@@ -6,7 +6,7 @@ use http::{StatusCode, header};
 use serde::{Deserialize, Serialize};
 
 use super::auth::{Credentials, form};
-use super::fault::Fault;
+use super::fault::{Fault, Kind};
 use super::registries::Registries;
 use super::source::{Site, Source};
 use super::transport::{Call, Transport, read_limited};
@@ -41,6 +41,9 @@ pub enum SearchError {
     /// The registry did not answer it.
     #[error("{0}")]
     Failed(String),
+    /// Nobody is there.
+    #[error("{0}")]
+    Away(String),
 }
 
 impl Registries {
@@ -75,7 +78,10 @@ impl Registries {
             let text = STANDARD.encode(format!("{}:{}", credentials.username, credentials.password));
             call = call.with(header::AUTHORIZATION, &format!("Basic {text}"));
         }
-        let failed = |fault: Fault| SearchError::Failed(fault.text);
+        let failed = |fault: Fault| match fault.kind {
+            Kind::Connection | Kind::Tls => SearchError::Away(fault.text),
+            _ => SearchError::Failed(fault.text),
+        };
         let (parts, body) = transport.exchange(&site, &call).await.map_err(failed)?.into_parts();
         if parts.status != StatusCode::OK {
             return Err(SearchError::Failed(format!("Unexpected status code {}", parts.status.as_u16())));

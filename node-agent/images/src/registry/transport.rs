@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::{HeaderMap, Method, Request, Response, header};
@@ -19,6 +19,7 @@ use tokio::net::{TcpStream, UnixStream};
 use tokio_rustls::TlsConnector;
 
 use super::fault::{Fault, Kind};
+use super::lookup;
 use super::source::{Site, Source};
 use super::tls;
 
@@ -51,10 +52,10 @@ impl Default for Trust {
 impl Trust {
     /// Whether a host may be talked to without proof of who it is. Looks its addresses up where a name is given.
     pub(crate) async fn insecure(&self, authority: &str) -> bool {
-        let host = host_of(authority);
-        if self.insecure.iter().any(|entry| entry == authority || entry == host) {
+        if self.names(authority) {
             return true;
         }
+        let host = host_of(authority);
         let addresses: Vec<IpAddr> = match host.parse() {
             Ok(address) => vec![address],
             Err(_) if host.eq_ignore_ascii_case("localhost") => vec![[127, 0, 0, 1].into()],
@@ -63,7 +64,18 @@ impl Trust {
                 looking.await.ok().and_then(Result::ok).into_iter().flatten().map(|address| address.ip()).collect()
             }
         };
-        addresses.iter().any(|address| self.insecure.iter().any(|entry| contains(entry, *address)))
+        addresses.iter().any(|address| self.holds(*address))
+    }
+
+    /// Whether it is listed by its name.
+    fn names(&self, authority: &str) -> bool {
+        let host = host_of(authority);
+        self.insecure.iter().any(|entry| entry == authority || entry == host)
+    }
+
+    /// Whether the address is in one of the networks.
+    fn holds(&self, address: IpAddr) -> bool {
+        self.insecure.iter().any(|entry| contains(entry, address))
     }
 }
 
@@ -210,7 +222,10 @@ impl Transport {
             }
             Source::Tcp(authority) => shake(dial(authority).await?).await,
             Source::Tls(authority) => {
-                let insecure = self.trust.insecure(&site.host).await;
+                let stream = dial(authority).await?;
+                // Where it has led to counts, so that the name is looked up once.
+                let insecure = self.trust.names(&site.host)
+                    || stream.peer_addr().is_ok_and(|address| self.trust.holds(address.ip()));
                 let trust = self.trust.clone();
                 let host = site.host.clone();
                 // Reads files.
@@ -221,7 +236,6 @@ impl Transport {
                 let config = config.map_err(Fault::invalid)?;
                 let name = ServerName::try_from(host_of(authority).to_owned())
                     .map_err(|_| Fault::new(Kind::Tls, format!("tls: {authority:?} is no host name")))?;
-                let stream = dial(authority).await?;
                 let stream =
                     TlsConnector::from(config).connect(name, stream).await.map_err(|error| {
                         match tls::explain(&error) {
@@ -238,9 +252,10 @@ impl Transport {
 async fn dial(authority: &str) -> Result<TcpStream, Fault> {
     let fault = |text: String| Fault::new(Kind::Connection, text);
     let host = host_of(authority);
+    let begun = Instant::now();
     let found: Vec<SocketAddr> = match tokio::net::lookup_host(authority).await {
         Ok(found) => found.collect(),
-        Err(_) => return Err(fault(format!("dial tcp: lookup {host}: no such host"))),
+        Err(error) => return Err(fault(format!("dial tcp: {}", lookup::words(host, &error, begun.elapsed())))),
     };
     let mut first = None;
     for address in found {

@@ -147,7 +147,7 @@ fn make(store: &Store, layer: &Source, tell: &Tell, sender: mpsc::Sender<io::Res
     match written.map_err(into_io).and_then(|()| counted.inner.finish()).and_then(|mut sink| sink.end().map(|()| sink))
     {
         Ok(sink) => {
-            tell.say(Progress::layer(&layer.id, "Pushing", Some((done, layer.size.max(done)))));
+            tell.say(Progress::layer(&layer.id, "Pushing", Some((done, layer.size))));
             Ok(Pushed { digest: Digest::from_bytes(sink.hash.finalize().into()), size: sink.size })
         }
         Err(error) => Err(error),

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use slipway_images::registry::{Credentials, Registries, Remote, RemoteError};
+use slipway_images::registry::{Credentials, Registries, Remote, RemoteError, SearchError, SearchResult};
 
 use super::growing::{Download, Growing};
 use super::shelf::Shelf;
@@ -14,6 +14,8 @@ use crate::registry::digest::Digest;
 use crate::registry::manifest::Manifest;
 use crate::registry::path::is_tag;
 
+/// How long a question waits for an upstream that did not answer the last one; after that it is looked for without the question.
+const GLANCE: Duration = Duration::from_millis(500);
 /// Repositories whose connections and tokens are kept.
 const REMOTES: usize = 64;
 
@@ -46,6 +48,8 @@ pub(super) enum Blob {
 pub(super) struct Fetcher {
     shelf: Arc<Shelf>,
     registries: Registries,
+    /// Where the first version of the API is, which only searches.
+    searched: Registries,
     manners: Manners,
     remotes: Mutex<HashMap<String, Remote>>,
     /// Downloads that are going on, by digest.
@@ -60,18 +64,39 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 }
 
 impl Fetcher {
-    pub(super) fn new(shelf: Shelf, registries: Registries, manners: Manners) -> Self {
+    pub(super) fn new(shelf: Shelf, registries: Registries, searched: Registries, manners: Manners) -> Self {
         let (remotes, growing, away) = Default::default();
-        Self { shelf: Arc::new(shelf), registries, manners, remotes, growing, away }
+        Self { shelf: Arc::new(shelf), registries, searched, manners, remotes, growing, away }
     }
 
-    /// The upstream's repository, unless nobody answered there a moment ago.
-    async fn remote(&self, name: &str) -> Result<Remote, RemoteError> {
-        if let Some((until, why)) = lock(&self.away).clone()
-            && Instant::now() < until
-        {
-            return Err(RemoteError::Away(why));
+    /// The upstream's repository, unless nobody answered there a moment ago. Later one question waits a little for the upstream to
+    /// be back, the others are told at once that it is away.
+    async fn remote(self: &Arc<Self>, name: &str) -> Result<Remote, RemoteError> {
+        let Some(why) = self.away()? else { return self.open(name).await };
+        let (me, name) = (Arc::clone(self), name.to_owned());
+        let opening = tokio::spawn(async move {
+            lock(&me.remotes).clear();
+            me.open(&name).await
+        });
+        match tokio::time::timeout(GLANCE, opening).await {
+            Ok(Ok(opened)) => opened,
+            // It goes on, and the next question finds out.
+            _ => Err(RemoteError::Away(why)),
         }
+    }
+
+    /// Why nobody is asked now, as an error; or why nobody was asked up to now, if it is this question's turn to look again.
+    fn away(&self) -> Result<Option<String>, RemoteError> {
+        let mut away = lock(&self.away);
+        let Some((until, why)) = &mut *away else { return Ok(None) };
+        if Instant::now() < *until {
+            return Err(RemoteError::Away(why.clone()));
+        }
+        *until = Instant::now() + self.manners.pause;
+        Ok(Some(why.clone()))
+    }
+
+    async fn open(&self, name: &str) -> Result<Remote, RemoteError> {
         if let Some(remote) = lock(&self.remotes).get(name) {
             return Ok(remote.clone());
         }
@@ -99,7 +124,7 @@ impl Fetcher {
     }
 
     /// A manifest by tag or digest.
-    pub(super) async fn manifest(&self, name: &str, reference: &str) -> Result<Kept, RemoteError> {
+    pub(super) async fn manifest(self: &Arc<Self>, name: &str, reference: &str) -> Result<Kept, RemoteError> {
         if is_tag(reference) {
             return self.tagged(name, reference).await;
         }
@@ -113,7 +138,7 @@ impl Fetcher {
         self.fetch(name, reference).await
     }
 
-    async fn tagged(&self, name: &str, tag: &str) -> Result<Kept, RemoteError> {
+    async fn tagged(self: &Arc<Self>, name: &str, tag: &str) -> Result<Kept, RemoteError> {
         let known = self.shelf.tag(name, tag).and_then(|tag| Some((tag.age, self.kept(tag.digest)?)));
         let Some((age, kept)) = known else { return self.fetch(name, tag).await };
         if age < self.manners.ttl {
@@ -156,7 +181,7 @@ impl Fetcher {
         Some(Kept { digest, media_type, path })
     }
 
-    async fn fetch(&self, name: &str, reference: &str) -> Result<Kept, RemoteError> {
+    async fn fetch(self: &Arc<Self>, name: &str, reference: &str) -> Result<Kept, RemoteError> {
         let remote = self.remote(name).await?;
         let found = remote.manifest(reference).await;
         let found = self.noted(found)?;
@@ -169,7 +194,7 @@ impl Fetcher {
     }
 
     /// A blob; one that is not there begins to come.
-    pub(super) async fn blob(&self, name: &str, digest: &Digest) -> Result<Blob, RemoteError> {
+    pub(super) async fn blob(self: &Arc<Self>, name: &str, digest: &Digest) -> Result<Blob, RemoteError> {
         let linked = self.shelf.linked(name, digest);
         if linked && let Some(path) = self.shelf.blob(digest) {
             return Ok(Blob::Whole(path));
@@ -209,7 +234,7 @@ impl Fetcher {
     }
 
     /// The length of a blob.
-    pub(super) async fn stat(&self, name: &str, digest: &Digest) -> Result<Option<u64>, RemoteError> {
+    pub(super) async fn stat(self: &Arc<Self>, name: &str, digest: &Digest) -> Result<Option<u64>, RemoteError> {
         if self.shelf.linked(name, digest)
             && let Some(path) = self.shelf.blob(digest)
         {
@@ -220,11 +245,38 @@ impl Fetcher {
         self.noted(there)
     }
 
-    /// The body of the upstream's list of tags; never kept.
-    pub(super) async fn tags(&self, name: &str) -> Result<bytes::Bytes, RemoteError> {
+    /// The body of a page of the upstream's list of tags, and the query of the next page; never kept.
+    pub(super) async fn tags(
+        self: &Arc<Self>,
+        name: &str,
+        page: &str,
+    ) -> Result<(bytes::Bytes, Option<String>), RemoteError> {
         let remote = self.remote(name).await?;
-        let listed = remote.tags().await;
+        let listed = remote.tags(page).await;
         self.noted(listed)
+    }
+
+    /// What the upstream finds: by the first version of the API, which Docker Hub has, or else by the names in its catalog.
+    pub(super) async fn search(&self, term: &str, limit: u32) -> Result<Vec<SearchResult>, RemoteError> {
+        if let Some(why) = self.away()? {
+            // Only a question for an image looks again.
+            return Err(RemoteError::Away(why));
+        }
+        let nobody = Credentials::default();
+        match self.searched.search(term, limit, &nobody).await {
+            Ok(found) => return Ok(found),
+            Err(SearchError::Away(why)) => return self.noted(Err(RemoteError::Away(why))),
+            Err(_) => {}
+        }
+        let listed = self.registries.catalog("docker.io", &nobody).await;
+        let mut names = self.noted(listed)?;
+        names.retain(|name| name.contains(term));
+        names.truncate(limit as usize);
+        let result = |name: String| {
+            let official = name.strip_prefix("library/").map(str::to_owned);
+            SearchResult { is_official: official.is_some(), name: official.unwrap_or(name), ..SearchResult::default() }
+        };
+        Ok(names.into_iter().map(result).collect())
     }
 }
 

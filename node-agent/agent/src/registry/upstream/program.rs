@@ -13,10 +13,12 @@ use anyhow::Context;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
-use axum::http::header::{ACCEPT_RANGES, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, RANGE, RETRY_AFTER};
+use axum::http::header::{ACCEPT_RANGES, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, LINK, RANGE, RETRY_AFTER};
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use clap::Parser;
+use serde_json::json;
 use slipway_images::registry::{Options as Access, Registries, RemoteError, Source, Trust};
 
 use super::fetcher::{Blob, Fetcher, Manners};
@@ -25,8 +27,11 @@ use crate::registry::digest::Digest;
 use crate::registry::path::{Wanted, wanted};
 use crate::registry::range::{self, Asked};
 use crate::registry::refusal::Refusal;
-use crate::registry::send::{self, header};
+use crate::registry::send::{self, Page, header};
+use crate::registry::{query, search};
 
+/// Docker Hub's registry.
+const HUB: &str = "registry-1.docker.io:443";
 /// The socket's name in the fetcher's directory.
 pub(crate) const SOCKET: &str = "fetcher.sock";
 
@@ -83,9 +88,13 @@ async fn run(options: Options) -> anyhow::Result<()> {
     let Options { upstream, cache, socket, limit, ttl, pause, extra_ca } = options;
     let shelf = Shelf::open(&cache, limit).with_context(|| format!("opening the cache {}", cache.display()))?;
     let trust = Trust { extra_ca, ..Trust::default() };
-    let registries = Registries::new(Access { mirror: Some(upstream), trust, ..Access::default() });
+    // Docker Hub searches at another address, which is what is asked where no mirror is named.
+    let hub = matches!(&upstream, Source::Tls(authority) if authority == HUB);
+    let access = |mirror| Registries::new(Access { mirror, trust: trust.clone(), ..Access::default() });
+    let searched = access(Some(upstream.clone()).filter(|_| !hub));
+    let registries = access(Some(upstream));
     let manners = Manners { ttl: Duration::from_secs(ttl), pause: Duration::from_secs(pause) };
-    let fetcher = Arc::new(Fetcher::new(shelf, registries, manners));
+    let fetcher = Arc::new(Fetcher::new(shelf, registries, searched, manners));
     match fs::remove_file(&socket) {
         Err(error) if error.kind() != ErrorKind::NotFound => {
             return Err(error).with_context(|| format!("removing the old {}", socket.display()));
@@ -101,16 +110,17 @@ async fn run(options: Options) -> anyhow::Result<()> {
 }
 
 async fn answer(State(fetcher): State<Arc<Fetcher>>, request: Request) -> Response {
-    let (parts, _) = request.into_parts();
-    let path = parts.uri.path().to_owned();
-    respond(&fetcher, &parts.method, &path, &parts.headers).await.unwrap_or_else(Refusal::into_response)
+    let (mut parts, _) = request.into_parts();
+    respond(&fetcher, &mut parts).await.unwrap_or_else(Refusal::into_response)
 }
 
-async fn respond(fetcher: &Fetcher, method: &Method, path: &str, headers: &HeaderMap) -> Result<Response, Refusal> {
+async fn respond(fetcher: &Arc<Fetcher>, parts: &mut Parts) -> Result<Response, Refusal> {
+    let path = parts.uri.path().to_owned();
+    let (method, headers) = (&parts.method.clone(), &parts.headers.clone());
     if *method != Method::GET && *method != Method::HEAD {
         return Err(Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "UNSUPPORTED", "the cache is for reading only"));
     }
-    match wanted(path) {
+    match wanted(&path) {
         Some(Wanted::Manifest(name, reference)) => {
             let unknown = |error| refuse(error, || Refusal::manifest_unknown(name, reference));
             let kept = fetcher.manifest(name, reference).await.map_err(unknown)?;
@@ -126,15 +136,39 @@ async fn respond(fetcher: &Fetcher, method: &Method, path: &str, headers: &Heade
             blob(fetcher, name, &parsed, headers).await.map_err(|error| refuse(error, unknown))?
         }
         Some(Wanted::Tags(name)) => {
-            let body = fetcher.tags(name).await.map_err(|error| refuse(error, || Refusal::name_unknown(name)))?;
-            Ok(([(CONTENT_TYPE, "application/json")], body).into_response())
+            let page = query::<Page>(parts).await?;
+            let found = fetcher.tags(name, &page.query()).await;
+            let (body, next) = found.map_err(|error| refuse(error, || Refusal::name_unknown(name)))?;
+            if next.is_none() && !page.query().is_empty() {
+                // The last page, or of a registry that knows no pages.
+                let list: Tags = serde_json::from_slice(&body).map_err(|error| Refusal::internal(&error))?;
+                return Ok(send::paged(&path, list.tags, &page, |tags| json!({ "name": name, "tags": tags })));
+            }
+            let mut response = ([(CONTENT_TYPE, "application/json")], body).into_response();
+            if let Some(next) = next {
+                response.headers_mut().insert(LINK, header(&format!("<{path}?{next}>; rel=\"next\""))?);
+            }
+            Ok(response)
+        }
+        Some(Wanted::Search) => {
+            let asked = query::<search::Asked>(parts).await?;
+            let found = fetcher.search(&asked.term(), asked.limit()).await;
+            let found =
+                found.map_err(|error| refuse(error, || Refusal::not_found("UNSUPPORTED", "no search".into())))?;
+            Ok(axum::Json(found).into_response())
         }
         _ => Err(Refusal::not_found("NAME_INVALID", format!("{path} is nothing that the cache has"))),
     }
 }
 
+#[derive(serde::Deserialize)]
+struct Tags {
+    #[serde(default)]
+    tags: std::collections::BTreeSet<String>,
+}
+
 async fn blob(
-    fetcher: &Fetcher,
+    fetcher: &Arc<Fetcher>,
     name: &str,
     digest: &Digest,
     headers: &HeaderMap,
