@@ -58,7 +58,7 @@ impl Spool {
                     let mut body = reader.body(&entry);
                     let mut head = Vec::with_capacity(HEAD);
                     body.by_ref().take(HEAD as u64).read_to_end(&mut head)?;
-                    if layers.len() < MAX_LOOSE && looks_like_a_layer(&head) {
+                    if layers.len() < MAX_LOOSE && looks_like_a_layer(&head) && !is_known(store, &name) {
                         layers.push(Loose::unpack(store, &head, body)?);
                         Some(Place::Layer(layers.len() - 1))
                     } else {
@@ -132,6 +132,12 @@ impl Spool {
         part.read_to_end(&mut content)?;
         Ok(Some(content))
     }
+}
+
+/// Whether a file's name says that it is a layer which the store has: most likely nobody will ask for its content.
+fn is_known(store: &Store, name: &str) -> bool {
+    let diff = name.strip_prefix("blobs/sha256/").and_then(|hex| format!("sha256:{hex}").parse().ok());
+    diff.is_some_and(|diff| store.has_content(&diff))
 }
 
 fn text(path: &[u8]) -> String {

@@ -68,6 +68,11 @@ impl Store {
         Some(self.lease(&mut state, *id, &record))
     }
 
+    /// Whether some layer has this content, whatever lies below it.
+    pub(crate) fn has_content(&self, diff: &DiffId) -> bool {
+        self.state().layers.values().any(|record| record.diff == *diff)
+    }
+
     /// The directory that holds a layer's own files.
     pub fn layer_dir(&self, id: &ChainId) -> Result<PathBuf> {
         let state = self.state();
