@@ -3,36 +3,11 @@
 
 mod common;
 
-use common::build::{lab, no_debris, said, serve, write};
+use common::build::{build, clients, lab, no_debris, printed, said, serve, write};
 use common::{Lab, REAL, skip};
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::{Command, Stdio};
-
-/// Builds a directory by a client; both streams together, without what only the real one says about itself.
-fn build(lab: &Lab, real: bool, args: &[&str], dir: &Path) -> (bool, String) {
-    let mut command = if real { Command::new(REAL) } else { lab.command(&[]) };
-    command.arg("build").args(args).arg(dir).stdin(Stdio::null()).env("DOCKER_BUILDKIT", "0");
-    command.env("DOCKER_HOST", lab.host()).env("DOCKER_CONFIG", lab.dir.join("config"));
-    let out = command.output().expect("the client starts");
-    let text = String::from_utf8_lossy(&out.stdout).into_owned() + &String::from_utf8_lossy(&out.stderr);
-    (out.status.success(), text.replace(common::build::DEPRECATED, ""))
-}
-
-/// Ours, and the real one where it is installed.
-fn clients() -> impl Iterator<Item = bool> {
-    let real = Path::new(REAL).exists();
-    if !real {
-        skip("the real docker CLI is not installed: only ours is asked");
-    }
-    [false, true].into_iter().filter(move |client| real || !client)
-}
-
-/// Lines that the steps' commands printed.
-fn printed(text: &str) -> Vec<&str> {
-    let own = ["Step ", " --->", "Removing ", "Sending ", "Successfully "];
-    text.lines().filter(|line| !line.is_empty() && !own.iter().any(|word| line.starts_with(word))).collect()
-}
 
 #[test]
 fn mounts_of_a_step_are_there_and_leave_nothing_in_the_image() {

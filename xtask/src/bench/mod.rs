@@ -141,7 +141,7 @@ fn engine_rows(layout: &Layout, dir: &Path, archive: &Path) -> Result<Vec<Row>> 
 
 fn build_rows(layout: &Layout, dir: &Path, archive: &Path) -> Result<Vec<Row>> {
     let peer = installed("dockerd").then_some(|| Engine::dockerd(&dir.join("peer-builder")));
-    builds::rows(|| Engine::ours(layout, &dir.join("builder")), peer, archive, dir, BUILDS)
+    builds::rows(layout, || Engine::ours(layout, &dir.join("builder")), peer, archive, dir, BUILDS)
 }
 
 fn pull_rows(layout: &Layout, dir: &Path, archive: &Path) -> Result<Vec<Row>> {

@@ -2,9 +2,8 @@
 //! it is made it belongs to the ids of the process that unpacks it, afterwards to root, and only then it gets its name.
 
 use std::{
-    fs::{self, File},
-    io,
-    os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt, chown},
+    fs, io,
+    os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt, chown},
     path::{Path, PathBuf},
 };
 
@@ -79,7 +78,7 @@ impl Making {
         let own = fs::metadata("/proc/self")?;
         chown(&self.dir, Some(own.uid()), Some(own.gid()))?;
         let root = root_of(&self.dir, self.owner)?;
-        open_record(&self.dir)?;
+        check_record(&self.dir)?;
         let disk = usage(&self.dir)?;
         let Report { diff_id, size } = report;
         let notes = Notes { diff_id, size, disk, boot: boot()? };
@@ -106,17 +105,15 @@ pub(crate) fn load(place: &Path, owner: u32) -> io::Result<Entry> {
     if notes.boot != boot()? {
         return Err(io::Error::other("it is from before the machine was started"));
     }
-    open_record(place)?;
+    check_record(place)?;
     Ok(Entry { diff_id: notes.diff_id, size: notes.size, disk: notes.disk, root: root_of(place, owner)? })
 }
 
-/// The layer's tar-split record, for reading.
-pub(crate) fn open_record(place: &Path) -> io::Result<File> {
-    let flags = libc::O_NOFOLLOW | libc::O_NONBLOCK;
-    let file = fs::OpenOptions::new().read(true).custom_flags(flags).open(place.join(RECORD))?;
-    let meta = file.metadata()?;
+/// Whether the layer has a tar-split record that nodes may be given.
+fn check_record(place: &Path) -> io::Result<()> {
+    let meta = fs::symlink_metadata(place.join(RECORD))?;
     if meta.is_file() && meta.len() <= MAX_RECORD {
-        return Ok(file);
+        return Ok(());
     }
     Err(io::Error::other("its record is no file of a possible length"))
 }

@@ -23,22 +23,26 @@ use rustix::{
 };
 use slipway_images::shared::protocol::MAX_LAYERS;
 
-/// Mounts of these directories, in order, for nodes whose ids `namespace` maps the directories' to.
-pub(crate) fn mounts(dirs: impl Iterator<Item = PathBuf>, namespace: BorrowedFd<'_>) -> io::Result<Vec<OwnedFd>> {
-    let dirs: Vec<CString> = dirs.map(|dir| CString::new(dir.as_os_str().as_bytes())).collect::<Result<_, _>>()?;
-    if dirs.is_empty() {
+/// Of each layer its files and its record.
+const MAX_MOUNTS: usize = 2 * MAX_LAYERS;
+
+/// Mounts of these directories and files, in order, for nodes whose ids `namespace` maps theirs to.
+pub(crate) fn mounts(places: impl Iterator<Item = PathBuf>, namespace: BorrowedFd<'_>) -> io::Result<Vec<OwnedFd>> {
+    let places: Vec<CString> =
+        places.map(|place| CString::new(place.as_os_str().as_bytes())).collect::<Result<_, _>>()?;
+    if places.is_empty() {
         return Ok(Vec::new());
     }
-    if dirs.len() > MAX_LAYERS {
+    if places.len() > MAX_MOUNTS {
         return Err(io::ErrorKind::InvalidInput.into());
     }
-    let trees: Vec<OwnedFd> = dirs.iter().map(|dir| detached(dir, namespace)).collect::<Result<_, _>>()?;
-    locked(&dirs, &trees)
+    let trees: Vec<OwnedFd> = places.iter().map(|place| detached(place, namespace)).collect::<Result<_, _>>()?;
+    locked(&places, &trees)
 }
 
-fn detached(dir: &CString, namespace: BorrowedFd<'_>) -> io::Result<OwnedFd> {
+fn detached(place: &CString, namespace: BorrowedFd<'_>) -> io::Result<OwnedFd> {
     let flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC | OpenTreeFlags::AT_SYMLINK_NOFOLLOW;
-    let tree = open_tree(rustix::fs::CWD, dir.as_c_str(), flags)?;
+    let tree = open_tree(rustix::fs::CWD, place.as_c_str(), flags)?;
     let attributes = libc::mount_attr {
         attr_set: libc::MOUNT_ATTR_IDMAP | libc::MOUNT_ATTR_RDONLY | libc::MOUNT_ATTR_NODEV,
         attr_clr: 0,
@@ -62,10 +66,10 @@ fn detached(dir: &CString, namespace: BorrowedFd<'_>) -> io::Result<OwnedFd> {
 /// What the child says: the numbers of its descriptors, or a negated error.
 const WORD: usize = size_of::<i32>();
 
-fn locked(dirs: &[CString], trees: &[OwnedFd]) -> io::Result<Vec<OwnedFd>> {
+fn locked(places: &[CString], trees: &[OwnedFd]) -> io::Result<Vec<OwnedFd>> {
     let (reader, writer) = io::pipe()?;
     let raw: Vec<(*const libc::c_char, RawFd)> =
-        dirs.iter().zip(trees).map(|(dir, tree)| (dir.as_ptr(), tree.as_raw_fd())).collect();
+        places.iter().zip(trees).map(|(place, tree)| (place.as_ptr(), tree.as_raw_fd())).collect();
     // SAFETY: a plain fork-like clone (no shared memory, no new stack). The child calls only `pass`, which makes nothing but system
     // calls on memory prepared here, so it is sound in a process with threads.
     let pid = unsafe { libc::syscall(libc::SYS_clone, libc::CLONE_NEWNS | libc::SIGCHLD, 0, 0, 0, 0) };
@@ -77,7 +81,7 @@ fn locked(dirs: &[CString], trees: &[OwnedFd]) -> io::Result<Vec<OwnedFd>> {
         return Err(io::Error::last_os_error());
     }
     drop(writer);
-    let taken = take(pid, reader, dirs.len());
+    let taken = take(pid, reader, places.len());
     // SAFETY: kill and waitpid on a child of ours, which nobody else waits for; the status pointer may be null.
     unsafe {
         libc::kill(pid as libc::pid_t, libc::SIGKILL);
@@ -114,18 +118,19 @@ unsafe fn pass(mounts: &[(*const libc::c_char, RawFd)], to: RawFd) -> ! {
         let errno = || *libc::__errno_location();
         let say = |word: i32| libc::write(to, (&raw const word).cast(), WORD);
         let mut failed = 0;
-        for (dir, tree) in mounts {
+        for (place, tree) in mounts {
             let flags = libc::MOVE_MOUNT_F_EMPTY_PATH;
-            if libc::syscall(libc::SYS_move_mount, *tree, c"".as_ptr(), libc::AT_FDCWD, *dir, flags) != 0 {
+            if libc::syscall(libc::SYS_move_mount, *tree, c"".as_ptr(), libc::AT_FDCWD, *place, flags) != 0 {
                 failed = errno();
             }
         }
         if failed == 0 && libc::unshare(libc::CLONE_NEWUSER | libc::CLONE_NEWNS) != 0 {
             failed = errno();
         }
-        for (dir, _) in mounts {
+        for (place, _) in mounts {
             let flags = libc::OPEN_TREE_CLONE | libc::OPEN_TREE_CLOEXEC;
-            let found = if failed == 0 { libc::syscall(libc::SYS_open_tree, libc::AT_FDCWD, *dir, flags) } else { -1 };
+            let found =
+                if failed == 0 { libc::syscall(libc::SYS_open_tree, libc::AT_FDCWD, *place, flags) } else { -1 };
             let word = match (failed, i32::try_from(found)) {
                 (0, Ok(found)) if found >= 0 => found,
                 (0, _) => -errno(),

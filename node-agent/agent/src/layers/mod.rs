@@ -242,14 +242,11 @@ impl Layers {
             let entries: Option<Vec<_>> = names.iter().map(|name| state.shelf.place(name)).collect();
             (Arc::clone(&guest.namespace), entries.unwrap_or_default())
         };
-        let mounts = handover::mounts(entries.iter().map(|(place, _)| place.join(entry::DIFF)), namespace.as_fd())?;
-        let mut fds = Vec::new();
-        let mut answer = Answer::default();
-        for (((place, size), mount), name) in entries.into_iter().zip(mounts).zip(names) {
-            fds.extend([mount, entry::open_record(&place)?.into()]);
-            answer.layers.push(Layer { name: name.to_string(), size });
-        }
-        Ok((answer, fds))
+        let places = entries.iter().flat_map(|(place, _)| [place.join(entry::DIFF), place.join(entry::RECORD)]);
+        let mounts = handover::mounts(places, namespace.as_fd())?;
+        let sizes = entries.iter().map(|(_, size)| *size);
+        let layers = names.iter().zip(sizes).map(|(name, size)| Layer { name: name.to_string(), size }).collect();
+        Ok((Answer { layers, error: None }, mounts))
     }
 
     /// Forgets a node: it gets nothing any more, and what it had may be pruned.

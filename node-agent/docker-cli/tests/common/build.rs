@@ -6,7 +6,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use super::{Lab, skip, wait_for};
+use super::{Lab, REAL, skip, wait_for};
 
 /// What the real client says of the classic builder before all else, with `DOCKER_BUILDKIT=0`.
 pub(crate) const DEPRECATED: &str = "DEPRECATED: The legacy builder is deprecated and will be removed in a future release.\n            BuildKit is currently disabled; enable it by removing the DOCKER_BUILDKIT=0\n            environment-variable.\n\n";
@@ -65,6 +65,31 @@ pub(crate) fn lab(name: &str) -> Option<Lab> {
 pub(crate) fn write(dir: &Path, name: &str, text: &str) {
     std::fs::create_dir_all(dir).expect("a directory");
     std::fs::write(dir.join(name), text).expect("a file");
+}
+
+/// Builds a directory by a client; both streams together, without what only the real one says about itself.
+pub(crate) fn build(lab: &Lab, real: bool, args: &[&str], dir: &Path) -> (bool, String) {
+    let mut command = if real { Command::new(REAL) } else { lab.command(&[]) };
+    command.arg("build").args(args).arg(dir).stdin(Stdio::null()).env("DOCKER_BUILDKIT", "0");
+    command.env("DOCKER_HOST", lab.host()).env("DOCKER_CONFIG", lab.dir.join("config"));
+    let out = command.output().expect("the client starts");
+    let text = String::from_utf8_lossy(&out.stdout).into_owned() + &String::from_utf8_lossy(&out.stderr);
+    (out.status.success(), text.replace(DEPRECATED, ""))
+}
+
+/// Ours, and the real one where it is installed.
+pub(crate) fn clients() -> impl Iterator<Item = bool> {
+    let real = Path::new(REAL).exists();
+    if !real {
+        skip("the real docker CLI is not installed: only ours is asked");
+    }
+    [false, true].into_iter().filter(move |client| real || !client)
+}
+
+/// Lines that the steps' commands printed.
+pub(crate) fn printed(text: &str) -> Vec<&str> {
+    let own = ["Step ", " --->", "Removing ", "Sending ", "Successfully "];
+    text.lines().filter(|line| !line.is_empty() && !own.iter().any(|word| line.starts_with(word))).collect()
 }
 
 /// Waits until a container runs `command`: not one of an earlier step.
@@ -192,9 +217,15 @@ pub(crate) fn serve(lab: &Lab, dir: &Path) -> Serving {
     assert!(lab.inside("ip").args(["link", "set", "lo", "up"]).status().expect("ip starts").success());
     let mut server = lab.inside("busybox");
     server.args(["httpd", "-f", "-p", "127.0.0.1:8000", "-h"]).arg(dir);
-    let server = Serving(server.spawn().expect("the web server starts"));
-    wait_for("the web server to answer", || {
-        let ask = lab.inside("bash").args(["-c", "exec 3<>/dev/tcp/127.0.0.1/8000"]).stderr(Stdio::null()).status();
+    answering(lab, server, 8000)
+}
+
+/// Starts a server in the engine's network and waits until it takes connections.
+pub(crate) fn answering(lab: &Lab, mut server: Command, port: u16) -> Serving {
+    let server = Serving(server.stdin(Stdio::null()).spawn().expect("the server starts"));
+    wait_for("the server to answer", || {
+        let ask = format!("exec 3<>/dev/tcp/127.0.0.1/{port}");
+        let ask = lab.inside("bash").args(["-c", &ask]).stderr(Stdio::null()).status();
         ask.is_ok_and(|status| status.success()).then_some(())
     });
     server

@@ -43,6 +43,8 @@ pub(crate) struct Lab {
     agent: PathBuf,
     holder: Child,
     engine: Option<Child>,
+    /// Further options of the engine's.
+    pub(crate) options: Vec<String>,
 }
 
 impl Lab {
@@ -87,7 +89,7 @@ impl Lab {
             let name = std::fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
             (name.trim() == "sleep").then_some(())
         });
-        let mut lab = Self { dir, agent, holder, engine: None };
+        let mut lab = Self { dir, agent, holder, engine: None, options: Vec::new() };
         lab.start_engine();
         Some(lab)
     }
@@ -100,6 +102,7 @@ impl Lab {
             .arg(&self.agent)
             .args(["engine", "--host", &self.host()])
             .args(["--data-root", &path("data"), "--exec-root", &path("exec")])
+            .args(&self.options)
             .stderr(std::fs::File::create(path("engine.log")).expect("a log"))
             .spawn()
             .expect("nsenter");

@@ -15,7 +15,7 @@ use super::extract::Params;
 use super::transfer::body_reader;
 use crate::builder::{self, Options};
 use crate::engine::Engine;
-use crate::error::{Result, blocking};
+use crate::error::{Error, Result, blocking};
 
 type Engined = State<Arc<Engine>>;
 
@@ -53,8 +53,25 @@ async fn cancel() -> Response {
     http::StatusCode::NO_CONTENT.into_response()
 }
 
-async fn prune(State(engine): Engined) -> Result<Json<Value>> {
-    let (names, bytes) = blocking(move || builder::prune(&engine)).await?;
+async fn prune(State(engine): Engined, params: Params) -> Result<Json<Value>> {
+    // `all` says whether images of steps go, too, of which there are none in this cache.
+    let mut asked = builder::Prune::new(&params.filters()?)?;
+    asked.reserved = match bytes(&params, "reserved-space")? {
+        // What clients older than 28 call it.
+        0 => bytes(&params, "keep-storage")?,
+        reserved => reserved,
+    };
+    (asked.most, asked.free) = (bytes(&params, "max-used-space")?, bytes(&params, "min-free-space")?);
+    let (names, bytes) = blocking(move || builder::prune(&engine, &asked)).await?;
     let names = if names.is_empty() { Value::Null } else { json!(names) };
     Ok(Json(json!({ "CachesDeleted": names, "SpaceReclaimed": bytes })))
+}
+
+/// A parameter in bytes; 0 when it is not given, or less.
+fn bytes(params: &Params, name: &str) -> Result<u64> {
+    let wrong = |e: Error| {
+        Error::bad(format!("{name} is in bytes and expects an integer, got {}: {}", params.get(name), e.message))
+    };
+    let number: Option<i64> = params.number(name).map_err(wrong)?;
+    Ok(number.and_then(|number| u64::try_from(number).ok()).unwrap_or(0))
 }

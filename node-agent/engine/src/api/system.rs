@@ -169,6 +169,7 @@ async fn event_stream(State(engine): Engined, params: Params) -> Result<Response
 
 async fn disk_usage(State(engine): Engined) -> Result<Json<Value>> {
     blocking(move || {
+        let cache = crate::builder::usage(&engine);
         let mut images = crate::images::list(&engine, false, &Default::default())?;
         let sharing = crate::images::remove::Sharing::of(&engine);
         let containers = engine.all_containers();
@@ -192,7 +193,9 @@ async fn disk_usage(State(engine): Engined) -> Result<Json<Value>> {
                 value
             })
             .collect();
-        Ok(Json(json!({ "LayersSize": sharing.total, "Images": images, "Containers": containers, "Volumes": volumes, "BuildCache": [] })))
+        Ok(Json(json!({
+            "LayersSize": sharing.total, "Images": images, "Containers": containers, "Volumes": volumes, "BuildCache": cache,
+        })))
     })
     .await
 }

@@ -6,6 +6,7 @@ mod add;
 pub(crate) mod args;
 mod base;
 mod cache;
+mod caches;
 mod claim;
 mod commit;
 mod context;
@@ -46,7 +47,7 @@ use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
 
 pub use cache::InFlight;
-pub use mounts::{cache_size, prune};
+pub use caches::{Prune, prune, usage};
 pub use options::Options;
 pub(crate) use prepare::prepare;
 pub use run::sweep;

@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex};
 use engine_wasm::dockerfile::instructions::{Fault, MountKind, MountOptions, Run, Sharing};
 use sha2::{Digest as _, Sha256};
 
+use super::caches;
 use super::commit::Root;
 use super::copy::{self, How};
 use super::source;
@@ -31,6 +32,7 @@ pub(crate) struct Prepared {
     pub(crate) hash: Option<String>,
     _locks: Vec<tokio::sync::OwnedMutexGuard<()>>,
     _roots: Vec<Arc<Root>>,
+    _uses: Vec<caches::Use>,
 }
 
 /// An error while options are expanded, or in them.
@@ -160,15 +162,10 @@ async fn bind(stage: &Stage, options: &MountOptions, prepared: &mut Prepared, ha
     Ok(())
 }
 
-/// Where caches are kept.
-fn caches(engine: &Engine) -> PathBuf {
-    engine.config.data_root.join("builder").join("cache")
-}
-
 async fn cache(stage: &Stage, options: &MountOptions, prepared: &mut Prepared) -> Result<()> {
     let target = target(stage, options);
     let id = if options.id.is_empty() { target.clone() } else { options.id.clone() };
-    let mut path = caches(&stage.build.engine).join(hex::encode(Sha256::digest(&id)));
+    let mut path = caches::place(&stage.build.engine, &id);
     match options.sharing {
         None | Some(Sharing::Shared) => {}
         Some(sharing) => {
@@ -185,10 +182,12 @@ async fn cache(stage: &Stage, options: &MountOptions, prepared: &mut Prepared) -
             }
         }
     }
+    // Before it is looked for: from now on nobody removes it.
+    prepared._uses.push(caches::begin(&path));
     if !path.exists() {
         let beginning = if options.from.is_empty() { None } else { Some(stage.root(&options.from).await?) };
         // Whole or not at all: the engine may be killed here, and another build may make the same.
-        let made = path.with_extension(format!("new-{}", random_hex(8)));
+        let made = caches::unfinished(&path);
         let (place, source) = (path.clone(), options.source.clone());
         let (mode, owner) = (options.mode.unwrap_or(0o755), (options.uid.unwrap_or(0), options.gid.unwrap_or(0)));
         blocking(move || {
@@ -210,6 +209,8 @@ async fn cache(stage: &Stage, options: &MountOptions, prepared: &mut Prepared) -
         })
         .await?;
     }
+    let (place, shown) = (path.clone(), target.clone());
+    blocking(move || caches::note(&place, &shown)).await?;
     prepared.mounts.push(Mount {
         kind: "bind".into(),
         source: path.to_string_lossy().into_owned(),
@@ -218,47 +219,4 @@ async fn cache(stage: &Stage, options: &MountOptions, prepared: &mut Prepared) -
         ..Mount::default()
     });
     Ok(())
-}
-
-/// Removes caches that were not finished when the engine was killed.
-pub(crate) fn sweep_unfinished(engine: &Engine) {
-    for entry in std::fs::read_dir(caches(engine)).into_iter().flatten().flatten() {
-        if entry.path().extension().is_some() {
-            let _ = std::fs::remove_dir_all(entry.path());
-        }
-    }
-}
-
-/// The caches of `RUN --mount=type=cache`: name, bytes, and when they were last changed.
-#[must_use]
-pub fn cache_size(engine: &Engine) -> Vec<(String, u64, std::time::SystemTime)> {
-    let Ok(entries) = std::fs::read_dir(caches(engine)) else { return Vec::new() };
-    let mut all: Vec<_> = entries
-        .flatten()
-        .filter_map(|entry| {
-            let changed = entry.metadata().ok()?.modified().ok()?;
-            Some((entry.file_name().to_string_lossy().into_owned(), crate::volumes::size_of(&entry.path()), changed))
-        })
-        .collect();
-    all.sort();
-    all
-}
-
-/// `POST /build/prune`: removes the caches that no build uses now; returns their names and bytes.
-///
-/// # Errors
-/// When one cannot be removed.
-pub fn prune(engine: &Engine) -> Result<(Vec<String>, u64)> {
-    let (mut names, mut bytes) = (Vec::new(), 0);
-    for (name, size, _) in cache_size(engine) {
-        let path = caches(engine).join(&name);
-        let text = path.to_string_lossy().into_owned();
-        let used = engine.all_containers().iter().any(|c| c.data().host.mounts.iter().any(|m| m.source == text));
-        if !used {
-            std::fs::remove_dir_all(&path)?;
-            bytes += size;
-            names.push(name);
-        }
-    }
-    Ok((names, bytes))
 }

@@ -139,7 +139,7 @@ pub async fn sweep(engine: &Arc<Engine>) {
         }
     }
     let _ = std::fs::remove_dir_all(super::scratch_dir(engine));
-    super::mounts::sweep_unfinished(engine);
+    super::caches::sweep(engine);
 }
 
 #[cfg(test)]

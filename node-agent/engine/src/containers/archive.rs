@@ -1,9 +1,10 @@
 //! `docker cp` and `docker export`: a container's files as tar, always resolved inside its root. Blocking.
 
+use std::ffi::OsString;
 use std::fs::{File, Metadata};
 use std::io::{Read, Write};
 use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
 use serde_json::{Value, json};
@@ -15,6 +16,9 @@ use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::rootfs::Inside;
 use crate::types::Record;
+
+/// Links on the way of a path, as the kernel limits them.
+const MAX_LINKS: usize = 40;
 
 /// A container's root, mounted while this lives.
 struct Mounted {
@@ -41,7 +45,42 @@ impl Mounted {
         Ok(Self { engine: engine.clone(), id: container.id.clone(), root })
     }
 
-    /// Where `path`, absolute and clean, leads: into a volume, to a file that is mounted, or into the root.
+    /// Where `path`, absolute and clean, leads, links on its way and, if `last` says so, in its last place followed.
+    fn find(&self, container: &Container, path: &Path, last: bool) -> Place {
+        // Where nothing is mounted the kernel follows them.
+        let plain = container.data().record.mount_points.is_empty();
+        if plain { self.locate(container, path) } else { self.locate(container, &self.resolve(container, path, last)) }
+    }
+
+    /// `path` without the links that it leads through: in the container these lead into volumes and out of them again.
+    fn resolve(&self, container: &Container, path: &Path, last: bool) -> PathBuf {
+        let (mut done, mut links) = (PathBuf::from("/"), 0);
+        let mut rest: Vec<OsString> = backwards(path);
+        while let Some(part) = rest.pop() {
+            if part == ".." {
+                done.pop();
+                continue;
+            }
+            let next = done.join(part);
+            let follow = (last || !rest.is_empty()) && links < MAX_LINKS;
+            let found = follow.then(|| self.locate(container, &next).open(false).ok()).flatten();
+            // What cannot be read is found to be so when it is opened.
+            let link = found.filter(|found| found.metadata().is_ok_and(|meta| meta.is_symlink()));
+            match link.and_then(|link| link.link_target().ok()) {
+                Some(target) => {
+                    links += 1;
+                    if target.starts_with('/') {
+                        done = PathBuf::from("/");
+                    }
+                    rest.extend(backwards(Path::new(&target)));
+                }
+                None => done = next,
+            }
+        }
+        done
+    }
+
+    /// Where `path`, absolute and clean, lies: in a volume, as a file that is mounted, or in the root.
     fn locate(&self, container: &Container, path: &Path) -> Place {
         let data = container.data();
         let record = &data.record;
@@ -66,6 +105,12 @@ impl Mounted {
         let writable = !data.host.readonly_rootfs;
         Place { root: self.root.clone(), inside: path.to_owned(), mounted_file: false, writable }
     }
+}
+
+/// A path's parts, the last one first.
+fn backwards(path: &Path) -> Vec<OsString> {
+    let parts = path.components().filter(|part| matches!(part, Component::Normal(_) | Component::ParentDir));
+    parts.map(|part| part.as_os_str().to_owned()).rev().collect()
 }
 
 fn mounted_file(source: &Path, writable: bool) -> Option<Place> {
@@ -128,7 +173,7 @@ fn missing(container: &Container, place: &Place, path: &str, e: &std::io::Error)
 pub fn stat(engine: &Arc<Engine>, container: &Container, path: &str) -> Result<Value> {
     let mounted = Mounted::new(engine, container)?;
     let (clean, directory) = cleaned(path);
-    let place = mounted.locate(container, &clean);
+    let place = mounted.find(container, &clean, directory);
     let file = place.open(directory).map_err(|e| missing(container, &place, path, &e))?;
     let meta = file.metadata().map_err(|e| missing(container, &place, path, &e))?;
     let target = if meta.is_symlink() { file.link_target().unwrap_or_default() } else { String::new() };
@@ -169,7 +214,7 @@ fn go_mode(meta: &Metadata) -> u32 {
 pub fn read(engine: &Arc<Engine>, container: &Container, path: &str, out: &mut dyn Write) -> Result<()> {
     let mounted = Mounted::new(engine, container)?;
     let (clean, directory) = cleaned(path);
-    let place = mounted.locate(container, &clean);
+    let place = mounted.find(container, &clean, directory);
     let file = place.open(directory).map_err(|e| missing(container, &place, path, &e))?;
     let meta = file.metadata()?;
     let name = clean.file_name().map_or_else(|| ".".to_owned(), |name| name.to_string_lossy().into_owned());
@@ -204,7 +249,7 @@ fn header(meta: &Metadata) -> tar::Header {
 pub fn write(engine: &Arc<Engine>, container: &Container, path: &str, strict: bool, tar: impl Read) -> Result<()> {
     let mounted = Mounted::new(engine, container)?;
     let (clean, _) = cleaned(path);
-    let place = mounted.locate(container, &clean);
+    let place = mounted.find(container, &clean, true);
     if !place.writable {
         let what = if place.root == mounted.root { "container rootfs" } else { "mounted volume" };
         return Err(Error::new(http::StatusCode::FORBIDDEN, format!("{what} is marked read-only")));

@@ -54,14 +54,14 @@ impl Store {
     /// leaves nothing; those before it stay.
     pub fn load(&self, archive: impl Read, progress: &mut dyn FnMut(Progress)) -> Result<Vec<Loaded>> {
         let file = self.temporary_file()?;
-        let spool = Spool::read(archive, file).map_err(|error| invalid(error.to_string()))?;
+        let mut spool = Spool::read(self, archive, file).map_err(|error| invalid(error.to_string()))?;
         let described = match spool.small("manifest.json").at("read", "manifest.json")? {
             Some(manifest) => docker_layout(&spool, &manifest)?,
             None => oci_layout(&spool)?,
         };
         let mut loaded = Vec::new();
         for image in described {
-            loaded.push(self.load_one(&spool, image, progress)?);
+            loaded.push(self.load_one(&mut spool, image, progress)?);
         }
         for image in &loaded {
             if image.names.is_empty() {
@@ -74,7 +74,7 @@ impl Store {
         Ok(loaded)
     }
 
-    fn load_one(&self, spool: &Spool, image: Described, progress: &mut dyn FnMut(Progress)) -> Result<Loaded> {
+    fn load_one(&self, spool: &mut Spool, image: Described, progress: &mut dyn FnMut(Progress)) -> Result<Loaded> {
         let names = image
             .names
             .iter()
@@ -105,6 +105,7 @@ impl Store {
         let tops: Vec<ChainId> = held.iter().rev().map(|layer| layer.chain_id).collect();
         drop(held);
         if made.is_err() {
+            spool.forget_layers();
             self.release_layers(&tops)?;
         }
         let id = made?;
@@ -127,7 +128,7 @@ impl Store {
 
     fn load_layers(
         &self,
-        spool: &Spool,
+        spool: &mut Spool,
         diffs: &[DiffId],
         files: &[(String, Option<Digest>)],
         held: &mut Vec<Layer>,
@@ -139,20 +140,28 @@ impl Store {
                 held.push(existing);
                 continue;
             }
-            let part = spool.open(file).ok_or_else(|| invalid(format!("invalid archive: no file {file}")))?;
-            let total = part.len();
-            let mut reader = Watched { part, hash: Sha256::new(), total, diff: *diff, told: 0, progress };
-            let layer = self.register_layer(parent.as_ref(), &mut reader, Some(diff)).map_err(|error| match error {
+            let wrong = |error| match error {
                 Error::WrongDiffId { expected, found } => {
                     invalid(format!("invalid diffID for layer {at}: expected \"{expected}\", got \"{found}\""))
                 }
                 other => other,
-            })?;
-            held.push(layer);
-            // What is behind the end of a compressed stream belongs to the blob, too.
-            io::copy(&mut reader, &mut io::sink()).at("read", file)?;
-            let found = Digest::from_bytes(reader.hash.finalize().into());
-            if let Some(expected) = digest.filter(|expected| *expected != found) {
+            };
+            let found = if let Some(loose) = spool.layer(file) {
+                held.push(loose.register(self, parent.as_ref(), diff).map_err(wrong)?);
+                progress(Progress::layer(diff.short(), "Loading layer", Some((loose.size, loose.size))));
+                loose.digest
+            } else {
+                let part = spool.open(file).ok_or_else(|| invalid(format!("invalid archive: no file {file}")))?;
+                let total = part.len();
+                let mut reader = Watched { part, hash: Sha256::new(), total, diff: *diff, told: 0, progress };
+                held.push(self.register_layer(parent.as_ref(), &mut reader, Some(diff)).map_err(wrong)?);
+                // What is behind the end of a compressed stream belongs to the blob, too.
+                io::copy(&mut reader, &mut io::sink()).at("read", file)?;
+                Some(Digest::from_bytes(reader.hash.finalize().into()))
+            };
+            if let (Some(expected), Some(found)) = (digest, found)
+                && *expected != found
+            {
                 return Err(invalid(format!(
                     "layer verification failed: the archive's {file} has digest {found}, expected {expected}"
                 )));

@@ -3,6 +3,7 @@
 
 mod import;
 mod load;
+mod loose;
 mod save;
 mod spool;
 

@@ -1,22 +1,31 @@
-//! An archive kept in a nameless file with an index of its entries. Nothing is unpacked by name, so a hostile archive has no
-//! path to write to.
+//! An archive kept in a nameless file, but for its layers, with an index of its entries. Nothing is unpacked by name, so a hostile
+//! archive has no path to write to.
 
 use std::collections::HashMap;
 use std::fs::File;
-use std::io::{self, BufWriter, Read, Seek as _, Write};
+use std::io::{self, BufWriter, Read, Seek as _};
 use std::os::unix::fs::FileExt as _;
 
+use super::loose::{HEAD, Loose, looks_like_a_layer};
 use crate::layer::stream::decompress;
 use crate::layer::tar_reader::{Kind, TarReader};
 use crate::layer::tar_split::Splitter;
+use crate::store::Store;
 
 /// Links in an archive that lead to links are followed this far.
 const MAX_LINKS: usize = 8;
 /// An image archive has a handful of entries a layer.
 const MAX_ENTRIES: usize = 100_000;
+/// Files that are unpacked as they come in; further ones are kept as they are first.
+const MAX_LOOSE: usize = 1_000;
 
 enum Place {
-    Data { offset: u64, size: u64 },
+    Data {
+        offset: u64,
+        size: u64,
+    },
+    /// Unpacked: its place among the layers.
+    Layer(usize),
     Link(String),
 }
 
@@ -24,15 +33,18 @@ enum Place {
 pub(crate) struct Spool {
     file: File,
     places: HashMap<String, Place>,
+    layers: Vec<Loose>,
 }
 
 impl Spool {
-    /// Reads a tar archive (plain, gzip, bzip2, xz or zstd) to its end, keeping the files' contents in `file`.
-    pub(crate) fn read(archive: impl Read, file: File) -> io::Result<Self> {
+    /// Reads a tar archive (plain, gzip, bzip2, xz or zstd) to its end. What looks like a layer is unpacked into the store at once, the
+    /// other files' contents are kept in `file`.
+    pub(crate) fn read(store: &Store, archive: impl Read, file: File) -> io::Result<Self> {
         let input = io::BufReader::with_capacity(256 * 1024, decompress(archive)?);
         let mut reader = TarReader::new(input, Splitter::none());
         let mut output = BufWriter::with_capacity(256 * 1024, file);
         let mut places = HashMap::new();
+        let mut layers = Vec::new();
         let mut offset = 0;
         while let Some(entry) = reader.next_entry()? {
             let Some(name) = clean("", &entry.path) else {
@@ -43,10 +55,17 @@ impl Spool {
             }
             let place = match entry.kind {
                 Kind::File if entry.sparse.is_none() => {
-                    reader.payload(&entry, |chunk| output.write_all(chunk))?;
-                    let place = Place::Data { offset, size: entry.stored };
-                    offset += entry.stored;
-                    Some(place)
+                    let mut body = reader.body(&entry);
+                    let mut head = Vec::with_capacity(HEAD);
+                    body.by_ref().take(HEAD as u64).read_to_end(&mut head)?;
+                    if layers.len() < MAX_LOOSE && looks_like_a_layer(&head) && !is_known(store, &name) {
+                        layers.push(Loose::unpack(store, &head, body)?);
+                        Some(Place::Layer(layers.len() - 1))
+                    } else {
+                        let size = io::copy(&mut head.chain(body), &mut output)?;
+                        offset += size;
+                        Some(Place::Data { offset: offset - size, size })
+                    }
                 }
                 Kind::Symlink => {
                     let dir = name.rsplit_once('/').map_or("", |(dir, _)| dir);
@@ -65,21 +84,39 @@ impl Spool {
         }
         let mut file = output.into_inner().map_err(io::IntoInnerError::into_error)?;
         file.rewind()?;
-        Ok(Self { file, places })
+        Ok(Self { file, places, layers })
     }
 
-    /// A file of the archive.
-    pub(crate) fn open(&self, name: &str) -> Option<Part<'_>> {
-        let mut name = clean("", name.as_bytes())?;
+    fn place(&self, name: &str) -> Option<&Place> {
+        let mut place = self.places.get(&clean("", name.as_bytes())?)?;
         for _ in 0..MAX_LINKS {
-            match self.places.get(&name)? {
-                Place::Data { offset, size } => {
-                    return Some(Part { file: &self.file, at: *offset, end: offset + size });
-                }
-                Place::Link(target) => name.clone_from(target),
+            match place {
+                Place::Link(target) => place = self.places.get(target)?,
+                found => return Some(found),
             }
         }
         None
+    }
+
+    /// A file of the archive that has not been unpacked.
+    pub(crate) fn open(&self, name: &str) -> Option<Part<'_>> {
+        match self.place(name)? {
+            Place::Data { offset, size } => Some(Part { file: &self.file, at: *offset, end: offset + size }),
+            Place::Layer(_) | Place::Link(_) => None,
+        }
+    }
+
+    /// A file of the archive that has been unpacked.
+    pub(crate) fn layer(&mut self, name: &str) -> Option<&mut Loose> {
+        match *self.place(name)? {
+            Place::Layer(at) => self.layers.get_mut(at),
+            Place::Data { .. } | Place::Link(_) => None,
+        }
+    }
+
+    /// Lets go of all layers, so that those which nothing needs can be removed.
+    pub(crate) fn forget_layers(&mut self) {
+        self.layers.clear();
     }
 
     /// A small file of the archive, whole.
@@ -95,6 +132,12 @@ impl Spool {
         part.read_to_end(&mut content)?;
         Ok(Some(content))
     }
+}
+
+/// Whether a file's name says that it is a layer which the store has: most likely nobody will ask for its content.
+fn is_known(store: &Store, name: &str) -> bool {
+    let diff = name.strip_prefix("blobs/sha256/").and_then(|hex| format!("sha256:{hex}").parse().ok());
+    diff.is_some_and(|diff| store.has_content(&diff))
 }
 
 fn text(path: &[u8]) -> String {

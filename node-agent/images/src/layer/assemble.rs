@@ -14,7 +14,7 @@ use super::crc64::Crc64;
 use super::tar_reader::invalid;
 use super::tar_split::{FILE, Record, SEGMENT};
 
-fn records(tar_split: File) -> impl Iterator<Item = io::Result<Record>> {
+fn records(tar_split: impl Read) -> impl Iterator<Item = io::Result<Record>> {
     let lines = BufReader::new(GzDecoder::new(BufReader::new(tar_split))).lines();
     lines.map(|line| serde_json::from_str(&line?).map_err(|error| invalid(format!("tar-split.json.gz: {error}"))))
 }
@@ -24,7 +24,7 @@ fn decode(text: &str) -> io::Result<Vec<u8>> {
 }
 
 /// The length of the stream.
-pub(crate) fn size(tar_split: File) -> io::Result<u64> {
+pub(crate) fn size(tar_split: impl Read) -> io::Result<u64> {
     let mut size = 0;
     for record in records(tar_split) {
         let record = record?;
@@ -38,7 +38,7 @@ pub(crate) fn size(tar_split: File) -> io::Result<u64> {
 }
 
 /// Writes the stream; a file that is not what it was when the layer was unpacked is an error.
-pub(crate) fn write(tar_split: File, diff: &Path, output: &mut dyn Write) -> io::Result<()> {
+pub(crate) fn write(tar_split: impl Read, diff: &Path, output: &mut dyn Write) -> io::Result<()> {
     let root = openat(CWD, diff, OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
     let mut buffer = vec![0; 128 * 1024];
     for record in records(tar_split) {

@@ -1,11 +1,14 @@
-//! CRC-64/ISO as Go's `hash/crc64` computes it, eight bytes at a step; Docker's tar-split records carry it for each file.
+//! CRC-64/ISO as Go's `hash/crc64` computes it, sixteen bytes at a step; Docker's tar-split records carry it for each file.
 
 const POLYNOMIAL: u64 = 0xD800_0000_0000_0000;
 
-static TABLES: [[u64; 256]; 8] = tables();
+/// Bytes at a step.
+const STEP: usize = 16;
 
-const fn tables() -> [[u64; 256]; 8] {
-    let mut tables = [[0; 256]; 8];
+static TABLES: [[u64; 256]; STEP] = tables();
+
+const fn tables() -> [[u64; 256]; STEP] {
+    let mut tables = [[0; 256]; STEP];
     let mut at = 0;
     while at < 256 {
         let mut crc = at as u64;
@@ -20,7 +23,7 @@ const fn tables() -> [[u64; 256]; 8] {
     at = 0;
     while at < 256 {
         let mut step = 1;
-        while step < 8 {
+        while step < STEP {
             let crc = tables[step - 1][at];
             tables[step][at] = tables[0][(crc & 0xff) as usize] ^ (crc >> 8);
             step += 1;
@@ -39,16 +42,15 @@ pub(crate) struct Crc64 {
 impl Crc64 {
     pub(crate) fn update(&mut self, bytes: &[u8]) {
         let mut crc = !self.crc;
-        let mut chunks = bytes.chunks_exact(8);
-        for chunk in &mut chunks {
-            let word: [u8; 8] = chunk.try_into().expect("chunks of exactly eight");
-            let mixed = (crc ^ u64::from_le_bytes(word)).to_le_bytes();
+        let (chunks, rest) = bytes.as_chunks::<STEP>();
+        for chunk in chunks {
+            let mixed = (u128::from(crc) ^ u128::from_le_bytes(*chunk)).to_le_bytes();
             crc = 0;
             for (at, byte) in mixed.iter().enumerate() {
-                crc ^= TABLES[7 - at][usize::from(*byte)];
+                crc ^= TABLES[STEP - 1 - at][usize::from(*byte)];
             }
         }
-        for byte in chunks.remainder() {
+        for byte in rest {
             crc = TABLES[0][usize::from(crc.to_le_bytes()[0] ^ byte)] ^ (crc >> 8);
         }
         self.crc = !crc;

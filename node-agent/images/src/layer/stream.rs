@@ -24,7 +24,7 @@ pub fn decompress<'a>(input: impl Read + 'a) -> io::Result<Box<dyn Read + 'a>> {
     input.by_ref().take(6).read_to_end(&mut magic)?;
     let zstd = magic.starts_with(&[0x28, 0xb5, 0x2f, 0xfd])
         || (magic.len() >= 4 && magic[0] & 0xf0 == 0x50 && magic[1..4] == [0x2a, 0x4d, 0x18]);
-    let input = BufReader::with_capacity(CHUNK, io::Cursor::new(magic.clone()).chain(input));
+    let input = io::Cursor::new(magic.clone()).chain(input);
     if magic.starts_with(&[0x1f, 0x8b]) {
         Ok(Box::new(MultiGzDecoder::new(input)))
     } else if zstd {

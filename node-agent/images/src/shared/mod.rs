@@ -1,5 +1,5 @@
 //! Layers that the host keeps for all its nodes: what an engine and its host say to each other, and the engine's end of it. A layer
-//! comes as a mount, for reading only, that takes no room on the engine's own disk.
+//! comes as two mounts, its files and its tar-split record, for reading only, that take no room on the engine's own disk.
 
 mod flat;
 pub mod protocol;
@@ -32,9 +32,9 @@ pub(crate) struct Handed {
     pub(crate) name: String,
     /// Bytes in its files.
     pub(crate) size: u64,
-    /// The mount, which is nowhere yet.
+    /// The mount of its files, which is nowhere yet.
     pub(crate) mount: OwnedFd,
-    /// Its compressed tar-split record.
+    /// The same of its compressed tar-split record, one file.
     pub(crate) record: OwnedFd,
 }
 

@@ -1,5 +1,5 @@
 //! What an engine and its host say: one request and one answer a connection, each a length (four bytes, big-endian) and that much
-//! JSON. With an answer come two descriptors a layer, its mount and its tar-split record, in the answer's order.
+//! JSON. With an answer come two descriptors a layer, mounts of its files and of its tar-split record, in the answer's order.
 
 use std::io::{self, IoSlice, IoSliceMut, Read as _, Write as _};
 use std::mem::MaybeUninit;

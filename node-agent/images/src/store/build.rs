@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
 use super::commit::EMPTY_LAYER;
+use super::layers::Origin;
 use super::{Layer, RwLayer, Store};
 use crate::digest::{DiffId, ImageId};
 use crate::error::{Error, IoContext as _, Result};
@@ -79,7 +80,8 @@ impl Store {
         fs::remove_dir(&target).at("remove", &target)?;
         fs::rename(&upper, &target).at("rename", &upper)?;
         fs::create_dir(&upper).at("create", &upper)?;
-        self.adopt(staged, record.parent.as_ref(), diff, Unpacked { size, tar_split }, None).map(Some)
+        let unpacked = Unpacked { size, tar_split, own_root: true, whiteouts: false };
+        self.adopt(staged, record.parent.as_ref(), diff, unpacked, Origin::Own).map(Some)
     }
 
     /// Gives everything in a writable layer one time, in seconds since 1970, so that its layer is the same wherever it is made.

@@ -134,7 +134,10 @@ pub(super) fn children(state: &State, id: &ImageId) -> Vec<ImageId> {
 
 pub(super) fn references(state: &State, id: &ImageId) -> Vec<Reference> {
     let names = state.references.all().filter(|(_, _, image)| *image == id);
-    names.filter_map(|(_, name, _)| Reference::parse(name).ok()).collect()
+    let mut names: Vec<Reference> = names.filter_map(|(_, name, _)| Reference::parse(name).ok()).collect();
+    // As Docker has them: by their whole names.
+    names.sort_by_cached_key(ToString::to_string);
+    names
 }
 
 pub(super) fn resolve(state: &State, text: &str) -> Result<ImageId, ResolveError> {

@@ -31,6 +31,7 @@ pub use build::BuildStep;
 pub use commit::CommitOptions;
 pub use distribution::BlobSource;
 pub use images::ImageSummary;
+pub(crate) use layers::Ahead;
 pub use layers::Layer;
 pub use remove::{ImageUser, Removed};
 pub use rw::RwLayer;

@@ -1,14 +1,12 @@
 //! Layers whose files are the host's: taken in as mounts, mounted again when the store is opened, given back when they go.
 
-use std::fs::File;
-use std::io::Read as _;
 use std::os::fd::{AsFd as _, OwnedFd};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rustix::mount::{MoveMountFlags, move_mount};
 
-use super::layers::{LayerRecord, leave_out_broken};
+use super::layers::{LayerRecord, Origin, TAR_SPLIT, leave_out_broken};
 use super::paths::Paths;
 use super::{Layer, State, Store};
 use crate::digest::{ChainId, DiffId};
@@ -17,9 +15,6 @@ use crate::layer::Unpacked;
 use crate::layer::overlay::is_mounted;
 use crate::shared::protocol::{MAX_LAYERS, Wanted};
 use crate::shared::{Handed, Host};
-
-/// A tar-split record is never longer.
-const MAX_RECORD: u64 = 256 << 20;
 
 /// Layers on the way to an image, the lowest first. Dropped before they are taken, those that nothing else needs are removed.
 pub(crate) struct Held {
@@ -78,11 +73,11 @@ impl Store {
 
     fn register_shared(&self, parent: Option<&ChainId>, diff: DiffId, handed: Handed) -> Result<Layer> {
         let Handed { name, size, mount, record } = handed;
-        let mut tar_split = Vec::new();
-        File::from(record).take(MAX_RECORD).read_to_end(&mut tar_split).at("read", "the host's tar-split record")?;
         let staged = self.stage(parent)?;
         attach(mount, &staged.dir.join("diff"))?;
-        self.adopt(staged, parent, diff, Unpacked { size, tar_split: Some(tar_split) }, Some(name))
+        // What the record is mounted on takes no room.
+        let unpacked = Unpacked { size, tar_split: Some(Vec::new()), own_root: true, whiteouts: false };
+        self.adopt(staged, parent, diff, unpacked, Origin::Host(name, record))
     }
 
     /// Gives layers back to the host, unless others here have the same files.
@@ -106,25 +101,31 @@ impl Store {
     }
 }
 
-fn attach(mount: OwnedFd, target: &Path) -> Result<()> {
+/// Mounts what the host has handed over.
+pub(super) fn attach(mount: OwnedFd, target: &Path) -> Result<()> {
     let flags = MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH;
     move_mount(mount.as_fd(), "", rustix::fs::CWD, target, flags).at("mount the host's layer at", target)
 }
 
 /// Mounts what an earlier engine has mounted and somebody has unmounted since. Layers that the host has no more are left out.
 pub(super) fn restore(paths: &Paths, state: &mut State, host: Option<&Host>) {
-    let missing = |record: &LayerRecord| record.shared.is_some() && !is_mounted(&paths.diff(&record.cache_id));
-    let wanted: Vec<(ChainId, String, String)> = state
+    let places = |id: &ChainId, record: &LayerRecord| (paths.diff(&record.cache_id), paths.layer(id).join(TAR_SPLIT));
+    let wanted: Vec<(ChainId, PathBuf, PathBuf, String)> = state
         .layers
         .iter()
-        .filter(|(_, record)| missing(record))
-        .filter_map(|(id, record)| Some((*id, record.cache_id.clone(), record.shared.clone()?)))
+        .filter_map(|(id, record)| {
+            let (diff, tar_split) = places(id, record);
+            let name = record.shared.clone().filter(|_| !is_mounted(&diff) || !is_mounted(&tar_split))?;
+            Some((*id, diff, tar_split, name))
+        })
         .collect();
+    let put_back = |mount: OwnedFd, target: &Path| is_mounted(target) || attach(mount, target).is_ok();
     for some in wanted.chunks(MAX_LAYERS) {
-        let names = some.iter().map(|(_, _, name)| name.clone()).collect();
+        let names = some.iter().map(|(.., name)| name.clone()).collect();
         let mut handed = host.and_then(|host| host.again(names).ok()).unwrap_or_default().into_iter();
-        for (id, cache, _) in some {
-            let mounted = handed.next().is_some_and(|layer| attach(layer.mount, &paths.diff(cache)).is_ok());
+        for (id, diff, tar_split, _) in some {
+            let mounted =
+                handed.next().is_some_and(|layer| put_back(layer.mount, diff) && put_back(layer.record, tar_split));
             if !mounted {
                 state.layers.remove(id);
             }

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::fs;
 
 use super::State;
-use super::layers::{needed_layers, remove_cache, retire};
+use super::layers::{needed_layers, remove_cache, remove_record, retire};
 use super::paths::Paths;
 use crate::error::{IoContext as _, Result};
 use crate::fsutil::{TEMP_PREFIX, names, remove_tree};
@@ -13,11 +13,11 @@ use crate::layer::overlay::unmount_stack;
 /// Temporary files and transactions that were not finished.
 pub(super) fn temporaries(paths: &Paths) -> Result<()> {
     for name in names(&paths.layer_transactions())? {
-        remove_tree(&paths.layer_transactions().join(name))?;
+        remove_record(&paths.layer_transactions().join(name))?;
     }
     for name in names(&paths.layers())? {
         if name.ends_with("-removing") {
-            remove_tree(&paths.layers().join(name))?;
+            remove_record(&paths.layers().join(name))?;
         }
     }
     let mut dirs = vec![paths.configs()];
@@ -49,7 +49,7 @@ pub(super) fn unused(paths: &Paths, state: &mut State) -> Result<()> {
     let needed = needed_layers(state);
     let idle: Vec<_> = state.layers.keys().filter(|id| !needed.contains(*id)).copied().collect();
     for id in idle {
-        remove_tree(&retire(paths, &id)?)?;
+        remove_record(&retire(paths, &id)?)?;
         state.layers.remove(&id);
     }
     let mut named: HashSet<String> = state.layers.values().map(|record| record.cache_id.clone()).collect();

@@ -4,7 +4,7 @@
 mod pax;
 mod sparse;
 
-use std::io::{self, BufRead};
+use std::io::{self, BufRead, Read};
 
 use tar::{EntryType, Header};
 
@@ -204,6 +204,12 @@ impl<R: BufRead> TarReader<R> {
         self.splitter.end()
     }
 
+    /// A plain file's payload as a reader of its own. Nothing of it comes into the record.
+    pub(crate) fn body(&mut self, entry: &Entry) -> Body<'_, R> {
+        self.name.clear();
+        Body { input: &mut self.input, left: entry.stored }
+    }
+
     /// Reads `length` bytes of payload that stand in no file as they are: parts of a sparse file, or what is skipped.
     /// They are kept in the record.
     pub(crate) fn payload_part(&mut self, length: u64, sink: impl FnMut(&[u8]) -> io::Result<()>) -> io::Result<()> {
@@ -298,6 +304,24 @@ impl<R: BufRead> TarReader<R> {
         let mut padding = [0; BLOCK];
         self.raw(&mut padding[..(BLOCK - data.len() % BLOCK) % BLOCK])?;
         Ok(data)
+    }
+}
+
+/// What is left of an entry's payload; the stream's end before the entry's is an error.
+pub(crate) struct Body<'a, R> {
+    input: &'a mut R,
+    left: u64,
+}
+
+impl<R: Read> Read for Body<'_, R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let length = buffer.len().min(usize::try_from(self.left).unwrap_or(usize::MAX));
+        let read = self.input.read(&mut buffer[..length])?;
+        if read == 0 && length > 0 {
+            return Err(truncated());
+        }
+        self.left -= read as u64;
+        Ok(read)
     }
 }
 

@@ -94,6 +94,10 @@ pub(crate) struct Unpacked {
     pub(crate) size: u64,
     /// The compressed tar-split record, if it was asked for.
     pub(crate) tar_split: Option<Vec<u8>>,
+    /// Whether it says itself how its root directory is to look.
+    pub(crate) own_root: bool,
+    /// Whether it hides something of the layers below.
+    pub(crate) whiteouts: bool,
 }
 
 /// Unpacks `input`, an uncompressed tar stream, into the directory `root`.
@@ -107,7 +111,8 @@ pub(crate) fn unpack(input: impl BufRead, root: &Path, rules: Rules) -> Result<U
         size = super::size::of_tree(root).map_err(UnpackError::Stream)?;
     }
     let tar_split = reader.splitter.finish().map_err(UnpackError::Stream)?;
-    Ok(Unpacked { size, tar_split })
+    let (own_root, whiteouts) = (unpacker.own_root, unpacker.hides);
+    Ok(Unpacked { size, tar_split, own_root, whiteouts })
 }
 
 struct Unpacker<'a> {
@@ -120,6 +125,10 @@ struct Unpacker<'a> {
     parent: Option<(Vec<u8>, OwnedFd)>,
     size: u64,
     replaced: bool,
+    /// Whether the archive has had an entry for its root.
+    own_root: bool,
+    /// Whether it has had a whiteout.
+    hides: bool,
     /// Directories whose times are set when nothing is written into them any more.
     dirs: Vec<(Vec<u8>, (i64, u32))>,
     whiteouts: HashSet<Vec<u8>>,
@@ -174,6 +183,8 @@ impl<'a> Unpacker<'a> {
             parent: None,
             size: 0,
             replaced: false,
+            own_root: false,
+            hides: false,
             dirs: Vec::new(),
             whiteouts: HashSet::new(),
             opaque: HashSet::new(),
@@ -218,6 +229,7 @@ impl<'a> Unpacker<'a> {
                 let root = self.root.try_clone().map_err(UnpackError::Stream)?;
                 self.attributes(root.as_fd(), entry, b"")?;
                 self.dirs.push((Vec::new(), entry.mtime));
+                self.own_root = true;
             }
             return skip(reader, entry);
         }

@@ -22,6 +22,7 @@ impl Unpacker<'_> {
         if !self.rules.has_parent {
             return Ok(());
         }
+        self.hides = true;
         let parent = self.parent(dir)?;
         if marks_all {
             self.set_opaque(parent.as_fd(), dir)?;

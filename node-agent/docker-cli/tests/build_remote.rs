@@ -1,0 +1,167 @@
+//! What builds take from afar: files and contexts from a server with TLS whose authority the engine is told of, and contexts from git's
+//! own protocol; by our client and by the real one. Plain HTTP, and git over it, are compared with dockerd in `build.rs`.
+
+mod common;
+
+use common::build::{Serving, answering, build, clients, lab, no_debris, printed, said, write};
+use common::{Lab, skip};
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+const SITE: &str = "https://127.0.0.1:4433";
+/// The sha256 of `content`.
+const SUM: &str = "sha256:ed7002b439e9ac845f22357d822bac1444730fbdb6016d3ec9432297b9ec9f73";
+
+fn run(program: &str, args: &[&str], dir: &Path) {
+    let out = Command::new(program).args(args).current_dir(dir).stdin(Stdio::null()).output().expect(program);
+    assert!(out.status.success(), "{program} {args:?}: {}", String::from_utf8_lossy(&out.stderr));
+}
+
+/// A certificate for 127.0.0.1 and its authority's, `ca.pem`, in `dir`; whether this machine can make them.
+fn certificates(dir: &Path) -> bool {
+    if Command::new("openssl").arg("version").stdout(Stdio::null()).status().is_err() {
+        skip("openssl is not installed");
+        return false;
+    }
+    write(dir, "names", "subjectAltName=IP:127.0.0.1\n");
+    let new = "req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -batch";
+    for command in [
+        format!("{new} -x509 -days 2 -subj /CN=authority -keyout ca.key -out ca.pem"),
+        format!("{new} -subj /CN=server -keyout key.pem -out request.pem"),
+        "x509 -req -days 2 -in request.pem -CA ca.pem -CAkey ca.key -CAcreateserial -extfile names -out certificate.pem"
+            .to_owned(),
+    ] {
+        run("openssl", &command.split(' ').collect::<Vec<_>>(), dir);
+    }
+    true
+}
+
+/// An answer as it goes over the wire, which is what the server's files are.
+fn answer(dir: &Path, name: &str, status: &str, headers: &str, body: &[u8]) {
+    let head = format!("HTTP/1.0 {status}\r\nContent-Length: {}\r\n{headers}\r\n", body.len());
+    std::fs::write(dir.join(name), [head.as_bytes(), body].concat()).expect("a file");
+}
+
+/// Serves the answers in `dir` at [`SITE`].
+fn serve(lab: &Lab, dir: &Path) -> Serving {
+    assert!(lab.inside("ip").args(["link", "set", "lo", "up"]).status().expect("ip starts").success());
+    let mut server = lab.inside("openssl");
+    server.args(["s_server", "-accept", "127.0.0.1:4433", "-cert", "certificate.pem", "-key", "key.pem", "-quiet"]);
+    server.arg("-HTTP").current_dir(dir).stdout(Stdio::null()).stderr(Stdio::null());
+    answering(lab, server, 4433)
+}
+
+/// An archive of a context.
+fn packed(dir: &Path, flags: &str) -> Vec<u8> {
+    let out = Command::new("tar").args([flags, "-", "."]).current_dir(dir).output().expect("tar");
+    assert!(out.status.success());
+    out.stdout
+}
+
+#[test]
+fn what_comes_over_tls_is_believed_by_the_authorities_that_the_engine_is_told_of() {
+    let Some(mut lab) = lab("build-tls") else { return };
+    let (dir, served) = (lab.dir.join("context"), lab.dir.join("served"));
+    if !certificates(&served) {
+        return;
+    }
+    let date = "Last-Modified: Sun, 09 Sep 2001 01:46:40 GMT\r\n";
+    answer(&served, "f.txt", "200 OK", date, b"content");
+    answer(&served, "moved", "302 Found", "Location: /f.txt\r\n", b"");
+    answer(&served, "away", "301 Moved Permanently", "Location: http://127.0.0.1:4433/f.txt\r\n", b"");
+    answer(&served, "circle", "302 Found", "Location: /circle\r\n", b"");
+    answer(&served, "none", "404 Not Found", "", b"no such thing");
+    let far = lab.dir.join("far");
+    write(&far, "Dockerfile", "FROM base\nCOPY word /\nRUN cat /word\n");
+    write(&far, "word", "from afar\n");
+    answer(&served, "c.tar", "200 OK", "", &packed(&far, "-cf"));
+    answer(&served, "c.tar.gz", "200 OK", "", &packed(&far, "-czf"));
+    answer(&served, "c", "302 Found", "Location: /c.tar.gz\r\n", b"");
+    let _server = serve(&lab, &served);
+    let add = |lab: &Lab, real: bool, flags: &str, name: &str| {
+        let text =
+            format!("FROM base\nADD {flags} {SITE}/{name} /d/file\nRUN cat /d/file && stat -c ' %a %u %Y' /d/file\n");
+        write(&dir, "Dockerfile", &text);
+        build(lab, real, &["--no-cache"], &dir)
+    };
+    for real in clients() {
+        let (ok, text) = add(&lab, real, "", "f.txt");
+        let why = "tls: failed to verify certificate: x509: certificate signed by unknown authority";
+        assert!(!ok && text.contains("ADD failed") && text.contains(why), "{text}");
+    }
+    lab.kill_engine();
+    lab.options = ["--registry-ca".to_owned(), served.join("ca.pem").display().to_string()].into();
+    lab.start_engine();
+    for real in clients() {
+        for (flags, name) in [("", "f.txt"), ("", "moved"), (&*format!("--checksum={SUM}"), "f.txt")] {
+            let (ok, text) = add(&lab, real, flags, name);
+            assert!(ok && printed(&text).contains(&"content 600 0 1000000000"), "{name}: {text}");
+        }
+        for (flags, name, why) in [
+            (
+                "--checksum=sha256:1234567890123456789012345678901234567890123456789012345678901234",
+                "f.txt",
+                "digest mismatch",
+            ),
+            ("", "none", "failed to GET https://127.0.0.1:4433/none with status 404 Not Found: no such thing"),
+            ("", "away", "refusing to go from https to http"),
+            ("", "circle", "stopped after 10 redirects"),
+        ] {
+            let (ok, text) = add(&lab, real, flags, name);
+            assert!(!ok && text.contains("ADD failed") && text.contains(why), "{name}: {text}");
+        }
+        for name in ["c.tar", "c.tar.gz", "c"] {
+            let (ok, text) = build(&lab, real, &["--no-cache"], Path::new(&format!("{SITE}/{name}")));
+            assert!(ok && printed(&text).contains(&"from afar"), "{name}: {text}");
+        }
+        let (ok, text) = build(&lab, real, &[], Path::new(&format!("{SITE}/none")));
+        assert!(!ok && text.contains("404 Not Found"), "{text}");
+        no_debris(&lab);
+    }
+}
+
+#[test]
+fn a_context_comes_by_gits_own_protocol() {
+    let Some(lab) = lab("build-git") else { return };
+    let (work, served) = (lab.dir.join("work"), lab.dir.join("served"));
+    write(&work, "Dockerfile", "FROM base\nRUN echo the root of main\n");
+    write(&work.join("sub"), "Dockerfile", "FROM base\nCOPY word /\nRUN cat /word\n");
+    write(&work.join("sub"), "word", "main\n");
+    let git = |args: &str| run("git", &args.split(' ').collect::<Vec<_>>(), &work);
+    git("init -q -b main .");
+    git("config user.email a@b");
+    git("config user.name a");
+    git("add .");
+    git("commit -qm one");
+    git("checkout -q -b side");
+    write(&work.join("sub"), "word", "the side's\n");
+    git("commit -qam two");
+    git("checkout -q main");
+    std::fs::create_dir_all(&served).expect("a directory");
+    run("git", &["clone", "-q", "--bare", &work.display().to_string(), "r.git"], &served);
+    assert!(lab.inside("ip").args(["link", "set", "lo", "up"]).status().expect("ip starts").success());
+    let mut daemon = lab.inside("git");
+    daemon.args(["daemon", "--export-all", "--listen=127.0.0.1", "--port=9418", "--reuseaddr"]);
+    daemon.arg(format!("--base-path={}", served.display())).stderr(Stdio::null());
+    let _daemon = answering(&lab, daemon, 9418);
+    for (fragment, wanted) in [("", "the root of main"), ("#:sub", "main"), ("#side:sub", "the side's")] {
+        let url = format!("git://127.0.0.1:9418/r.git{fragment}");
+        // The real client clones such a context itself, where it is: in the engine's network, too.
+        let (ok, text) = said(&lab, &["build", "--no-cache", &url]);
+        assert!(ok && printed(&text).contains(&wanted), "{url}: {text}");
+        if clients().any(|real| real) {
+            let mut real = lab.inside(common::REAL);
+            real.args(["build", "--no-cache", &url]).env("DOCKER_BUILDKIT", "0").stdin(Stdio::null());
+            let out = real
+                .env("DOCKER_HOST", lab.host())
+                .env("DOCKER_CONFIG", lab.dir.join("config"))
+                .output()
+                .expect("it starts");
+            let text = String::from_utf8_lossy(&out.stdout).into_owned();
+            assert!(out.status.success() && printed(&text).contains(&wanted), "{url}: {out:?}");
+        }
+    }
+    let (ok, text) = said(&lab, &["build", "git://127.0.0.1:9418/r.git#none"]);
+    assert!(!ok && text.contains("none"), "{text}");
+    no_debris(&lab);
+}
