@@ -1,16 +1,23 @@
-//! `library build` of an image that needs no network: it comes out the same every time, and an interrupted build goes on. As root, with
-//! the real binary.
+//! `library build` of an image that needs no network: it comes out the same every time, and a build that was killed goes on and leaves
+//! nothing behind. As root, with the real binary.
 
 use std::collections::BTreeMap;
-use std::path::Path;
-use std::process::{Command, Output};
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+fn command(dir: &Path, only: &str) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_node-agent"));
+    // Scratch directories lie where only this test has any.
+    let scratch = dir.with_extension("tmp");
+    std::fs::create_dir_all(&scratch).expect("a directory");
+    command.args(["library", "build", "--only", only, "--output"]).arg(dir).env("TMPDIR", scratch);
+    command
+}
 
 fn build(dir: &Path) -> Output {
-    let output = Command::new(env!("CARGO_BIN_EXE_node-agent"))
-        .args(["library", "build", "--only", "hello-world", "--output"])
-        .arg(dir)
-        .output()
-        .expect("it runs");
+    let output = command(dir, "hello-world").output().expect("it runs");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     output
 }
@@ -69,4 +76,104 @@ fn a_blob_that_is_gone_is_made_again() {
     std::fs::remove_file(dir.path().join(layer)).expect("removed");
     build(dir.path());
     assert_eq!(contents(dir.path()), before);
+}
+
+/// Waits until no process works on the library or its scratch directory; then nothing of it may be mounted here.
+fn quiet(dir: &Path) {
+    let name = dir.to_string_lossy().into_owned();
+    let busy = || -> Vec<PathBuf> {
+        let mine = |path: &PathBuf| {
+            let read = |file: &str| std::fs::read(path.join(file)).unwrap_or_default();
+            let own = path.ends_with(std::process::id().to_string());
+            !own && [read("cmdline"), read("environ")].iter().any(|text| String::from_utf8_lossy(text).contains(&name))
+        };
+        std::fs::read_dir("/proc").expect("processes").flatten().map(|entry| entry.path()).filter(mine).collect()
+    };
+    let begun = Instant::now();
+    while let Some(process) = busy().first() {
+        let what = std::fs::read(process.join("cmdline")).unwrap_or_default();
+        let what = String::from_utf8_lossy(&what).replace('\0', " ");
+        assert!(begun.elapsed() < Duration::from_secs(20), "{} outlives the build: {what}", process.display());
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    let mounts = std::fs::read_to_string("/proc/self/mountinfo").expect("mounts");
+    assert!(!mounts.contains(&name), "{mounts}");
+}
+
+/// Nothing but the library.
+fn tidy(dir: &Path) {
+    assert!(!dir.join(".workshop").exists() && !dir.join(".partial").exists());
+    let scratch = std::fs::read_dir(dir.with_extension("tmp")).expect("scratch directories").flatten();
+    assert_eq!(scratch.map(|entry| entry.path()).collect::<Vec<_>>(), [PathBuf::new(); 0]);
+}
+
+#[test]
+fn a_build_that_is_killed_at_any_time_goes_on_and_comes_out_the_same() {
+    if !possible() {
+        return;
+    }
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let whole = dir.path().join("whole");
+    let begun = Instant::now();
+    build(&whole);
+    let took = begun.elapsed();
+    let first = contents(&whole);
+    let (mut killed, kills) = (0, 10);
+    for kill in 0..kills {
+        let place = dir.path().join(format!("killed-{kill}"));
+        let mut child = command(&place, "hello-world").stderr(Stdio::null()).spawn().expect("it starts");
+        // From the start of the engine over the steps to the writing of the layout, wherever these moments are.
+        std::thread::sleep(took * kill / kills);
+        killed += u32::from(child.try_wait().expect("a child").is_none());
+        child.kill().expect("it is killed");
+        child.wait().expect("it ends");
+        quiet(&place);
+        build(&place);
+        assert_eq!(contents(&place), first, "killed after {:?} of {took:?}", took * kill / kills);
+        tidy(&place);
+    }
+    assert!(killed > kills / 2, "most were at work yet, not {killed} only");
+}
+
+#[test]
+fn a_base_that_is_killed_in_the_making_leaves_nothing_behind() {
+    if !possible() {
+        return;
+    }
+    if Command::new("mmdebstrap").arg("--version").output().is_err() {
+        assert_ne!(std::env::var("SLIPWAY_REQUIRE_ROOT_TESTS").as_deref(), Ok("1"), "mmdebstrap is not installed");
+        eprintln!("SKIP: mmdebstrap is not installed");
+        return;
+    }
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let place = dir.path().join("library");
+    // A mirror that takes a connection and says nothing, so that mmdebstrap is at work for as long as it lives.
+    let mirror = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    mirror.set_nonblocking(true).expect("a listener");
+    let url = format!("http://{}/debian", mirror.local_addr().expect("its address"));
+    let mut child = command(&place, "debian")
+        .env("SLIPWAY_DEBIAN_MIRROR", &url)
+        .env("SLIPWAY_DEBIAN_SECURITY_MIRROR", &url)
+        .env("no_proxy", "127.0.0.1")
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("it starts");
+    let begun = Instant::now();
+    let _connection = loop {
+        if let Ok((connection, _)) = mirror.accept() {
+            break connection;
+        }
+        assert_eq!(child.try_wait().expect("a child"), None, "it ended");
+        assert!(begun.elapsed() < Duration::from_secs(60), "mmdebstrap asked nobody");
+        std::thread::sleep(Duration::from_millis(10));
+    };
+    assert!(place.join(".partial").read_dir().expect("its work").count() > 0);
+    child.kill().expect("it is killed");
+    child.wait().expect("it ends");
+    quiet(&place);
+    build(&place);
+    tidy(&place);
+    let undisturbed = dir.path().join("undisturbed");
+    build(&undisturbed);
+    assert_eq!(contents(&place), contents(&undisturbed));
 }

@@ -48,7 +48,7 @@ impl Config {
                 _ => format!("illegal base64 data at input byte {}", auth.len()),
             })?;
             if !text.contains(&b':') {
-                return Err("invalid auth configuration file".into());
+                return Err("Invalid auth configuration file".into());
             }
         }
         Ok(self)

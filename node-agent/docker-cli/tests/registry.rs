@@ -1,11 +1,12 @@
 //! `login`, `logout`, `push`, `pull` and `search` beside the real docker CLI, both on our engine and Debian's docker-registry;
-//! and `login` on a terminal, with credential helpers, and `pull` that is interrupted.
+//! and `login` on a terminal, with credential helpers, and transfers that are interrupted.
 
 mod common;
 
 use common::normal::{TWINS, normal};
 use common::pty::Terminal;
 use common::{Lab, REAL, skip, wait_for};
+use std::io::{BufRead as _, BufReader};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
@@ -153,4 +154,81 @@ fn a_terminal_is_asked_for_name_and_password_and_does_not_show_the_password() {
     again.expect("Authenticating with existing credentials... [Username: janet]");
     again.expect("Login Succeeded");
     assert!(again.wait().success());
+}
+
+/// Makes the lab's network slow, or as fast as it is.
+fn slow(lab: &Lab, slow: bool) {
+    let how: &[&str] = if slow { &["tbf", "rate", "20mbit", "burst", "100kb", "latency", "1s"] } else { &[] };
+    let what = if slow { "add" } else { "del" };
+    let status = lab.inside("tc").args(["qdisc", what, "dev", "lo", "root"]).args(how).status();
+    assert!(status.is_ok_and(|status| status.success()), "tc {what}");
+}
+
+/// Runs a transfer and presses Ctrl-C when the terminal shows `sign`, or sends the signal that it stands for.
+fn interrupt(lab: &Lab, docker: &[&str], args: &[&str], sign: &str) {
+    let command = || {
+        let mut command = Command::new(docker[0]);
+        command
+            .args(&docker[1..])
+            .args(args)
+            .env("DOCKER_HOST", lab.host())
+            .env("DOCKER_CONFIG", lab.dir.join("config"));
+        command
+    };
+    let mut terminal = Terminal::start(&command(), 24, 130);
+    terminal.expect(sign);
+    terminal.expect("[");
+    terminal.keys(b"\x03");
+    assert_eq!(terminal.wait().code(), Some(130), "{docker:?} {args:?}");
+    assert!(terminal.is_restored());
+
+    let mut child = command().stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("it starts");
+    let mut lines = BufReader::new(child.stdout.take().expect("a pipe")).lines();
+    let first = lines.find(|line| line.as_ref().is_ok_and(|line| line.contains(": P")));
+    assert!(first.is_some(), "{docker:?} {args:?} shows a layer");
+    rustix::process::kill_process(rustix::process::Pid::from_child(&child), rustix::process::Signal::INT)
+        .expect("a signal");
+    assert_eq!(child.wait().expect("it ends").code(), Some(130), "{docker:?} {args:?}");
+}
+
+#[test]
+fn an_interrupted_transfer_ends_as_dockers_and_leaves_nothing() {
+    let Some(mut lab) = Lab::new("interrupted") else { return };
+    let Some(_registries) = Registries::start(&lab) else { return };
+    if lab.inside("tc").arg("-V").output().is_err() {
+        return skip("tc is not installed: apt-get install iproute2");
+    }
+    let noise: Vec<u8> =
+        (0..8_000_000_u32).map(|n| n.wrapping_mul(2_654_435_761).rotate_left(n % 31).to_be_bytes()[1]).collect();
+    std::fs::write(lab.dir.join("noise"), noise).expect("a file");
+    let tar = Command::new("tar").args(["-c", "-f", "noise.tar", "noise"]).current_dir(&lab.dir).status();
+    assert!(tar.is_ok_and(|status| status.success()), "tar");
+    let name = "localhost:5000/noise:1";
+    lab.ok(&["import", &lab.dir.join("noise.tar").display().to_string(), name]);
+    let own = lab.ours();
+    let mut clients = vec![own.split(' ').collect::<Vec<_>>()];
+    if Path::new(REAL).exists() {
+        clients.push(vec![REAL]);
+    }
+    slow(&lab, true);
+    for docker in &clients {
+        interrupt(&lab, docker, &["push", name], "Pushing");
+    }
+    slow(&lab, false);
+    lab.ok(&["push", name]);
+    lab.ok(&["rmi", name]);
+    let before = lab.ok(&["images", "-aq"]);
+    slow(&lab, true);
+    for docker in &clients {
+        interrupt(&lab, docker, &["pull", name], "Downloading");
+        assert_eq!(lab.ok(&["images", "-aq"]), before);
+    }
+    slow(&lab, false);
+    lab.kill_engine();
+    let (agent, data) = (own.split(' ').next().expect("a program"), lab.dir.join("data"));
+    let checked =
+        Command::new(agent).args(["engine", "fsck", "--deep", "--data-root"]).arg(data).output().expect("fsck");
+    assert!(checked.status.success(), "{}", String::from_utf8_lossy(&checked.stdout));
+    lab.start_engine();
+    lab.ok(&["pull", name]);
 }

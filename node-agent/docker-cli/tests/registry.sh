@@ -23,6 +23,9 @@ docker pull localhost:1/x
 docker pull localhost:5000/base@sha256:0000000000000000000000000000000000000000000000000000000000000000
 docker pull --platform linux/nothing/at/all localhost:5000/base:1
 docker pull --platform linux/amd64 localhost:5000/base:1
+d=$(docker images --digests --format '{{.Digest}}' localhost:5000/base | head -1); docker pull localhost:5000/base:1@$d; docker pull -q localhost:5000/base@$d
+docker push --platform linux/s390x localhost:5000/base:1
+docker push --platform linux/amd64/v9/x localhost:5000/base:1
 docker pull scratch
 docker run --rm localhost:5000/missing true
 docker create localhost:5001/missing
@@ -62,6 +65,11 @@ docker pull localhost:5001/base:1
 echo '{"credHelpers":{"localhost:5001":"nothere"}}' > config/config.json; echo secret | docker login -u janet --password-stdin localhost:5001
 docker pull localhost:5001/base:1
 docker logout localhost:5001
+echo '{"auths":{"localhost:5001":{"auth":"!!!"}}}' > config/config.json; docker pull localhost:5001/base:1
+echo '{"auths":{"localhost:5001":{"auth":"amFuZXQ="}}}' > config/config.json; docker pull localhost:5001/base:1
+echo '{"auths":' > config/config.json; docker pull localhost:5001/base:1
+echo '{"auths":{"http://localhost:5001":{"auth":"amFuZXQ6c2VjcmV0"}}}' > config/config.json; docker pull localhost:5001/base:1
+rm -f config/config.json; docker pull localhost:5001/base:1
 mkdir -p other; echo secret | docker --config other login -u janet --password-stdin localhost:5001; cat other/config.json
 docker --config other pull localhost:5001/base:1
 docker search localhost:5000/x

@@ -176,7 +176,8 @@ fn pass(mut client: TcpStream, to: SocketAddr, state: &Mutex<State>) {
     let mut byte = [0];
     while !head.ends_with(b"\r\n\r\n") {
         match client.read(&mut byte) {
-            Ok(1) => head.push(byte[0]),
+            // Not TLS, which is tried first.
+            Ok(1) if byte[0] != 0x16 || !head.is_empty() => head.push(byte[0]),
             _ => return,
         }
     }

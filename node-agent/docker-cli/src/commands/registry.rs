@@ -29,6 +29,7 @@ pub(crate) async fn push(context: &Context) -> Result<u8, Failure> {
     let args = &context.args;
     let platform = args.text_or_empty("platform");
     if !platform.is_empty() {
+        check_platform(platform)?;
         note(
             terminal::stdout_is_terminal(),
             false,
@@ -61,6 +62,23 @@ pub(crate) async fn push(context: &Context) -> Result<u8, Failure> {
         output::line(&if all { image.name.clone() } else { image.full });
     }
     Ok(0)
+}
+
+/// Refuses a platform that is none, before anything is sent.
+fn check_platform(text: &str) -> Result<(), Failure> {
+    let plain = |part: &&str| {
+        !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.'))
+    };
+    let mut parts = text.split('/');
+    let why = match parts.clone().find(|part| !plain(part)) {
+        Some(bad) => format!(
+            "{bad:?} is an invalid component of {text:?}: platform specifier component must match \"^[A-Za-z0-9_.-]+$\""
+        ),
+        None if parts.nth(3).is_some() => format!("{text:?}: cannot parse platform specifier"),
+        None => return Ok(()),
+    };
+    // Docker sets nothing between the platform and what is wrong with it.
+    Err(Failure::new(format!("Invalid platform {text}{why}: invalid argument")))
 }
 
 /// `docker logout`.

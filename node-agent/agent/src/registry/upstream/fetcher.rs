@@ -258,13 +258,19 @@ impl Fetcher {
 
     /// What the upstream finds: by the first version of the API, which Docker Hub has, or else by the names in its catalog.
     pub(super) async fn search(&self, term: &str, limit: u32) -> Result<Vec<SearchResult>, RemoteError> {
-        if let Some(why) = self.away()? {
-            // Only a question for an image looks again.
-            return Err(RemoteError::Away(why));
+        match self.away()? {
+            None => self.find(term, limit).await,
+            Some(why) => {
+                let found = tokio::time::timeout(GLANCE, self.find(term, limit)).await;
+                found.unwrap_or(Err(RemoteError::Away(why)))
+            }
         }
+    }
+
+    async fn find(&self, term: &str, limit: u32) -> Result<Vec<SearchResult>, RemoteError> {
         let nobody = Credentials::default();
         match self.searched.search(term, limit, &nobody).await {
-            Ok(found) => return Ok(found),
+            Ok(found) => return self.noted(Ok(found)),
             Err(SearchError::Away(why)) => return self.noted(Err(RemoteError::Away(why))),
             Err(_) => {}
         }
