@@ -45,9 +45,10 @@ fn answer(dir: &Path, name: &str, status: &str, headers: &str, body: &[u8]) {
 /// Serves the answers in `dir` at [`SITE`].
 fn serve(lab: &Lab, dir: &Path) -> Serving {
     assert!(lab.inside("ip").args(["link", "set", "lo", "up"]).status().expect("ip starts").success());
-    let mut server = lab.inside("openssl");
-    server.args(["s_server", "-accept", "127.0.0.1:4433", "-cert", "certificate.pem", "-key", "key.pem", "-quiet"]);
-    server.arg("-HTTP").current_dir(dir).stdout(Stdio::null()).stderr(Stdio::null());
+    // Its files are those of the directory that it starts in, and whoever enters a mount namespace starts in its root.
+    let command = "exec openssl s_server -accept 127.0.0.1:4433 -cert certificate.pem -key key.pem -quiet -HTTP";
+    let mut server = lab.inside("sh");
+    server.arg("-c").arg(format!("cd {} && {command}", dir.display())).stdout(Stdio::null()).stderr(Stdio::null());
     answering(lab, server, 4433)
 }
 
@@ -56,6 +57,18 @@ fn packed(dir: &Path, flags: &str) -> Vec<u8> {
     let out = Command::new("tar").args([flags, "-", "."]).current_dir(dir).output().expect("tar");
     assert!(out.status.success());
     out.stdout
+}
+
+/// Builds a context from afar; the real client fetches it itself, in the engine's network and by the authority in `dir`.
+fn afar(lab: &Lab, real: bool, url: &str, dir: &Path) -> (bool, String) {
+    if !real {
+        return said(lab, &["build", "--no-cache", url]);
+    }
+    let mut client = lab.inside(common::REAL);
+    client.args(["build", "--no-cache", url]).env("DOCKER_BUILDKIT", "0").env("SSL_CERT_FILE", dir.join("ca.pem"));
+    client.env("DOCKER_HOST", lab.host()).env("DOCKER_CONFIG", lab.dir.join("config")).stdin(Stdio::null());
+    let out = client.output().expect("the client starts");
+    (out.status.success(), String::from_utf8_lossy(&[out.stdout, out.stderr].concat()).into_owned())
 }
 
 #[test]
@@ -111,10 +124,10 @@ fn what_comes_over_tls_is_believed_by_the_authorities_that_the_engine_is_told_of
             assert!(!ok && text.contains("ADD failed") && text.contains(why), "{name}: {text}");
         }
         for name in ["c.tar", "c.tar.gz", "c"] {
-            let (ok, text) = build(&lab, real, &["--no-cache"], Path::new(&format!("{SITE}/{name}")));
+            let (ok, text) = afar(&lab, real, &format!("{SITE}/{name}"), &served);
             assert!(ok && printed(&text).contains(&"from afar"), "{name}: {text}");
         }
-        let (ok, text) = build(&lab, real, &[], Path::new(&format!("{SITE}/none")));
+        let (ok, text) = afar(&lab, real, &format!("{SITE}/none"), &served);
         assert!(!ok && text.contains("404 Not Found"), "{text}");
         no_debris(&lab);
     }
@@ -124,11 +137,12 @@ fn what_comes_over_tls_is_believed_by_the_authorities_that_the_engine_is_told_of
 fn a_context_comes_by_gits_own_protocol() {
     let Some(lab) = lab("build-git") else { return };
     let (work, served) = (lab.dir.join("work"), lab.dir.join("served"));
-    write(&work, "Dockerfile", "FROM base\nRUN echo the root of main\n");
+    write(&work, "Dockerfile", "FROM base\nRUN echo the root\n");
     write(&work.join("sub"), "Dockerfile", "FROM base\nCOPY word /\nRUN cat /word\n");
-    write(&work.join("sub"), "word", "main\n");
+    write(&work.join("sub"), "word", "of master\n");
     let git = |args: &str| run("git", &args.split(' ').collect::<Vec<_>>(), &work);
-    git("init -q -b main .");
+    // The real client asks for this branch where none is named.
+    git("init -q -b master .");
     git("config user.email a@b");
     git("config user.name a");
     git("add .");
@@ -136,29 +150,24 @@ fn a_context_comes_by_gits_own_protocol() {
     git("checkout -q -b side");
     write(&work.join("sub"), "word", "the side's\n");
     git("commit -qam two");
-    git("checkout -q main");
+    git("checkout -q master");
     std::fs::create_dir_all(&served).expect("a directory");
     run("git", &["clone", "-q", "--bare", &work.display().to_string(), "r.git"], &served);
     assert!(lab.inside("ip").args(["link", "set", "lo", "up"]).status().expect("ip starts").success());
-    let mut daemon = lab.inside("git");
-    daemon.args(["daemon", "--export-all", "--listen=127.0.0.1", "--port=9418", "--reuseaddr"]);
-    daemon.arg(format!("--base-path={}", served.display())).stderr(Stdio::null());
+    // Not by `git daemon`, which would wait for the server beside it and leave it behind.
+    let programs = Command::new("git").arg("--exec-path").output().expect("git");
+    let server = Path::new(String::from_utf8_lossy(&programs.stdout).trim()).join("git-daemon");
+    let mut daemon = lab.inside(&server.display().to_string());
+    daemon.args(["--export-all", "--listen=127.0.0.1", "--port=9418", "--reuseaddr"]);
+    daemon.arg(format!("--base-path={}", served.display())).stdout(Stdio::null()).stderr(Stdio::null());
     let _daemon = answering(&lab, daemon, 9418);
-    for (fragment, wanted) in [("", "the root of main"), ("#:sub", "main"), ("#side:sub", "the side's")] {
+    for (fragment, wanted) in [("", "the root"), ("#:sub", "of master"), ("#side:sub", "the side's")] {
         let url = format!("git://127.0.0.1:9418/r.git{fragment}");
-        // The real client clones such a context itself, where it is: in the engine's network, too.
-        let (ok, text) = said(&lab, &["build", "--no-cache", &url]);
+        let (ok, text) = afar(&lab, false, &url, &lab.dir);
         assert!(ok && printed(&text).contains(&wanted), "{url}: {text}");
         if clients().any(|real| real) {
-            let mut real = lab.inside(common::REAL);
-            real.args(["build", "--no-cache", &url]).env("DOCKER_BUILDKIT", "0").stdin(Stdio::null());
-            let out = real
-                .env("DOCKER_HOST", lab.host())
-                .env("DOCKER_CONFIG", lab.dir.join("config"))
-                .output()
-                .expect("it starts");
-            let text = String::from_utf8_lossy(&out.stdout).into_owned();
-            assert!(out.status.success() && printed(&text).contains(&wanted), "{url}: {out:?}");
+            let (ok, text) = afar(&lab, true, &url, &lab.dir);
+            assert!(ok && printed(&text).contains(&wanted), "{url}: {text}");
         }
     }
     let (ok, text) = said(&lab, &["build", "git://127.0.0.1:9418/r.git#none"]);

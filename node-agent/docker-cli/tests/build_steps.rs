@@ -4,7 +4,7 @@
 mod common;
 
 use common::build::{build, clients, lab, no_debris, printed, said, serve, write};
-use common::{Lab, REAL, skip};
+use common::{REAL, skip};
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::{Command, Stdio};

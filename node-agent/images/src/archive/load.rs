@@ -99,10 +99,12 @@ impl Store {
             return Err(invalid(format!("cannot load {} image on linux", config.os)));
         }
         let mut held: Vec<Layer> = Vec::new();
-        let made = self
-            .load_layers(spool, diffs, &image.layers, &mut held, progress)
-            .and_then(|()| self.create_image(&image.config));
+        let made = self.hurried(|| {
+            self.load_layers(spool, diffs, &image.layers, &mut held, progress)?;
+            self.create_image(&image.config)
+        });
         let tops: Vec<ChainId> = held.iter().rev().map(|layer| layer.chain_id).collect();
+        let made = made.and_then(|id| self.settle_on(&tops, &[id]).map(|()| id));
         drop(held);
         if made.is_err() {
             spool.forget_layers();

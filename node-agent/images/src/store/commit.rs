@@ -52,6 +52,12 @@ impl Store {
 
     /// Makes an image of a container's changes on top of what it was made from. The caller pauses the container.
     pub fn commit(&self, container_id: &str, options: &CommitOptions) -> Result<ImageId> {
+        let id = self.hurried(|| self.make_commit(container_id, options))?;
+        self.settle(&[id])?;
+        Ok(id)
+    }
+
+    fn make_commit(&self, container_id: &str, options: &CommitOptions) -> Result<ImageId> {
         let record = self.rw_record(container_id)?;
         let upper = self.paths.diff(&record.mount_id);
         let layer = self.register_written(record.parent.as_ref(), |output| write_diff(&upper, output))?;

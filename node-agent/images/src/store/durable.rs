@@ -1,5 +1,5 @@
-//! When what is written becomes durable. A build writes dozens of small files that would each wait for the disk; it puts that off
-//! and does it for all of them together before its image gets a name. Until then a crash of the machine, though not of the
+//! When what is written becomes durable. Who makes an image writes dozens of small files that would each wait for the disk; builds,
+//! commits and loads put that off and do it for all of them together before the image gets a name. Until then a crash of the machine, though not of the
 //! engine, can cost images of steps: the store leaves damaged ones out when it is opened, and the build makes them again.
 
 use std::cell::Cell;
@@ -45,21 +45,28 @@ impl Store {
     /// # Errors
     /// When the disk fails. What has been removed meanwhile is no error.
     pub fn settle(&self, images: &[ImageId]) -> Result<()> {
+        self.settle_on(&[], images)
+    }
+
+    /// As [`Self::settle`], with layers below those that the images have on top.
+    pub(crate) fn settle_on(&self, layers: &[ChainId], images: &[ImageId]) -> Result<()> {
         if images.is_empty() {
             return Ok(());
         }
         let mut paths = vec![self.paths.configs(), self.paths.layers()];
+        let mut layers = layers.to_vec();
         for id in images {
             paths.push(self.paths.config(id));
             let notes = self.paths.metadata(id);
             paths.extend([notes.join("parent"), notes]);
             let Ok(image) = self.image(id) else { continue };
             // Those below are earlier images' layers.
-            if let Some(top) = ChainId::stack(&image.layers).pop() {
-                let record = self.paths.layer(&top);
-                paths.extend(names(&record)?.into_iter().map(|name| record.join(name)));
-                paths.push(record);
-            }
+            layers.extend(ChainId::stack(&image.layers).pop());
+        }
+        for layer in layers {
+            let record = self.paths.layer(&layer);
+            paths.extend(names(&record)?.into_iter().map(|name| record.join(name)));
+            paths.push(record);
         }
         paths.sort_unstable();
         paths.dedup();
