@@ -35,10 +35,11 @@ export async function hasten(image, onProgress) {
 async function unpack(image, blob, { path, stored, digest }, hashing, tell) {
   const tar = image.outside();
   let taken = 0;
+  let compressed = [];
   const counted = new TransformStream({
-    async transform(piece, controller) {
+    transform(piece, controller) {
       taken += piece.length;
-      if (digest) await hashing.update(`${path} stored`, [piece.slice()]);
+      if (digest) compressed.push(piece.slice());
       controller.enqueue(piece);
     },
   });
@@ -53,7 +54,9 @@ async function unpack(image, blob, { path, stored, digest }, hashing, tell) {
       }
       if (bytes >= BATCH || done) {
         tell(taken);
+        if (digest) await hashing.update(`${path} stored`, compressed);
         await hashing.update(path, batch);
+        compressed = [];
         batch = [];
         bytes = 0;
       }
