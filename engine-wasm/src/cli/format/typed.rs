@@ -111,6 +111,23 @@ impl Kind {
     }
 }
 
+/// The fields of what `docker version` and `docker info` say of the client: those of one command, those that both have, and more of one.
+macro_rules! client_fields {
+    ([$($before:expr),*], [$($after:expr),*]) => {
+        &[
+            $($before,)*
+            ("GitCommit", "GitCommit", Kind::Text),
+            ("GoVersion", "GoVersion", Kind::Text),
+            ("Os", "Os", Kind::Text),
+            ("Arch", "Arch", Kind::Text),
+            ("BuildTime", "BuildTime", Kind::Text),
+            ("Context", "Context", Kind::Text),
+            $($after,)*
+        ]
+    };
+}
+pub(super) use client_fields;
+
 static EMPTY: Struct = Struct { name: "struct {}", fields: &[] };
 
 /// A map with what `index` gives for a key that it does not have.
