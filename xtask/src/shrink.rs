@@ -1,11 +1,15 @@
 //! Makes the engine's module small beyond what compilers do: panics without their texts, and a container that compresses better than gzip.
 
+mod order;
+
 use std::io::Write;
 use std::path::Path;
 
 use anyhow::{Context, Result, anyhow, ensure};
 use lzma_rust2::{LzmaOptions, LzmaWriter};
 use walrus::{FunctionBuilder, FunctionId, FunctionKind, Module};
+
+pub(crate) use order::ranked;
 
 /// What every panic goes through. In a browser nobody hears what it would say, so that the trap alone does as well. Parts of mangled names.
 const PANICS: [&str; 9] = [
@@ -49,8 +53,14 @@ pub(crate) fn without_panics(wasm: &Path) -> Result<Module> {
 /// A module as the package has it: a `.lzma` file, which `unpack.js` reads.
 pub(crate) fn packed(wasm: &[u8]) -> Result<Vec<u8>> {
     // Code has no alignment that positions could tell of.
-    let options =
-        LzmaOptions { lc: 4, lp: 0, pb: 0, nice_len: LzmaOptions::NICE_LEN_MAX, ..LzmaOptions::with_preset(9) };
+    let options = LzmaOptions {
+        lc: 4,
+        lp: 0,
+        pb: 0,
+        nice_len: LzmaOptions::NICE_LEN_MAX,
+        depth_limit: 4096,
+        ..LzmaOptions::with_preset(9)
+    };
     let mut writer =
         LzmaWriter::new_use_header(Vec::new(), &options, Some(wasm.len() as u64)).context("setting LZMA up")?;
     writer.write_all(wasm).context("compressing the module")?;

@@ -23,6 +23,9 @@ export class EngineError extends Error {
 }
 
 let ready = false;
+let module;
+/** The module as it was compiled, for another Worker. */
+export const compiled = () => module;
 /** A module's bytes, which the package has compressed. */
 function unpacked(bytes) {
   const view = ArrayBuffer.isView(bytes) ? new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength) : new Uint8Array(bytes);
@@ -34,15 +37,17 @@ export function startSync(bytes) {
   ready = true;
 }
 async function begin(from) {
-  const given = await from();
-  if (given instanceof WebAssembly.Module) return wasm.default({ module_or_path: given });
-  let bytes = given;
-  if (!(given instanceof ArrayBuffer) && !ArrayBuffer.isView(given)) {
-    const response = given instanceof Response ? given : await fetch(given);
-    if (!response.ok) throw new Error(`fetching the engine's module: ${response.status} ${response.url}`);
-    bytes = await response.arrayBuffer();
+  module = await from();
+  if (!(module instanceof WebAssembly.Module)) {
+    let bytes = module;
+    if (!(bytes instanceof ArrayBuffer) && !ArrayBuffer.isView(bytes)) {
+      const response = bytes instanceof Response ? bytes : await fetch(bytes);
+      if (!response.ok) throw new Error(`fetching the engine's module: ${response.status} ${response.url}`);
+      bytes = await response.arrayBuffer();
+    }
+    module = await WebAssembly.compile(unpacked(bytes));
   }
-  return wasm.default({ module_or_path: await WebAssembly.compile(unpacked(bytes)) });
+  return wasm.default({ module_or_path: module });
 }
 let starting;
 /** Starts the module from what a function gives: an address, a response, bytes, or a compiled module. */

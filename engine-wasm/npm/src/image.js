@@ -69,6 +69,20 @@ export class Image {
     });
   }
 
+  /** For what hastens `verify`: layers that may be read outside, and the Blob they are in. */
+  gzipped() {
+    const { blob } = this.#source;
+    return blob ? { blob, ...decode(this.#use().gzipped()) } : { layers: [] };
+  }
+
+  outside() {
+    return this.#use().outside();
+  }
+
+  know(...found) {
+    this.#use().know(...found);
+  }
+
   close() {
     this.#handle?.free();
     this.#handle = undefined;

@@ -23,7 +23,7 @@ export function source(from) {
       throw new EngineError({ message: "a Blob can be read at once in a Worker only: use `createWorker().openImage(blob)`, or give its bytes" });
     }
     const reader = new FileReaderSync();
-    return { size: from.size, read: (offset, length) => new Uint8Array(reader.readAsArrayBuffer(from.slice(offset, offset + length))), close() {} };
+    return { blob: from, size: from.size, read: (offset, length) => new Uint8Array(reader.readAsArrayBuffer(from.slice(offset, offset + length))), close() {} };
   }
   if (typeof from?.size === "number" && typeof from.read === "function") return { size: from.size, read: (offset, length) => from.read(offset, length), close() {} };
   throw new TypeError("an archive is given as bytes (Uint8Array, ArrayBuffer), a Blob in a Worker, a path in Node.js, or an object with `size` and `read(offset, length)`");

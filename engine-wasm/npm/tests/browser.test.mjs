@@ -2,12 +2,38 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { launch } from "../../../web/tests/support/browser.mjs";
-import { example, large } from "./fixtures.mjs";
+import { gzipSync } from "node:zlib";
+import { dockerArchive, example, large, tar } from "./fixtures.mjs";
 import { site } from "./site.mjs";
 import { load } from "./support.mjs";
 
 const { engine } = await load();
-const files = { "image.tar": example(engine), "large.tar": large(engine, 96) };
+const files = { "image.tar": example(engine), "large.tar": large(engine, 96), ...Object.fromEntries(Object.entries(gzipped()).map(([name, layer]) => [name, dockerArchive([layer], { blobs: true })])) };
+
+/** Layers that another Worker is worth: as they should be, and in every way in which gzip can be unusual or wrong. */
+function gzipped() {
+  const content = new Uint32Array(6 << 18);
+  for (let i = 0, state = 7; i < content.length; i++) content[i] = state = (Math.imul(state, 1664525) + 1013904223) ^ (state >>> 15);
+  const plain = tar([["big", new Uint8Array(content.buffer)], ["motd", "hello\n"]]);
+  const good = gzipSync(plain, { level: 1 });
+  const half = plain.length >> 1;
+  const changed = (at, by) => {
+    const bytes = Buffer.from(good);
+    bytes[bytes.length - at] ^= by;
+    return bytes;
+  };
+  return {
+    "one member": good,
+    "two members": Buffer.concat([gzipSync(plain.subarray(0, half), { level: 1 }), gzipSync(plain.subarray(half), { level: 1 })]),
+    "zeros behind it": Buffer.concat([good, Buffer.alloc(512)]),
+    "text behind it": Buffer.concat([good, Buffer.from("something else")]),
+    "cut off": good.subarray(0, good.length - 20),
+    "a wrong checksum": changed(8, 1),
+    "a wrong length": changed(3, 1),
+    "a tar that is cut off": gzipSync(plain.subarray(0, plain.length - 3000), { level: 1 }),
+    "no tar": gzipSync(Buffer.from(content.buffer), { level: 1 }),
+  };
+}
 
 let browser;
 before(async () => {
@@ -25,7 +51,8 @@ async function page(options) {
   await opened.goto(server.url);
   return {
     complaints,
-    run: (work) => opened.evaluate(work),
+    requests: server.requests,
+    run: (work, arg) => opened.evaluate(work, arg),
     close: async () => {
       await context.close();
       await server.close();
@@ -113,3 +140,40 @@ for (const isolated of [false, true]) {
     }
   });
 }
+
+test("layers that the browser decompresses are found to be what the engine finds them to be", async () => {
+  const { run, close, requests } = await page();
+  try {
+    for (const name of Object.keys(gzipped())) {
+      const image = engine.openImage(files[name]);
+      const expected = image.verify();
+      image.close();
+      const before = requests.length;
+      const result = await run(async (name) => {
+        const { createWorker } = await import("/package/worker.js");
+        const engine = createWorker();
+        const image = await engine.openImage(await (await fetch(`/${encodeURIComponent(name)}`)).blob());
+        const progress = [];
+        const report = await image.verify({ onProgress: (step) => progress.push(step) });
+        // Told to stop at the first sign of life, and asked again at once.
+        const controller = new AbortController();
+        const stopped = await image.verify({ signal: controller.signal, onProgress: () => controller.abort(new Error("enough")) }).catch((error) => error.message);
+        const again = await image.verify();
+        engine.terminate();
+        return { report, again, stopped, last: progress.at(-1), most: Math.max(...progress.map(({ done, total }) => done / total)) };
+      }, name);
+      assert.deepEqual(result.report, expected, name);
+      assert.deepEqual(result.again, expected, name);
+      assert.equal(result.stopped, "enough", name);
+      assert.ok(result.most <= 1, name);
+      if (name === "one member") {
+        assert.equal(result.last.done, result.last.total);
+        assert.deepEqual(expected.checks.map(({ subject, failure }) => [subject, failure === null]), [["blob", true], ["diffid", false]]);
+      }
+      // One Worker was asked for here, and one that hashes for each of the three questions.
+      assert.equal(requests.slice(before).filter((path) => path === "/package/entry.js").length, 4, name);
+    }
+  } finally {
+    await close();
+  }
+});

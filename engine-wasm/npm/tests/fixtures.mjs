@@ -1,4 +1,5 @@
 // Archives for the tests, made by the engine's own store, and tars made by hand where they must be wrong.
+import { createHash } from "node:crypto";
 import { gzipSync } from "node:zlib";
 
 /** Two layers, a file that the second changes, a secret that it removes. */
@@ -53,10 +54,10 @@ export function tar(entries) {
   return Buffer.concat(blocks);
 }
 
-/** An archive of `docker save` with one image, whose layers are given as tars; compressed where asked. */
-export function dockerArchive(layers, { names = ["made:1"], gzip = false, config = {} } = {}) {
+/** An archive of `docker save` with one image, whose layers are given as tars; compressed, and named as blobs by their digests, where asked. */
+export function dockerArchive(layers, { names = ["made:1"], gzip = false, config = {}, blobs = false } = {}) {
   const document = { architecture: "amd64", os: "linux", rootfs: { type: "layers", diff_ids: layers.map((_, i) => `sha256:${String(i).padStart(64, "0")}`) }, ...config };
-  const files = layers.map((layer, i) => [`${i}/layer.tar`, gzip ? gzipSync(layer) : layer]);
+  const files = layers.map((layer, i) => [blobs ? `blobs/sha256/${createHash("sha256").update(layer).digest("hex")}` : `${i}/layer.tar`, gzip ? gzipSync(layer) : layer]);
   const manifest = [{ Config: "config.json", RepoTags: names, Layers: files.map(([name]) => name) }];
   return tar([["config.json", JSON.stringify(document)], ["manifest.json", JSON.stringify(manifest)], ...files]);
 }

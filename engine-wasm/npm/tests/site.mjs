@@ -7,8 +7,12 @@ import { packageDir } from "./support.mjs";
 const TYPES = { ".js": "text/javascript", ".wasm": "application/wasm" };
 
 export async function site({ isolated = false, files = {} } = {}) {
+  const requests = [];
   const server = http.createServer((request, response) => {
     const { pathname } = new URL(request.url, "http://localhost");
+    requests.push(pathname);
+    // Each script that is started is asked for.
+    response.setHeader("Cache-Control", "no-store");
     if (isolated) response.setHeader("Cross-Origin-Opener-Policy", "same-origin").setHeader("Cross-Origin-Embedder-Policy", "require-corp");
     // What the package asks of a page that allows little.
     response.setHeader("Content-Security-Policy", "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; connect-src 'self' blob:");
@@ -16,7 +20,7 @@ export async function site({ isolated = false, files = {} } = {}) {
     // Browsers ask for it by themselves.
     if (pathname === "/favicon.ico") return response.writeHead(204).end();
     try {
-      const body = pathname.startsWith("/package/") ? readFileSync(join(packageDir, basename(pathname))) : files[pathname.slice(1)];
+      const body = pathname.startsWith("/package/") ? readFileSync(join(packageDir, basename(pathname))) : files[decodeURIComponent(pathname.slice(1))];
       if (!body) throw new Error("no such file");
       response.setHeader("Content-Type", TYPES[extname(pathname)] ?? "application/octet-stream").end(body);
     } catch {
@@ -25,6 +29,7 @@ export async function site({ isolated = false, files = {} } = {}) {
   });
   await new Promise((done) => server.listen(0, "127.0.0.1", done));
   return {
+    requests,
     url: `http://127.0.0.1:${server.address().port}`,
     close: () => {
       server.closeAllConnections();

@@ -39,18 +39,27 @@ impl Args {
     }
 
     pub(super) fn options(&self, position: usize, known: &[&str]) -> Result<Options<'_>, Failure> {
-        let Some(value) = self.get(position) else { return Ok(Options(None)) };
-        let map = value.as_object().ok_or_else(|| expected("options", "an object"))?;
-        match map.keys().find(|key| !known.contains(&key.as_str())) {
-            Some(key) => Err(Failure::new(format!("there is no option {key:?}; there are: {}", known.join(", ")))),
-            None => Ok(Options(Some(map))),
-        }
+        options(self.get(position), "options", known)
+    }
+}
+
+fn options<'a>(value: Option<&'a Value>, name: &str, known: &[&str]) -> Result<Options<'a>, Failure> {
+    let Some(value) = value else { return Ok(Options(None)) };
+    let map = value.as_object().ok_or_else(|| expected(name, "an object"))?;
+    match map.keys().find(|key| !known.contains(&key.as_str())) {
+        Some(key) => Err(Failure::new(format!("there is no option {key:?}; there are: {}", known.join(", ")))),
+        None => Ok(Options(Some(map))),
     }
 }
 
 impl<'a> Options<'a> {
     pub(super) fn get(&self, name: &str) -> Option<&'a Value> {
         self.0?.get(name).filter(|value| !value.is_null())
+    }
+
+    /// Options within the options.
+    pub(super) fn options(&self, name: &str, known: &[&str]) -> Result<Self, Failure> {
+        options(self.get(name), name, known)
     }
 
     pub(super) fn text(&self, name: &str) -> Result<Option<&'a str>, Failure> {

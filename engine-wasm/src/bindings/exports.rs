@@ -9,7 +9,7 @@ use wasm_bindgen::prelude::*;
 
 use super::image::Opened;
 use super::{Failure, Kept};
-use crate::image::ReadAt;
+use crate::image::{Hasher, Outside, ReadAt};
 
 /// Reads smaller than this are made from a piece of this size that is kept: an archive's headers stand close together.
 const AHEAD: usize = 64 << 10;
@@ -135,9 +135,58 @@ impl ImageHandle {
         self.0.diff(Some(&mut other.0), args, &mut watcher(watch)).map_err(thrown)
     }
 
+    /// JSON: the layers that may be read outside.
+    pub fn gzipped(&self) -> String {
+        self.0.gzipped().to_string()
+    }
+
+    pub fn outside(&self) -> OutsideHandle {
+        OutsideHandle(self.0.outside())
+    }
+
+    pub fn know(&mut self, path: &str, read: OutsideHandle, stored: f64, digest: Option<String>, diff_id: &str) {
+        self.0.know(path, read.0, stored as u64, digest.as_deref(), diff_id);
+    }
+
     #[wasm_bindgen(js_name = diffWithin)]
     pub fn diff_within(&mut self, args: &str, watch: &Function) -> Result<String, JsValue> {
         self.0.diff(None, args, &mut watcher(watch)).map_err(thrown)
+    }
+}
+
+/// The plain tar of a layer that is read outside.
+#[wasm_bindgen]
+#[allow(unreachable_pub, reason = "exported to JavaScript")]
+pub struct OutsideHandle(Outside);
+
+#[wasm_bindgen]
+#[allow(unreachable_pub, reason = "exported to JavaScript")]
+impl OutsideHandle {
+    pub fn feed(&mut self, plain: &[u8], taken: f64) -> bool {
+        self.0.feed(plain, taken as u64)
+    }
+}
+
+/// A SHA-256 being computed.
+#[wasm_bindgen]
+#[allow(unreachable_pub, reason = "exported to JavaScript")]
+pub struct HashHandle(Hasher);
+
+#[wasm_bindgen]
+#[allow(unreachable_pub, reason = "exported to JavaScript")]
+impl HashHandle {
+    #[wasm_bindgen(constructor)]
+    #[allow(clippy::new_without_default, reason = "JavaScript knows no defaults")]
+    pub fn new() -> HashHandle {
+        Self(Hasher::like(None))
+    }
+
+    pub fn update(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+
+    pub fn finish(self) -> String {
+        self.0.finish().to_string()
     }
 }
 

@@ -12,7 +12,7 @@ use crate::graph::from_archive;
 use crate::image::tar::Kind;
 use crate::image::{
     Archive, ContentReader, Digests, Error, Image, LayerReader, Limits, Merged, MergedId, Options, Progress, ReadAt,
-    TarProblem, Tree, Verifier, align, diff, efficiency, findings, history, inspect, platform, steps,
+    TarProblem, Tree, Unpacked, Verifier, align, diff, efficiency, findings, history, inspect, platform, steps,
 };
 
 // WebAssembly has 4 GiB at the very most, and who runs out of it is ended: limits are lower here than where memory is plenty.
@@ -34,9 +34,13 @@ const CHOICE: [&str; 2] = ["image", "platform"];
 /// An archive, and the layers of it that were read.
 #[derive(Debug)]
 pub struct Opened {
-    archive: Archive,
+    pub(super) archive: Archive,
+    /// Whether the archive is the source's bytes as they are.
+    pub(super) direct: bool,
     /// By the file of the archive.
     trees: HashMap<String, Arc<Tree>>,
+    /// What is known of layers that were read outside, likewise.
+    pub(super) known: HashMap<String, Unpacked>,
 }
 
 impl Opened {
@@ -45,7 +49,8 @@ impl Opened {
     /// # Errors
     /// What is wrong with the archive.
     pub fn open(source: impl ReadAt + Clone + 'static) -> Result<Self, Failure> {
-        Ok(Self { archive: archive(source)?, trees: HashMap::new() })
+        let (archive, direct) = archive(source)?;
+        Ok(Self { archive, direct, trees: HashMap::new(), known: HashMap::new() })
     }
 
     /// Answers a question with JSON.
@@ -100,6 +105,7 @@ impl Opened {
             }
             "verify" => {
                 let mut verifier = Verifier::new(&self.archive);
+                verifier.know(std::mem::take(&mut self.known));
                 while let Some(progress) = verifier.step(&self.archive) {
                     go_on(progress, 0, progress.total, watch)?;
                 }
@@ -271,17 +277,17 @@ impl Opened {
     }
 }
 
-/// Indexes an archive.
-pub(super) fn archive(source: impl ReadAt + Clone + 'static) -> Result<Archive, Failure> {
+/// Indexes an archive; says whether it is the source's bytes as they are, or had to be decompressed.
+pub(super) fn archive(source: impl ReadAt + Clone + 'static) -> Result<(Archive, bool), Failure> {
     let limits =
         Limits { layer_entries: MAX_ENTRIES, names: MAX_NAMES, archive_in_memory: MAX_IN_MEMORY, ..Limits::default() };
-    let archive = match Archive::open(source.clone(), &limits) {
+    match Archive::open(source.clone(), &limits) {
         Err(Error::CompressedArchive(_)) => {
-            Archive::open(Archive::decompress(&source, &limits).map_err(failure)?, &limits)
+            let archive = Archive::open(Archive::decompress(&source, &limits).map_err(failure)?, &limits);
+            Ok((archive.map_err(failure)?, false))
         }
-        other => other,
-    };
-    archive.map_err(failure)
+        other => Ok((other.map_err(failure)?, true)),
+    }
 }
 
 fn entry(merged: &Merged, id: MergedId) -> Value {

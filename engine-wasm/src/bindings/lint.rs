@@ -2,10 +2,11 @@
 
 use serde_json::Value;
 
-use super::args::{Args, Options};
+use super::args::{Args, Options, expected};
 use super::editor::edit;
 use super::offsets::Offsets;
 use super::{Failure, Function, strings, variables};
+use crate::dockerfile::hadolint::LabelKind;
 use crate::dockerfile::lint::{self, Diagnostic, Ignored, Report, Severity};
 use crate::dockerfile::{self, Dockerfile, expand, hadolint, instructions};
 use crate::ignore::Matcher;
@@ -69,7 +70,7 @@ pub(super) const TABLE: &[(&str, Function)] = &[
 
 /// What the chosen set of checks says: BuildKit's, hadolint's, or both, in the order of their places.
 fn found(text: &str, args: &Args) -> Result<Vec<Diagnostic>, Failure> {
-    let named = args.options(1, &["rules", "ignore", "target", "buildArgs", "dockerignore"])?;
+    let named = args.options(1, &["rules", "ignore", "hadolint", "target", "buildArgs", "dockerignore"])?;
     let (buildkit, other) =
         named.choice("rules", &[("all", (true, true)), ("buildkit", (true, false)), ("hadolint", (false, true))])?;
     let ignored = named.get("ignore").map(|names| strings(names, "ignore")).transpose()?.unwrap_or_default();
@@ -79,11 +80,36 @@ fn found(text: &str, args: &Args) -> Result<Vec<Diagnostic>, Failure> {
         all = report(text, &file, &named, true)?.diagnostics();
     }
     if other {
-        all.extend(hadolint::check_file(text, &file, &hadolint::Options::default()));
+        all.extend(hadolint::check_file(text, &file, &settings(&named)?));
     }
     all.retain(|diagnostic| !ignored.contains(&diagnostic.rule));
     crate::order::sort_by_key(&mut all, |diagnostic| (diagnostic.lines.0, diagnostic.span.start));
     Ok(all)
+}
+
+/// The option `hadolint`.
+fn settings(named: &Options<'_>) -> Result<hadolint::Options, Failure> {
+    let mut options = hadolint::Options::default();
+    let known = ["trustedRegistries", "labels", "strictLabels", "severities", "disablePragmas"];
+    let named = named.options("hadolint", &known)?;
+    if let Some(registries) = named.get("trustedRegistries") {
+        options.trusted_registries = strings(registries, "trustedRegistries")?.into_iter().map(str::to_owned).collect();
+    }
+    for (label, kind) in variables(&named, "labels")? {
+        let kind =
+            LabelKind::named(&kind).ok_or_else(|| Failure::new(format!("there is no kind of label {kind:?}")))?;
+        options.label_schema.insert(label, kind);
+    }
+    for (rule, level) in variables(&named, "severities")? {
+        let levels = [Severity::Style, Severity::Info, Severity::Warning, Severity::Error];
+        let level = levels.into_iter().find(|one| severity(*one) == level);
+        let known = hadolint::rule(&rule).ok_or_else(|| Failure::new(format!("hadolint has no rule {rule:?}")))?;
+        let level = level.ok_or_else(|| expected("severities", "style, info, warning or error for each rule"))?;
+        options.severities.insert(known.code.to_owned(), level);
+    }
+    options.strict_labels = named.flag("strictLabels")?;
+    options.disable_pragmas = named.flag("disablePragmas")?;
+    Ok(options)
 }
 
 /// BuildKit's checks, as the options want them: all that can be found, or as far as a build comes.

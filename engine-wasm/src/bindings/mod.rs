@@ -12,6 +12,7 @@ mod ignore;
 pub mod image;
 mod lint;
 mod offsets;
+mod outside;
 mod reference;
 mod stages;
 mod store;

@@ -24,7 +24,7 @@ impl Kept {
     /// # Errors
     /// What is wrong with the archive.
     pub fn load(&mut self, source: impl ReadAt + Clone + 'static) -> Result<String, Failure> {
-        let lines = self.store.load(&archive(source)?).map_err(failure)?;
+        let lines = self.store.load(&archive(source)?.0).map_err(failure)?;
         Ok(Value::from(lines).to_string())
     }
 

@@ -1,10 +1,18 @@
 //! `docker run` and `docker create`: flags become the body of `POST /containers/create`. What the flags need from the machine (files, the environment, the
 //! terminal's size) is asked through [`Machine`].
 
+mod resources;
+mod values;
+
 use super::parse::Parsed;
 use super::spec::Cmd;
-use super::{check, gpus, mount, netopt, ports};
+use super::{gpus, mount, netopt, ports};
 use serde_json::{Map, Value};
+
+use resources::resources;
+pub use resources::update;
+pub use values::key_values;
+use values::{devices, health, restart, security, volumes};
 
 /// What making a body needs from the machine that the command runs on.
 pub trait Machine {
@@ -229,100 +237,6 @@ pub fn create(parsed: &Parsed, machine: &dyn Machine) -> Result<Create, String> 
     Ok(Create { body, image: parsed.args[0].clone(), tty: parsed.switch("tty"), stdin, stdout, stderr, auto_remove })
 }
 
-/// The limits that run, create and update share.
-fn resources(parsed: &Parsed) -> Result<Map<String, Value>, String> {
-    let throttle = |name: &str, field: &str, bytes: bool| -> Result<Value, String> {
-        parsed
-            .list(name)
-            .into_iter()
-            .map(|text| {
-                let (path, amount) = text.split_once(':').unwrap_or((text, ""));
-                let amount = if bytes {
-                    crate::units::ram_in_bytes(amount).map_err(|e| e.to_string())?
-                } else {
-                    check::go_int(amount)?
-                };
-                Ok(json!({ "Path": path, field: amount }))
-            })
-            .collect::<Result<Vec<_>, String>>()
-            .map(Value::from)
-    };
-    let mut ulimits = parsed.list("ulimit").into_iter().map(check::ulimit).collect::<Result<Vec<_>, _>>()?;
-    ulimits.reverse();
-    crate::order::sort_by(&mut ulimits, |a, b| a.0.cmp(&b.0));
-    ulimits.dedup_by(|a, b| a.0 == b.0);
-    let ulimits: Vec<_> =
-        ulimits.into_iter().map(|(name, soft, hard)| json!({ "Name": name, "Soft": soft, "Hard": hard })).collect();
-    let n = |name: &str| number(parsed, name);
-    let body = json!({
-        "CpuShares": n("cpu-shares"),
-        "Memory": n("memory"),
-        "NanoCpus": n("cpus"),
-        "CgroupParent": parsed.text_or_empty("cgroup-parent"),
-        "BlkioWeight": n("blkio-weight"),
-        "BlkioWeightDevice": throttle("blkio-weight-device", "Weight", false)?,
-        "BlkioDeviceReadBps": throttle("device-read-bps", "Rate", true)?,
-        "BlkioDeviceWriteBps": throttle("device-write-bps", "Rate", true)?,
-        "BlkioDeviceReadIOps": throttle("device-read-iops", "Rate", false)?,
-        "BlkioDeviceWriteIOps": throttle("device-write-iops", "Rate", false)?,
-        "CpuPeriod": n("cpu-period"),
-        "CpuQuota": n("cpu-quota"),
-        "CpuRealtimePeriod": n("cpu-rt-period"),
-        "CpuRealtimeRuntime": n("cpu-rt-runtime"),
-        "CpusetCpus": parsed.text_or_empty("cpuset-cpus"),
-        "CpusetMems": parsed.text_or_empty("cpuset-mems"),
-        "DeviceCgroupRules": list(parsed, "device-cgroup-rule"),
-        "KernelMemory": n("kernel-memory"),
-        "MemoryReservation": n("memory-reservation"),
-        "MemorySwap": n("memory-swap"),
-        "MemorySwappiness": parsed.int("memory-swappiness").unwrap_or(-1),
-        "OomKillDisable": parsed.switch("oom-kill-disable"),
-        "PidsLimit": n("pids-limit"),
-        "Ulimits": ulimits,
-        "CpuCount": n("cpu-count"),
-        "CpuPercent": n("cpu-percent"),
-        "IOMaximumIOps": n("io-maxiops"),
-        "IOMaximumBandwidth": n("io-maxbandwidth"),
-    });
-    Ok(match body {
-        Value::Object(map) => map,
-        _ => Map::new(),
-    })
-}
-
-/// The body of `POST /containers/{id}/update`.
-///
-/// # Errors
-/// docker's reason.
-pub fn update(parsed: &Parsed) -> Result<Value, String> {
-    if parsed.command.flags.iter().all(|f| !parsed.changed(f.name)) {
-        return Err("you must provide one or more flags when using this command".into());
-    }
-    let n = |name: &str| number(parsed, name);
-    let mut body = json!({
-        "BlkioWeight": n("blkio-weight"),
-        "CpuPeriod": n("cpu-period"),
-        "CpuQuota": n("cpu-quota"),
-        "CpuRealtimePeriod": n("cpu-rt-period"),
-        "CpuRealtimeRuntime": n("cpu-rt-runtime"),
-        "CpuShares": n("cpu-shares"),
-        "CpusetCpus": parsed.text_or_empty("cpuset-cpus"),
-        "CpusetMems": parsed.text_or_empty("cpuset-mems"),
-        "Memory": n("memory"),
-        "MemoryReservation": n("memory-reservation"),
-        "MemorySwap": n("memory-swap"),
-        "NanoCpus": n("cpus"),
-        "RestartPolicy": match parsed.text("restart") {
-            Some(policy) if !policy.is_empty() => restart(policy)?,
-            _ => json!({ "Name": "", "MaximumRetryCount": 0 }),
-        },
-    });
-    if parsed.changed("pids-limit") {
-        body["PidsLimit"] = n("pids-limit").into();
-    }
-    Ok(body)
-}
-
 fn is_mac(text: &str) -> bool {
     let groups = |separator: char, digits: usize, counts: &[usize]| {
         let parts: Vec<_> = text.split(separator).collect();
@@ -330,175 +244,4 @@ fn is_mac(text: &str) -> bool {
             && parts.iter().all(|p| p.len() == digits && p.bytes().all(|b| b.is_ascii_hexdigit()))
     };
     groups(':', 2, &[6, 8, 20]) || groups('-', 2, &[6, 8, 20]) || groups('.', 4, &[3, 4, 10])
-}
-
-/// `--volume`: binds for those with a source, anonymous volumes for the others.
-fn volumes(parsed: &Parsed, machine: &dyn Machine) -> (Vec<String>, Map<String, Value>) {
-    let (mut binds, mut volumes) = (Vec::new(), Map::new());
-    let mut seen: Vec<&str> = Vec::new();
-    for spec in parsed.list("volume") {
-        if seen.contains(&spec) {
-            continue;
-        }
-        seen.push(spec);
-        // One letter before `:/` is a Windows drive, even here.
-        let bytes = spec.as_bytes();
-        let drive =
-            bytes.len() > 2 && bytes[0].is_ascii_alphabetic() && bytes[1] == b':' && matches!(bytes[2], b'/' | b'\\');
-        let from = if drive { 2 } else { 0 };
-        let cut = spec[from..].find(':').map(|at| spec.split_at(from + at));
-        let Some((source, target)) = cut.map(|(s, t)| (s, &t[1..])) else {
-            volumes.insert(spec.to_owned(), json!({}));
-            continue;
-        };
-        binds.push(if source.starts_with('.') {
-            format!("{}:{target}", machine.absolute(source))
-        } else {
-            spec.to_owned()
-        });
-    }
-    (binds, volumes)
-}
-
-fn device_mode(mode: &str) -> bool {
-    !mode.is_empty() && mode.chars().all(|c| "rwm".contains(c)) && "rwm".chars().all(|c| mode.matches(c).count() <= 1)
-}
-
-/// `--device`: mappings, and the names of CDI devices (`vendor/class=name`).
-fn devices(parsed: &Parsed) -> Result<(Vec<Value>, Vec<String>), String> {
-    let (mut mappings, mut cdi) = (Vec::new(), Vec::new());
-    for text in parsed.list("device") {
-        if !text.starts_with('/')
-            && text.split_once('=').is_some_and(|(kind, name)| kind.contains('/') && !name.is_empty())
-        {
-            cdi.push(text.to_owned());
-            continue;
-        }
-        let parts: Vec<_> = text.split(':').collect();
-        if parts.len() > 3 || parts[0].is_empty() {
-            return Err(format!("bad format for path: {text}"));
-        }
-        let (target, mode) = match parts[..] {
-            [source] => (source, "rwm"),
-            [source, mode] if device_mode(mode) => (source, mode),
-            [_, target] => (target, "rwm"),
-            [_, target, mode] if device_mode(mode) => (target, mode),
-            _ => return Err(format!("bad mode specified: {}", parts[2])),
-        };
-        if !target.starts_with('/') {
-            return Err(format!("{target} is not an absolute path"));
-        }
-        mappings.push(json!({ "PathOnHost": parts[0], "PathInContainer": target, "CgroupPermissions": mode }));
-    }
-    Ok((mappings, cdi))
-}
-
-/// Lines of the files named by one flag, then the values of another: variables or labels.
-///
-/// # Errors
-/// An unreadable file, or a line without a name.
-pub fn key_values(
-    parsed: &Parsed,
-    file_flag: &str,
-    flag: &str,
-    machine: &dyn Machine,
-    from_env: bool,
-) -> Result<Vec<String>, String> {
-    let mut out = Vec::new();
-    for file in parsed.list(file_flag) {
-        let text = machine.read(file)?;
-        for line in text.trim_start_matches('\u{feff}').lines() {
-            let line = line.trim_start();
-            if line.is_empty() || line.starts_with('#') {
-                continue;
-            }
-            let (name, value) = line.split_once('=').map_or((line, None), |(n, v)| (n, Some(v)));
-            if name.is_empty() {
-                return Err(format!("poorly formatted environment: no variable name on line '{line}'"));
-            }
-            if name.contains([' ', '\t']) {
-                return Err(format!("poorly formatted environment: variable '{name}' contains whitespaces"));
-            }
-            match value {
-                Some(_) => out.push(line.to_owned()),
-                None if from_env => out.extend(machine.env(name).map(|v| format!("{name}={v}"))),
-                None => out.push(line.to_owned()),
-            }
-        }
-    }
-    out.extend(list(parsed, flag));
-    Ok(out)
-}
-
-fn restart(policy: &str) -> Result<Value, String> {
-    if policy.is_empty() {
-        return Ok(json!({ "Name": "", "MaximumRetryCount": 0 }));
-    }
-    let (name, count) = policy.split_once(':').unwrap_or((policy, ""));
-    if name.is_empty() {
-        return Err("invalid restart policy format: no policy provided before colon".into());
-    }
-    let count: i64 = match count {
-        "" => 0,
-        text => text.parse().map_err(|_| "invalid restart policy format: maximum retry count must be an integer")?,
-    };
-    Ok(json!({ "Name": name, "MaximumRetryCount": count }))
-}
-
-/// `--security-opt`: the options for the daemon, and whether `systempaths=unconfined` was among them.
-fn security(parsed: &Parsed, machine: &dyn Machine) -> Result<(Vec<String>, bool), String> {
-    let (mut out, mut unmasked) = (Vec::new(), false);
-    for option in parsed.list("security-opt") {
-        let cut = option
-            .split_once('=')
-            .or_else(|| if option.starts_with("no-new-privileges") { None } else { option.split_once(':') });
-        let (key, value) = cut.unwrap_or((option, ""));
-        if value.is_empty() && key != "no-new-privileges" {
-            if key.starts_with("no-new-privileges:") {
-                out.push(option.to_owned());
-                continue;
-            }
-            return Err(format!("invalid --security-opt: {}", check::quote(option)));
-        }
-        if option == "systempaths=unconfined" {
-            unmasked = true;
-        } else if key == "seccomp" && !matches!(value, "unconfined" | "builtin") {
-            let text = machine.read(value).map_err(|e| format!("opening seccomp profile ({value}) failed: {e}"))?;
-            let profile: Value = serde_json::from_str(&text)
-                .map_err(|e| format!("compacting json for seccomp profile ({value}) failed: {e}"))?;
-            out.push(format!("seccomp={profile}"));
-        } else {
-            out.push(option.to_owned());
-        }
-    }
-    Ok((out, unmasked))
-}
-
-fn health(parsed: &Parsed) -> Result<Value, String> {
-    const NUMBERS: [&str; 5] =
-        ["health-interval", "health-timeout", "health-retries", "health-start-period", "health-start-interval"];
-    let command = parsed.text_or_empty("health-cmd");
-    let any = !command.is_empty() || NUMBERS.iter().any(|n| number(parsed, n) != 0);
-    if parsed.switch("no-healthcheck") {
-        if any {
-            return Err("--no-healthcheck conflicts with --health-* options".into());
-        }
-        return Ok(json!({ "Test": ["NONE"] }));
-    }
-    if !any {
-        return Ok(Value::Null);
-    }
-    if let Some(name) = NUMBERS.iter().find(|n| number(parsed, n) < 0) {
-        return Err(format!("--{name} cannot be negative"));
-    }
-    let mut out = Map::new();
-    if !command.is_empty() {
-        out.insert("Test".into(), json!(["CMD-SHELL", command]));
-    }
-    for (name, key) in NUMBERS.iter().zip(["Interval", "Timeout", "Retries", "StartPeriod", "StartInterval"]) {
-        if number(parsed, name) != 0 {
-            out.insert(key.into(), number(parsed, name).into());
-        }
-    }
-    Ok(out.into())
 }

@@ -194,6 +194,10 @@ impl<S: ReadAt> Files for TarFiles<S> {
         self.source.read_at(start.saturating_add(offset), &mut buffer[..length])
     }
 
+    fn offset(&self, path: &str) -> Option<u64> {
+        self.place(path).map(|(offset, _)| offset)
+    }
+
     fn paths(&self) -> Vec<String> {
         self.files.keys().filter(|path| self.place(path).is_some()).cloned().collect()
     }

@@ -79,6 +79,11 @@ pub trait Files {
     /// Whatever the source has to report; `NotFound` for no such file.
     fn read_at(&self, path: &str, offset: u64, buffer: &mut [u8]) -> io::Result<usize>;
 
+    /// Where a file begins in the source that this was opened from, where it lies there in one piece.
+    fn offset(&self, _path: &str) -> Option<u64> {
+        None
+    }
+
     /// Every file's path, in order.
     fn paths(&self) -> Vec<String>;
 }

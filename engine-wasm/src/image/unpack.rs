@@ -28,6 +28,8 @@ pub enum Digests {
     /// None: fastest.
     #[default]
     Neither,
+    /// The diff id.
+    DiffId,
     /// The blob's and the diff id.
     Both,
 }
@@ -60,11 +62,11 @@ impl<S: Sink> Unpack<S> {
         expected: (Option<&Digest>, Option<&Digest>),
         sink: S,
     ) -> Self {
-        let hasher = |expected| (digests == Digests::Both).then(|| Hasher::like(expected));
+        let hasher = |wanted: bool, expected| wanted.then(|| Hasher::like(expected));
         Self {
             decoder: Decoder::new(limits, what),
-            blob: hasher(expected.0),
-            diff: hasher(expected.1),
+            blob: hasher(digests == Digests::Both, expected.0),
+            diff: hasher(digests != Digests::Neither, expected.1),
             stream: Stream::new(limits, what),
             sink,
             stored: 0,

@@ -2,10 +2,10 @@
 
 use std::borrow::Cow;
 
-use super::Options;
 use super::call::CallError;
 use super::escape;
 use super::value::{Data, Value, sorted};
+use super::{MAP_KEY, MAP_ZERO, Options};
 use crate::golang::printf::{Arg, sprint, sprintf, sprintln};
 
 type Result<T> = std::result::Result<T, CallError>;
@@ -88,7 +88,7 @@ fn index<'a>(options: &Options, mut item: Value<'a>, indexes: &[Value<'a>]) -> R
     }
     for key in indexes {
         item = match &item.data {
-            Data::Nil => return Err("index of nil pointer".into()),
+            Data::Nil | Data::Pointer => return Err("index of nil pointer".into()),
             Data::List(list) => {
                 let json = list.get(position(key, list.len())?).ok_or("reflect: slice index out of range")?;
                 Value::element(json, options)
@@ -114,8 +114,14 @@ fn index<'a>(options: &Options, mut item: Value<'a>, indexes: &[Value<'a>]) -> R
                         return Err(format!("value has type {}; should be string", key.inner_type()).into());
                     }
                 };
+                if let Some(kind) = map.get(MAP_KEY).and_then(serde_json::Value::as_str) {
+                    return Err(format!("value has type string; should be {kind}").into());
+                }
                 let entry = std::str::from_utf8(name).ok().and_then(|name| map.get(name));
-                entry.map_or(Value::NIL, |json| Value::element(json, options))
+                match (entry, map.get(MAP_ZERO)) {
+                    (None, Some(serde_json::Value::Null)) => Data::Pointer.into(),
+                    (entry, zero) => entry.or(zero).map_or(Value::NIL, |json| Value::element(json, options)),
+                }
             }
             _ => return Err(format!("can't index item of type {}", item.inner_type()).into()),
         };
@@ -168,6 +174,7 @@ fn slice<'a>(item: Value<'a>, indexes: &[Value<'a>]) -> Result<Value<'a>> {
 
 fn length(item: &Value<'_>) -> Result<i64> {
     let length = match &item.data {
+        Data::Pointer => return Err("len of nil pointer".into()),
         Data::Nil if item.in_interface => return Err("len of nil pointer".into()),
         Data::Nil => return Err("reflect: call of reflect.Value.Type on zero Value".into()),
         Data::Bytes(text) => text.len(),

@@ -23,7 +23,7 @@ fn basic<'v>(value: &'v Value<'_>) -> Option<Basic<'v>> {
         Data::Complex(re, im) => Basic::Complex(*re, *im),
         Data::Bytes(s) => Basic::String(s),
         Data::NumberText(s) => Basic::String(s.as_bytes()),
-        Data::Nil | Data::List(_) | Data::Strings(_) | Data::Map(_) => return None,
+        Data::Nil | Data::Pointer | Data::List(_) | Data::Strings(_) | Data::Map(_) => return None,
     })
 }
 
@@ -55,7 +55,7 @@ fn equal(exec: &Exec<'_>, first: &Value<'_>, rest: &[Value<'_>]) -> Result<bool,
     if rest.is_empty() {
         return Err("missing argument for comparison".into());
     }
-    let nil = |value: &Value<'_>| matches!(value.data, Data::Nil);
+    let nil = |value: &Value<'_>| matches!(value.data, Data::Nil | Data::Pointer);
     for other in rest {
         let same = match (basic(first), basic(other)) {
             (Some(Basic::Int(a)), Some(Basic::Uint(b))) | (Some(Basic::Uint(b)), Some(Basic::Int(a))) => {

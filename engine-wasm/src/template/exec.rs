@@ -183,7 +183,7 @@ impl<'a> Exec<'a> {
         let options = self.options;
         let empty;
         let done = match &value.data {
-            Data::Nil => {
+            Data::Nil | Data::Pointer => {
                 empty = true;
                 Ok(())
             }

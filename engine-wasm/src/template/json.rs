@@ -2,7 +2,8 @@
 
 use serde_json::Value as Json;
 
-use super::value::{Data, Value, hidden, sorted};
+use super::NIL;
+use super::value::{Data, Value, hidden, is_nil, sorted};
 use crate::golang::float::format_float;
 use crate::golang::printf::decode;
 
@@ -30,7 +31,7 @@ pub fn to_json(json: &Json, order: KeyOrder) -> String {
 pub(super) fn encode(value: &Value<'_>, order: KeyOrder) -> Vec<u8> {
     let mut out = Vec::new();
     match &value.data {
-        Data::Nil => out.extend_from_slice(b"null"),
+        Data::Nil | Data::Pointer => out.extend_from_slice(b"null"),
         Data::Bool(b) => out.extend_from_slice(b.to_string().as_bytes()),
         Data::Int(n, _) => out.extend_from_slice(n.to_string().as_bytes()),
         Data::Uint(n, _) => out.extend_from_slice(n.to_string().as_bytes()),
@@ -39,6 +40,7 @@ pub(super) fn encode(value: &Value<'_>, order: KeyOrder) -> Vec<u8> {
         Data::Complex(..) => out.extend_from_slice(b"null"),
         Data::Bytes(text) => string(&mut out, text),
         Data::NumberText(text) => out.extend_from_slice(text.as_bytes()),
+        Data::List(list) if is_nil(list) => out.extend_from_slice(b"null"),
         Data::List(list) => array(&mut out, list, order, 0),
         Data::Strings(list) => {
             out.push(b'[');
@@ -80,6 +82,9 @@ fn array(out: &mut Vec<u8>, list: &[Json], order: KeyOrder, depth: usize) {
 }
 
 fn object(out: &mut Vec<u8>, map: &serde_json::Map<String, Json>, order: KeyOrder, depth: usize) {
+    if map.contains_key(NIL) {
+        return out.extend_from_slice(b"null");
+    }
     let entries = match order {
         KeyOrder::AsGiven => {
             map.iter().filter(|(key, _)| !hidden(key)).map(|(key, json)| (key.as_str(), json)).collect()

@@ -94,8 +94,12 @@ pub enum FunctionSet {
 pub(crate) const STRUCT_TYPE: &str = "\0type";
 /// Beside this key an object of the data holds its fields under their names in Go.
 pub(crate) const STRUCT_FIELDS: &str = "\0fields";
-/// Beside this key an object of the data says that it is a map even where missing keys are errors.
-pub(crate) const PLAIN_MAP: &str = "\0map";
+/// Beside this key an object of the data holds what `index` gives for a key that it does not have: the zero value of the map's elements.
+pub(crate) const MAP_ZERO: &str = "\0zero";
+/// Beside this key an object of the data names the type of the map's keys, where that is a string under another name: `index` then refuses strings.
+pub(crate) const MAP_KEY: &str = "\0key";
+/// An object of the data with this key is nil in Go: a list when it has no other, else a map. It is printed as an empty one, and as JSON it is null.
+pub(crate) const NIL: &str = "\0nil";
 
 /// How a template is run. `Options::default()` is what docker's list commands use.
 #[derive(Debug, Clone)]

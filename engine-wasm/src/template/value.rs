@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use serde_json::Value as Json;
 
-use super::{Nulls, Numbers, Options, PLAIN_MAP, STRUCT_FIELDS, STRUCT_TYPE};
+use super::{MAP_KEY, MAP_ZERO, NIL, Nulls, Numbers, Options, STRUCT_FIELDS, STRUCT_TYPE};
 use crate::golang::printf::{Arg, MAP_TYPE, SLICE_TYPE};
 
 type Object = serde_json::Map<String, Json>;
@@ -23,6 +23,8 @@ pub(super) struct Value<'a> {
 pub(super) enum Data<'a> {
     /// Go's zero `reflect.Value`, or `nil` in an interface.
     Nil,
+    /// A nil pointer, in a structure.
+    Pointer,
     Bool(bool),
     Int(i64, &'static str),
     Uint(u64, &'static str),
@@ -76,6 +78,7 @@ impl<'a> Value<'a> {
             Json::Number(n) => number(n, options.numbers),
             Json::String(s) => Data::Bytes(Cow::Borrowed(s.as_bytes())),
             Json::Array(list) => Data::List(list),
+            Json::Object(map) if is_nil_list(map) => Data::List(&NIL_LIST[..0]),
             Json::Object(map) => Data::Map(map),
         };
         Self { in_interface: true, data }
@@ -99,7 +102,7 @@ impl<'a> Value<'a> {
     /// The name of the type of the content.
     pub(super) fn inner_type(&self) -> &'static str {
         match &self.data {
-            Data::Nil => "interface {}",
+            Data::Nil | Data::Pointer => "interface {}",
             Data::Bool(_) => "bool",
             Data::Int(_, name) | Data::Uint(_, name) => name,
             Data::Float(_) => "float64",
@@ -115,7 +118,7 @@ impl<'a> Value<'a> {
     /// Go's truth: not zero and not empty.
     pub(super) fn truth(&self) -> bool {
         match &self.data {
-            Data::Nil => false,
+            Data::Nil | Data::Pointer => false,
             Data::Bool(b) => *b,
             Data::Int(n, _) => *n != 0,
             Data::Uint(n, _) => *n != 0,
@@ -132,7 +135,7 @@ impl<'a> Value<'a> {
     /// The value as an argument of `fmt`'s functions.
     pub(super) fn to_arg(&self, options: &Options) -> Arg<'_> {
         match &self.data {
-            Data::Nil => Arg::Nil,
+            Data::Nil | Data::Pointer => Arg::Nil,
             Data::Bool(b) => Arg::Bool(*b),
             Data::Int(n, name) => Arg::Int(*n, name),
             Data::Uint(n, name) => Arg::Uint(*n, name),
@@ -155,6 +158,7 @@ const MAX_DEPTH: usize = 500;
 fn json_arg<'a>(json: &'a Json, options: &Options, depth: usize) -> Arg<'a> {
     match json {
         Json::Array(list) => list_arg(list, options, depth + 1),
+        Json::Object(map) if is_nil_list(map) => Arg::Slice(Vec::new(), SLICE_TYPE),
         Json::Object(map) => map_arg(map, options, depth + 1),
         Json::Null if matches!(options.nulls, Nulls::EmptyList) => Arg::Slice(Vec::new(), SLICE_TYPE),
         Json::Null => Arg::Nil,
@@ -205,7 +209,19 @@ fn struct_arg<'a>(fields: &Object, options: &Options, depth: usize) -> Arg<'a> {
 
 /// Whether an entry is no part of the data, but says what the data is.
 pub(super) fn hidden(key: &str) -> bool {
-    matches!(key, STRUCT_TYPE | STRUCT_FIELDS | PLAIN_MAP)
+    matches!(key, STRUCT_TYPE | STRUCT_FIELDS | MAP_ZERO | MAP_KEY | NIL)
+}
+
+/// A list that is nil is known by its place, as in Go.
+static NIL_LIST: [Json; 1] = [Json::Null];
+
+/// Whether a list is nil, which is empty but not the same to JSON.
+pub(super) fn is_nil(list: &[Json]) -> bool {
+    std::ptr::eq(list.as_ptr(), NIL_LIST.as_ptr())
+}
+
+fn is_nil_list(map: &Object) -> bool {
+    map.len() == 1 && map.contains_key(NIL)
 }
 
 /// Entries in the order in which Go prints and ranges over a map.

@@ -60,7 +60,10 @@ pub fn template(format: &str, quiet: bool, size: bool) -> String {
 /// # Errors
 /// Go's text for a bad template.
 pub fn list(format: &str, containers: &Value, trunc: bool, now: i64) -> Result<String, String> {
-    let rows: Vec<_> = containers.as_array().into_iter().flatten().map(|c| row(c, trunc, now)).collect();
+    // Some placeholders take longer than all the rest of a row: those that the format cannot show are left out.
+    let whole = text::shows_whole(format);
+    let wanted = |name: &str| whole || format.contains(name);
+    let rows: Vec<_> = containers.as_array().into_iter().flatten().map(|c| row_with(c, trunc, now, &wanted)).collect();
     write(format, &KIND, &rows)
 }
 
@@ -70,53 +73,66 @@ fn str_of<'a>(value: &'a Value, key: &str) -> &'a str {
 
 /// The placeholders of one container.
 pub fn row(c: &Value, trunc: bool, now: i64) -> Row {
+    row_with(c, trunc, now, &|_| true)
+}
+
+/// Those of them that are wanted.
+fn row_with(c: &Value, trunc: bool, now: i64, wanted: &dyn Fn(&str) -> bool) -> Row {
     let number = |key: &str| c[key].as_i64().unwrap_or_default();
     let id = str_of(c, "Id");
     let command = str_of(c, "Command");
     let created = number("Created");
-    let mounts = c["Mounts"].as_array().map(Vec::as_slice).unwrap_or_default();
-    let mount_names: Vec<_> = mounts
-        .iter()
-        .map(|m| if str_of(m, "Name").is_empty() { str_of(m, "Source") } else { str_of(m, "Name") })
-        .map(|name| if trunc { text::ellipsis(name, 15) } else { name.to_owned() })
-        .collect();
-    let local = mounts.iter().filter(|m| m["Driver"] == "local").count();
-    let networks: Vec<_> =
-        c["NetworkSettings"]["Networks"].as_object().into_iter().flatten().map(|(k, _)| k.as_str()).collect();
+    let value = |name: &str| match name {
+        "ID" => (if trunc { text::short_id(id) } else { id }).into(),
+        "Names" => names(c, trunc).into(),
+        "Image" => image(c, trunc).into(),
+        "Command" => quote(&if trunc { text::ellipsis(command, 20) } else { command.to_owned() }).into(),
+        "CreatedAt" => text::go_time(created).into(),
+        "RunningFor" => format!("{} ago", text::ago(now - created)).into(),
+        "Ports" => ports(&c["Ports"]).into(),
+        "State" | "Status" => str_of(c, name).into(),
+        "Size" => size(number("SizeRw"), number("SizeRootFs")).into(),
+        "Labels" => text::labels(&c["Labels"]).into(),
+        "Mounts" => mount_names(c, trunc).into(),
+        "LocalVolumes" => mounts(c).iter().filter(|m| m["Driver"] == "local").count().to_string().into(),
+        "Networks" => {
+            let networks = c["NetworkSettings"]["Networks"].as_object().into_iter().flatten();
+            networks.map(|(name, _)| name.as_str()).collect::<Vec<_>>().join(",").into()
+        }
+        _ => platform(&c["ImageManifestDescriptor"]["platform"]),
+    };
+    let names = KIND.headings.iter().map(|(name, _)| *name).filter(|name| wanted(name));
+    Row::of(names.map(|name| (name, value(name)))).with_labels(&c["Labels"])
+}
+
+fn size(written: i64, total: i64) -> String {
     #[allow(clippy::cast_precision_loss)] // sizes for people
     let human = |n: i64| units::human_size_with_precision(n as f64, 3);
-    let total = number("SizeRootFs");
-    let mut shown = human(number("SizeRw"));
+    let mut shown = human(written);
     if total > 0 {
         shown += &format!(" (virtual {})", human(total));
     }
-    let platform = match &c["ImageManifestDescriptor"]["platform"] {
-        Value::Object(p) => {
-            let part = |key: &str| p.get(key).and_then(Value::as_str).unwrap_or_default();
-            let variant = part("variant");
-            format!("{}/{}{}{variant}", part("os"), part("architecture"), if variant.is_empty() { "" } else { "/" })
-                .into()
-        }
-        _ => Value::Null,
-    };
-    Row::of([
-        ("ID", if trunc { text::short_id(id) } else { id }.into()),
-        ("Names", names(c, trunc).into()),
-        ("Image", image(c, trunc).into()),
-        ("Command", quote(&if trunc { text::ellipsis(command, 20) } else { command.to_owned() }).into()),
-        ("CreatedAt", text::go_time(created).into()),
-        ("RunningFor", format!("{} ago", text::ago(now - created)).into()),
-        ("Ports", ports(&c["Ports"]).into()),
-        ("State", str_of(c, "State").into()),
-        ("Status", str_of(c, "Status").into()),
-        ("Size", shown.into()),
-        ("Labels", text::labels(&c["Labels"]).into()),
-        ("Mounts", mount_names.join(",").into()),
-        ("LocalVolumes", local.to_string().into()),
-        ("Networks", networks.join(",").into()),
-        ("Platform", platform),
-    ])
-    .with_labels(&c["Labels"])
+    shown
+}
+
+fn mounts(c: &Value) -> &[Value] {
+    c["Mounts"].as_array().map(Vec::as_slice).unwrap_or_default()
+}
+
+fn mount_names(c: &Value, trunc: bool) -> String {
+    let names = mounts(c)
+        .iter()
+        .map(|m| if str_of(m, "Name").is_empty() { str_of(m, "Source") } else { str_of(m, "Name") })
+        .map(|name| if trunc { text::ellipsis(name, 15) } else { name.to_owned() });
+    names.collect::<Vec<_>>().join(",")
+}
+
+/// `linux/arm64/v8`, or null where the engine does not say.
+fn platform(platform: &Value) -> Value {
+    let Value::Object(platform) = platform else { return Value::Null };
+    let part = |key: &str| platform.get(key).and_then(Value::as_str).unwrap_or_default();
+    let variant = part("variant");
+    format!("{}/{}{}{variant}", part("os"), part("architecture"), if variant.is_empty() { "" } else { "/" }).into()
 }
 
 fn names(c: &Value, trunc: bool) -> String {

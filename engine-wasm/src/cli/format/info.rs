@@ -2,7 +2,7 @@
 
 use super::Wrong;
 use super::engine::Template;
-use super::typed::{Kind, Struct};
+use super::typed::{Kind, Struct, client_fields};
 use super::{go_json, text};
 use crate::units;
 use serde_json::Value;
@@ -84,7 +84,7 @@ static INFO: Struct = Struct {
         ("Labels", "Labels", Kind::List),
         ("ExperimentalBuild", "ExperimentalBuild", Kind::Bool),
         ("ServerVersion", "ServerVersion", Kind::Text),
-        ("Runtimes", "Runtimes", Kind::Map),
+        ("Runtimes", "Runtimes", Kind::Open),
         ("DefaultRuntime", "DefaultRuntime", Kind::Text),
         ("Swarm", "Swarm", Kind::Of(&SWARM)),
         ("LiveRestoreEnabled", "LiveRestoreEnabled", Kind::Bool),
@@ -110,19 +110,10 @@ static INFO: Struct = Struct {
 
 static CLIENT: Struct = Struct {
     name: "*system.clientInfo",
-    fields: &[
-        ("Debug", "Debug", Kind::Bool),
-        ("Platform", "Platform", Kind::Pointer),
-        ("Version", "Version", Kind::Text),
-        ("GitCommit", "GitCommit", Kind::Text),
-        ("GoVersion", "GoVersion", Kind::Text),
-        ("Os", "Os", Kind::Text),
-        ("Arch", "Arch", Kind::Text),
-        ("BuildTime", "BuildTime", Kind::Text),
-        ("Context", "Context", Kind::Text),
-        ("Plugins", "Plugins", Kind::List),
-        ("Warnings", "Warnings", Kind::List),
-    ],
+    fields: client_fields!(
+        [("Debug", "Debug", Kind::Bool), ("Platform", "Platform", Kind::Pointer), ("Version", "Version", Kind::Text)],
+        [("Plugins", "Plugins", Kind::List), ("Warnings", "Warnings", Kind::List)]
+    ),
 };
 
 static PLUGINS: Struct = Struct {
@@ -141,7 +132,7 @@ static REGISTRIES: Struct = Struct {
         ("AllowNondistributableArtifactsCIDRs", "AllowNondistributableArtifactsCIDRs", Kind::List),
         ("AllowNondistributableArtifactsHostnames", "AllowNondistributableArtifactsHostnames", Kind::List),
         ("InsecureRegistryCIDRs", "InsecureRegistryCIDRs", Kind::List),
-        ("IndexConfigs", "IndexConfigs", Kind::Map),
+        ("IndexConfigs", "IndexConfigs", Kind::Open),
         ("Mirrors", "Mirrors", Kind::List),
     ],
 };

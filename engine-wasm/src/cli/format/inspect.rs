@@ -1,9 +1,11 @@
 //! `docker inspect` and its kin: indented JSON, JSON on one line, or a template for each object.
 
+mod container;
+mod others;
+
 use super::engine::Template;
 use super::typed::{Kind, Struct};
 use super::{go_json, text};
-use crate::template::PLAIN_MAP;
 use serde::Serialize;
 use serde_json::Value;
 use serde_json::ser::{PrettyFormatter, Serializer};
@@ -37,7 +39,9 @@ impl Format {
     /// [`Self::show`] for `docker volume inspect`.
     pub fn show_volumes(&self, volumes: &[Value]) -> (String, Vec<String>) {
         match self {
-            Self::Template(_) => self.show(&volumes.iter().map(|volume| VOLUME.see(volume)).collect::<Vec<_>>()),
+            Self::Template(_) => {
+                self.show(&volumes.iter().map(|volume| others::VOLUME.see(volume)).collect::<Vec<_>>())
+            }
             Self::Indented | Self::Json => self.show(volumes),
         }
     }
@@ -70,81 +74,33 @@ impl Format {
     }
 }
 
-/// What docker decodes a volume into. Unlike other objects, a volume is shown by that structure alone.
-static VOLUME: Struct = Struct {
-    name: "volume.Volume",
+static GRAPH_DRIVER: Struct =
+    Struct { name: "storage.DriverData", fields: &[("Data", "Data", Kind::Map), ("Name", "Name", Kind::Text)] };
+
+static HEALTHCHECK: Struct = Struct {
+    name: "v1.HealthcheckConfig",
     fields: &[
-        ("ClusterVolume", "ClusterVolume", Kind::Pointer),
-        ("CreatedAt", "CreatedAt", Kind::Text),
-        ("Driver", "Driver", Kind::Text),
-        ("Labels", "Labels", Kind::Map),
-        ("Mountpoint", "Mountpoint", Kind::Text),
-        ("Name", "Name", Kind::Text),
-        ("Options", "Options", Kind::Map),
-        ("Scope", "Scope", Kind::Text),
-        ("Status", "Status", Kind::Map),
-        ("UsageData", "UsageData", Kind::Pointer),
+        ("Test", "Test", Kind::List),
+        ("Interval", "Interval", Kind::Duration),
+        ("Timeout", "Timeout", Kind::Duration),
+        ("StartPeriod", "StartPeriod", Kind::Duration),
+        ("StartInterval", "StartInterval", Kind::Duration),
+        ("Retries", "Retries", Kind::Number),
     ],
 };
 
-/// Fields of inspected objects that are maps in Go: a key that they do not have is no error.
-const MAPS: [&str; 14] = [
-    "Annotations",
-    "Containers",
-    "Data",
-    "ExposedPorts",
-    "Labels",
-    "Networks",
-    "Options",
-    "PortBindings",
-    "Ports",
-    "Status",
-    "StorageOpt",
-    "Sysctls",
-    "Tmpfs",
-    "Volumes",
-];
-
-fn mark_maps(value: &mut Value) {
-    match value {
-        Value::Object(map) => {
-            for (name, value) in map.iter_mut() {
-                if MAPS.contains(&name.as_str()) {
-                    if value.is_null() {
-                        *value = serde_json::json!({ PLAIN_MAP: true });
-                    } else if let Value::Object(map) = value {
-                        map.insert(PLAIN_MAP.into(), true.into());
-                    }
-                }
-                mark_maps(value);
-            }
-        }
-        Value::Array(list) => list.iter_mut().for_each(mark_maps),
-        _ => {}
-    }
+/// What an object is, told by what only its kind has.
+fn kind_of(object: &Value) -> Option<&'static Struct> {
+    let kinds = [("HostConfig", &container::CONTAINER), ("RootFS", &others::IMAGE), ("IPAM", &others::NETWORK)];
+    kinds.into_iter().find(|(field, _)| object.get(field).is_some()).map(|(_, kind)| kind)
 }
 
-/// Renders by the names in the JSON; where those do not fit, by the names that the fields have in Go (`.ID` for `Id`).
+/// Renders what docker has decoded the answer into; where the template does not fit that, the answer's JSON as it is.
 fn render(template: &Template, object: &Value) -> Result<String, crate::template::Error> {
-    template
-        .render_strict(object)
-        .or_else(|error| {
-            // Only where it failed: a map that was left out is null to those who print it.
-            let mut marked = object.clone();
-            mark_maps(&mut marked);
-            template.render_strict(&marked).map_err(|_| error)
-        })
-        .or_else(|error| {
-            let mut aliased = object.clone();
-            if let Some(map) = aliased.as_object_mut() {
-                for (json, go) in [("Id", "ID"), ("Os", "OS"), ("HostsPath", "HostsPath")] {
-                    if let Some(value) = map.get(json).cloned() {
-                        map.entry(go).or_insert(value);
-                    }
-                }
-            }
-            template.render_strict(&aliased).map_err(|_| error)
-        })
+    if let Some(text) = kind_of(object).and_then(|kind| template.render(&others::see(kind, object)).ok()) {
+        return Ok(text);
+    }
+    template.render_strict(object)
 }
 
 fn indented(value: &Value) -> String {

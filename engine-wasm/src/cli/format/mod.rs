@@ -90,13 +90,18 @@ pub fn write(format: &str, kind: &Kind, rows: &[Row]) -> Result<String, String> 
         Some(_) => None,
         None => Some(prepare(&body)?),
     };
-    for row in rows {
+    let labels = labels_of(&body);
+    for (at, row) in rows.iter().enumerate() {
         match (&pieces, &template) {
             (Some(pieces), _) => out += &fill(pieces, &row.fields, kind)?,
             (None, Some(template)) => {
-                check_fields(&body, &row.fields, kind)?;
-                let value =
-                    with_labels(&body, &row.fields, |name| row.labels.get(name).cloned().unwrap_or_else(|| "".into()));
+                // Rows of a kind have the same placeholders.
+                if at == 0 || row.fields.len() != rows[0].fields.len() {
+                    check_fields(&body, &row.fields, kind)?;
+                }
+                let value = with_labels(labels.as_deref(), &row.fields, |name| {
+                    row.labels.get(name).cloned().unwrap_or_else(|| "".into())
+                });
                 out += &template.render(&value).map_err(|e| format!("template parsing error: {e}"))?;
             }
             (None, None) => {}
@@ -116,7 +121,7 @@ pub fn write(format: &str, kind: &Kind, rows: &[Row]) -> Result<String, String> 
             })
             .collect(),
         (None, Some(template)) => {
-            let value = with_labels(&body, &headings, |name| text::label_heading(name).into());
+            let value = with_labels(labels.as_deref(), &headings, |name| text::label_heading(name).into());
             template.render_header(&value).unwrap_or_default()
         }
         (None, None) => String::new(),
@@ -172,15 +177,22 @@ fn prepare(body: &str) -> Result<Template, String> {
     Template::parse("", &body.replace(".Label ", "index .labels ")).map_err(|e| format!("template parsing error: {e}"))
 }
 
-fn with_labels(body: &str, fields: &Map<String, Value>, label: impl Fn(&str) -> Value) -> Value {
+/// The names in `.Label "name"`; `None` where no label is asked for.
+fn labels_of(body: &str) -> Option<Vec<&str>> {
+    let name = |rest: &'_ str| {
+        let quote = rest.chars().next().filter(|c| matches!(c, '"' | '`'))?;
+        rest[1..].find(quote).map(|end| end + 1)
+    };
+    body.contains(".Label ").then(|| {
+        let rests = body.split(".Label ").skip(1).map(str::trim_start);
+        rests.filter_map(|rest| rest.get(1..name(rest)?)).collect()
+    })
+}
+
+fn with_labels(labels: Option<&[&str]>, fields: &Map<String, Value>, label: impl Fn(&str) -> Value) -> Value {
     let mut value = fields.clone();
-    if body.contains(".Label ") {
-        let names = body.split(".Label ").skip(1).filter_map(|rest| {
-            let rest = rest.trim_start();
-            let quote = rest.chars().next().filter(|c| matches!(c, '"' | '`'))?;
-            rest[1..].split(quote).next()
-        });
-        value.insert("labels".into(), names.map(|n| (n.to_owned(), label(n))).collect::<Map<_, _>>().into());
+    if let Some(names) = labels {
+        value.insert("labels".into(), names.iter().map(|n| ((*n).to_owned(), label(n))).collect::<Map<_, _>>().into());
     }
     Value::Object(value)
 }

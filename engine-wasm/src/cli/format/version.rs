@@ -1,7 +1,7 @@
 //! `docker version`.
 
 use super::engine::Template;
-use super::typed::{Kind, Struct};
+use super::typed::{Kind, Struct, client_fields};
 use super::{Wrong, go_json, text};
 use serde_json::Value;
 
@@ -65,18 +65,15 @@ static VERSIONS: Struct = Struct {
 
 static CLIENT: Struct = Struct {
     name: "system.clientVersion",
-    fields: &[
-        ("Platform", "Platform", Kind::Pointer),
-        ("Version", "Version", Kind::Text),
-        ("APIVersion", "ApiVersion", Kind::Text),
-        ("DefaultAPIVersion", "DefaultAPIVersion", Kind::Text),
-        ("GitCommit", "GitCommit", Kind::Text),
-        ("GoVersion", "GoVersion", Kind::Text),
-        ("Os", "Os", Kind::Text),
-        ("Arch", "Arch", Kind::Text),
-        ("BuildTime", "BuildTime", Kind::Text),
-        ("Context", "Context", Kind::Text),
-    ],
+    fields: client_fields!(
+        [
+            ("Platform", "Platform", Kind::Pointer),
+            ("Version", "Version", Kind::Text),
+            ("APIVersion", "ApiVersion", Kind::Text),
+            ("DefaultAPIVersion", "DefaultAPIVersion", Kind::Text)
+        ],
+        []
+    ),
 };
 
 static SERVER: Struct = Struct {

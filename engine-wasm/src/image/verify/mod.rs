@@ -3,31 +3,18 @@
 
 mod report;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use super::archive::{Archive, CHUNK};
 use super::digest::{Digest, Hasher};
-use super::error::{Error, Result, TarProblem};
+use super::error::Error;
 use super::layer::Progress;
 use super::oci::blob_path;
+use super::outside::Nothing;
 use super::parts::Layer;
-use super::tar::{Entry, Sink};
-use super::unpack::{Digests, Unpack};
+use super::unpack::{Digests, Unpack, Unpacked};
 
 pub use report::{Check, Report, Subject};
-
-/// Takes notice of no entry; the tar's form is checked by reading it.
-struct Nothing;
-
-impl Sink for Nothing {
-    fn entry(&mut self, _: &Entry) -> Result<bool, TarProblem> {
-        Ok(false)
-    }
-
-    fn content(&mut self, _: &[u8]) {}
-
-    fn end(&mut self) {}
-}
 
 enum Work {
     /// A file of the archive whose digest is known.
@@ -44,12 +31,15 @@ enum Work {
 enum Running {
     Hash { hasher: Hasher, at: u64 },
     Unpack(Box<Unpack<Nothing>>),
+    Known(Unpacked),
 }
 
 /// Verifies step by step. To cancel, drop it.
 pub struct Verifier {
     work: std::vec::IntoIter<Work>,
     current: Option<(Work, Running)>,
+    /// What reading a layer found out that was read before, by the archive's file.
+    known: HashMap<String, Unpacked>,
     report: Report,
     buffer: Vec<u8>,
     done: u64,
@@ -128,7 +118,18 @@ impl Verifier {
             Work::Layer(layer) => layer.stored,
         };
         let total = work.iter().map(size).sum();
-        Self { work: work.into_iter(), current: None, report, buffer: vec![0; CHUNK], done: 0, total }
+        let known = HashMap::new();
+        Self { work: work.into_iter(), current: None, known, report, buffer: vec![0; CHUNK], done: 0, total }
+    }
+
+    /// Bytes to be read in all.
+    pub fn total(&self) -> u64 {
+        self.total
+    }
+
+    /// Layers that were read just now need not be read again: what that found out, by the archive's file.
+    pub fn know(&mut self, known: HashMap<String, Unpacked>) {
+        self.known = known;
     }
 
     fn note(&mut self, subject: Subject, name: &str, expected: String, failure: Option<String>) {
@@ -141,13 +142,19 @@ impl Verifier {
             Some(current) => current,
             None => {
                 let work = self.work.next()?;
-                let running = begin(&work, archive);
+                let running = self.begin(&work, archive);
                 (work, running)
             }
         };
         match running {
             Running::Hash { hasher, at } => self.hash(archive, work, hasher, at),
             Running::Unpack(unpack) => self.unpack(archive, work, unpack),
+            Running::Known(unpacked) => {
+                if let Work::Layer(layer) = work {
+                    self.done += layer.stored;
+                    self.compare(&layer, &unpacked);
+                }
+            }
         }
         Some(Progress { done: self.done.min(self.total), total: self.total })
     }
@@ -210,20 +217,7 @@ impl Verifier {
         };
         let name = layer.title();
         match outcome {
-            Ok(Some(unpacked)) => {
-                if let (Some(expected), Some(found)) = (&layer.digest, &unpacked.digest) {
-                    let failure = (expected != found).then(|| format!("it is {found}"));
-                    self.note(Subject::Blob, &name, expected.to_string(), failure);
-                }
-                self.size(&name, layer.size, unpacked.stored);
-                match (&layer.diff_id, &unpacked.diff_id) {
-                    (Some(expected), Some(found)) => {
-                        let failure = (expected != found).then(|| format!("it is {found}"));
-                        self.note(Subject::DiffId, &name, expected.to_string(), failure);
-                    }
-                    _ => self.note(Subject::Layer, &name, "a readable layer".into(), None),
-                }
-            }
+            Ok(Some(unpacked)) => self.compare(&layer, &unpacked),
             Ok(None) => {}
             Err(Error::Missing { .. }) => {
                 let expected = layer.digest.as_ref().or(layer.diff_id.as_ref()).map(Digest::to_string);
@@ -240,20 +234,39 @@ impl Verifier {
         }
     }
 
+    fn compare(&mut self, layer: &Layer, unpacked: &Unpacked) {
+        let name = layer.title();
+        if let (Some(expected), Some(found)) = (&layer.digest, &unpacked.digest) {
+            let failure = (expected != found).then(|| format!("it is {found}"));
+            self.note(Subject::Blob, &name, expected.to_string(), failure);
+        }
+        self.size(&name, layer.size, unpacked.stored);
+        match (&layer.diff_id, &unpacked.diff_id) {
+            (Some(expected), Some(found)) => {
+                let failure = (expected != found).then(|| format!("it is {found}"));
+                self.note(Subject::DiffId, &name, expected.to_string(), failure);
+            }
+            _ => self.note(Subject::Layer, &name, "a readable layer".into(), None),
+        }
+    }
+
+    fn begin(&mut self, work: &Work, archive: &Archive) -> Running {
+        let layer = match work {
+            Work::Blob { digest, .. } => return Running::Hash { hasher: Hasher::like(Some(digest)), at: 0 },
+            Work::Layer(layer) => layer,
+        };
+        if let Some(unpacked) = layer.path.as_ref().and_then(|path| self.known.remove(path)) {
+            return Running::Known(unpacked);
+        }
+        let expected = (layer.digest.as_ref(), layer.diff_id.as_ref());
+        // A blob whose digest nobody has told need not be hashed.
+        let digests = if layer.digest.is_some() { Digests::Both } else { Digests::DiffId };
+        Running::Unpack(Box::new(Unpack::new(archive.limits(), &layer.title(), digests, expected, Nothing)))
+    }
+
     /// The report on what was compared so far.
     pub fn finish(self) -> Report {
         self.report
-    }
-}
-
-fn begin(work: &Work, archive: &Archive) -> Running {
-    match work {
-        Work::Blob { digest, .. } => Running::Hash { hasher: Hasher::like(Some(digest)), at: 0 },
-        Work::Layer(layer) => {
-            let expected = (layer.digest.as_ref(), layer.diff_id.as_ref());
-            let unpack = Unpack::new(archive.limits(), &layer.title(), Digests::Both, expected, Nothing);
-            Running::Unpack(Box::new(unpack))
-        }
     }
 }
 

@@ -4,7 +4,7 @@ use serde_json::Value as Json;
 
 use super::super::node::{Command, Expr, Operand, Pipe};
 use super::super::value::{Data, Value};
-use super::super::{MissingKey, PLAIN_MAP, STRUCT_FIELDS, STRUCT_TYPE};
+use super::super::{MissingKey, STRUCT_FIELDS, STRUCT_TYPE};
 use super::{At, Exec, Run};
 use crate::golang::quote::quote;
 
@@ -144,7 +144,7 @@ impl<'a> Exec<'a> {
             return Ok(Value::INVALID);
         }
         let map = match receiver.data {
-            Data::Nil => {
+            Data::Nil | Data::Pointer => {
                 return self.fail(format_args!("nil pointer evaluating {}.{name}", receiver.type_name()));
             }
             Data::Map(map) => map,
@@ -157,8 +157,8 @@ impl<'a> Exec<'a> {
                 Some(_) if has_args => {
                     self.fail(format_args!("{name} has arguments but cannot be invoked as function"))
                 }
-                // What stands in a structure stands in no interface, unless it is nil.
-                Some(Json::Null) => Ok(Value::NIL),
+                // What stands in a structure stands in no interface.
+                Some(Json::Null) => Ok(Data::Pointer.into()),
                 Some(json) => Ok(Value::element(json, self.options).unwrapped()),
                 None => {
                     let kind = kind.as_str().unwrap_or_default();
@@ -178,7 +178,6 @@ impl<'a> Exec<'a> {
             (None, _) if root_type.is_some() => {
                 self.fail(format_args!("can't evaluate field {name} in type {}", root_type.unwrap_or_default()))
             }
-            (None, MissingKey::Error) if map.contains_key(PLAIN_MAP) => Ok(Value::INVALID),
             (None, MissingKey::Error) => self.fail(format_args!("map has no entry for key {}", quote(name))),
             (None, MissingKey::Zero) => Ok(Value::NIL),
             (None, MissingKey::Default) => Ok(Value::INVALID),
