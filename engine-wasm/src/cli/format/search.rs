@@ -5,12 +5,7 @@ use serde_json::Value;
 
 static KIND: Kind = Kind {
     go_type: "*registry.searchContext",
-    headings: &[
-        ("Name", "NAME"),
-        ("Description", "DESCRIPTION"),
-        ("StarCount", "STARS"),
-        ("IsOfficial", "OFFICIAL"),
-    ],
+    headings: &[("Name", "NAME"), ("Description", "DESCRIPTION"), ("StarCount", "STARS"), ("IsOfficial", "OFFICIAL")],
 };
 
 /// The listing of `GET /images/search`.
