@@ -94,6 +94,10 @@ impl Writer<'_> {
             let line_start = self.text[..node.span.start].rfind('\n').map_or(bom, |end| end + 1);
             self.between(at..line_start.max(at));
             self.spacing(false);
+            if self.out.is_empty() && self.text[node.span.start..].starts_with('\u{feff}') {
+                // At the very beginning it would be the mark of the byte order, which is no part of the file.
+                self.out.push(' ');
+            }
             self.instruction(node);
             at = self.line_end(node.span.end);
         }

@@ -107,3 +107,13 @@ fn a_triggers_last_blanks_stay() {
         assert_eq!(trigger(&out), trigger(text), "{out:?}");
     }
 }
+
+#[test]
+fn a_word_does_not_become_the_byte_order_mark() {
+    let options = Options { shell_indent: true, ..Options::default() };
+    for text in [" \u{feff} \u{feff}", "\n\u{feff} x\n", "\u{feff} \u{feff} x\n"] {
+        let once = format(text, &options).unwrap();
+        assert!(same_meaning(&parse(text), &parse(&once)), "{text:?} became {once:?}");
+        assert_eq!(format(&once, &options).unwrap(), once);
+    }
+}
