@@ -1,6 +1,7 @@
 //! `node-agent engine`: options, the event loop, sockets, and what a signal does; `engine fsck` is a command of its own.
 
 use std::ffi::OsString;
+use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -94,8 +95,13 @@ pub fn main(args: Vec<OsString>) -> ExitCode {
 fn run(options: Options) -> Result<()> {
     let filter = tracing_subscriber::EnvFilter::try_new(&options.log_level)
         .map_err(|e| Error::bad(format!("--log-level: {e}")))?;
-    // A second subscriber in one process (tests) is no error.
-    let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).try_init();
+    // A second subscriber in one process (tests) is no error. A line that cannot be written, as on a full disk, is lost; complaining
+    // of it on the same stream would panic, and a container's end would be told nobody.
+    let _ = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .log_internal_errors(false)
+        .try_init();
     let addresses = options.hosts.iter().map(|h| Address::parse(h)).collect::<Result<Vec<_>>>()?;
     let exec_root = absolute(&options.exec_root)?;
     let runtime = match options.runtime {
@@ -144,7 +150,7 @@ fn run(options: Options) -> Result<()> {
                 .map_err(|e| Error::internal(format!("writing {}: {e}", path.display())))?;
         }
         for (listener, address) in listeners.into_iter().zip(&options.hosts) {
-            eprintln!("API listen on {address}");
+            let _ = writeln!(std::io::stderr(), "API listen on {address}");
             tokio::spawn(api::serve(Arc::clone(&engine), listener));
         }
         wait_for_signal().await?;

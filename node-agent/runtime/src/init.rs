@@ -178,7 +178,7 @@ fn wait_and_execute(plan: &Plan<'_>, program: &process::Program) -> ! {
         let mut byte = [0u8; 1];
         let started = fifo.try_clone().map(std::fs::File::from).and_then(|mut f| f.read_exact(&mut byte));
         if let Err(error) = started {
-            eprintln!("wait for start: {error}");
+            crate::log::say(&format!("wait for start: {error}"));
             exit_now(255);
         }
     }
@@ -186,7 +186,7 @@ fn wait_and_execute(plan: &Plan<'_>, program: &process::Program) -> ! {
     if let Some(hooks) = plan.spec.hooks()
         && let Err(error) = hooks::run("startContainer", hooks.start_container().as_ref(), state)
     {
-        eprintln!("{error}");
+        crate::log::say(&error.to_string());
         exit_now(255);
     }
     program.execute_or_exit()

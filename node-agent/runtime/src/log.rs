@@ -38,8 +38,13 @@ pub(crate) fn warn(text: &str) {
 pub(crate) fn error(text: &str) {
     write("error", text);
     if LOG.get().is_some_and(|log| log.file.is_some()) {
-        eprintln!("{text}");
+        say(text);
     }
+}
+
+/// On standard error, which may be a file on a full disk: `eprintln!` would panic.
+pub(crate) fn say(text: &str) {
+    let _ = writeln!(std::io::stderr(), "{text}");
 }
 
 fn write(level: &str, text: &str) {
@@ -52,7 +57,7 @@ fn write(level: &str, text: &str) {
     match LOG.get().and_then(|log| log.file.as_ref()) {
         // A log that cannot be written must not stop a container.
         Some(mut file) => drop(file.write_all(format!("{line}\n").as_bytes())),
-        None if level == "error" => eprintln!("{text}"),
-        None => eprintln!("{level}: {text}"),
+        None if level == "error" => say(text),
+        None => say(&format!("{level}: {text}")),
     }
 }

@@ -139,7 +139,7 @@ docker rmi r:2
 docker rmi "$(docker images -q r:1)"
 docker rmi -f r:1
 docker ps -a --format '{{.Names}} {{.Image}}' | sort
-docker start uu
+docker start -a uu
 docker rm uu cc
 docker rmi -f $(docker images -qaf dangling=true)
 docker images -aq | wc -l

@@ -1,6 +1,7 @@
 //! The registry's side: passes a question on to the fetcher. Of whoever asks nothing goes along, no credentials and no other header than
 //! what part of a blob is wanted.
 
+use std::io::Write as _;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -55,11 +56,11 @@ impl Upstream {
                 _ => Answer::Found(response.map(Body::new)),
             },
             Ok(Err(error)) => {
-                eprintln!("node-agent registry: asking the fetcher: {error}");
+                say(&format!("asking the fetcher: {error}"));
                 Answer::Nothing
             }
             Err(_) => {
-                eprintln!("node-agent registry: the fetcher did not answer in {} seconds", PATIENCE.as_secs());
+                say(&format!("the fetcher did not answer in {} seconds", PATIENCE.as_secs()));
                 Answer::Nothing
             }
         }
@@ -102,4 +103,9 @@ async fn question(
     }
     let request = request.body(Empty::<Bytes>::new().boxed()).map_err(std::io::Error::other)?;
     sender.send_request(request).await.map_err(std::io::Error::other)
+}
+
+/// A line that cannot be written is lost: `eprintln!` would panic.
+fn say(text: &str) {
+    let _ = writeln!(std::io::stderr(), "node-agent registry: {text}");
 }

@@ -1,5 +1,6 @@
 //! The end of a process, and of the container with its first one: written down, announced, tidied up.
 
+use std::io::Write as _;
 use std::time::Instant;
 
 use nix::errno::Errno;
@@ -56,7 +57,7 @@ impl Server {
     fn end(&mut self, code: i32) {
         let exit = Exit { code, oom_killed: self.oom_killed(), at: clock::now_string() };
         if let Err(e) = write_exit(&self.config.exit_file, &exit) {
-            eprintln!("writing {}: {e}", self.config.exit_file.display());
+            say(&format!("writing {}: {e}", self.config.exit_file.display()));
         }
         // The next shim of this container binds the same path.
         let _ = std::fs::remove_file(&self.config.socket);
@@ -66,7 +67,7 @@ impl Server {
         }
         self.peers.iter_mut().for_each(Peer::flush);
         if let Err(e) = self.runtime.delete(&self.config.id, true) {
-            eprintln!("deleting container {}: {e}", self.config.id);
+            say(&format!("deleting container {}: {e}", self.config.id));
         }
         self.publish(&Event::Gone);
         self.ended = Some(Instant::now());
@@ -89,4 +90,9 @@ fn write_exit(path: &std::path::Path, exit: &Exit) -> std::io::Result<()> {
     let temporary = path.with_extension("tmp");
     std::fs::write(&temporary, serde_json::to_vec(exit)?)?;
     std::fs::rename(temporary, path)
+}
+
+/// Into the shim's log. Where that cannot be written, as on a full disk, `eprintln!` would panic, and the container's end be told nobody.
+fn say(text: &str) {
+    let _ = writeln!(std::io::stderr(), "{text}");
 }
