@@ -1,13 +1,21 @@
 //! Places for nodes and lines, after Sugiyama: ranks, an order within each rank that crosses few lines, then coordinates. Integers throughout, so that every machine draws the same picture.
+//! What is wider than a page is broken into rows: parts that no line connects stand below each other, and trees grow in rows. Only a part with circles or forks downwards may be wider.
 
 mod order;
 mod place;
 mod rank;
+#[cfg(test)]
+mod tests;
+mod tree;
 
 use std::collections::BTreeMap;
 
 use super::{Edge, Error, Graph, Node};
 
+/// Pixels that a picture is wide at most, as far as its lines allow: about ten boxes.
+pub(crate) const PAGE: i64 = 1800;
+/// Pixels between rows of parts, besides those between ranks.
+const SHELF_GAP: i64 = 24;
 /// Pixels between ranks, and where lines have labels.
 const RANK_GAP: (i64, i64) = (40, 58);
 /// Pixels a character takes in the first and the second line of a box.
@@ -84,14 +92,79 @@ impl Layout {
         graph.check()?;
         let sizes: Vec<(i64, i64)> = graph.nodes.iter().map(size).collect();
         let ranks = rank::ranks(graph);
-        let lanes: usize = graph.edges.iter().map(|e| span(&ranks, e)).sum();
+        let trees = tree::wide(graph, &ranks, &sizes);
+        if trees.is_empty() {
+            return Self::ranked(graph, &sizes, &ranks, before);
+        }
+        let mut rest = vec![true; graph.nodes.len()];
+        for node in trees.iter().flatten() {
+            if let Some(flag) = rest.get_mut(*node) {
+                *flag = false;
+            }
+        }
+        let mut layout = Self {
+            places: vec![Place::default(); graph.nodes.len()],
+            paths: vec![Path::default(); graph.edges.len()],
+            width: 2 * MARGIN,
+            height: 2 * MARGIN,
+            ..Self::default()
+        };
+        for nodes in trees {
+            let (part, edges) = part(graph, &nodes);
+            layout.append(tree::layout(&part)?, &nodes, &edges);
+        }
+        let nodes: Vec<usize> = rest.iter().enumerate().filter(|(_, rest)| **rest).map(|(node, _)| node).collect();
+        let (part, edges) = part(graph, &nodes);
+        let sizes: Vec<(i64, i64)> = part.nodes.iter().map(size).collect();
+        layout.append(Self::ranked(&part, &sizes, &rank::ranks(&part), before)?, &nodes, &edges);
+        Ok(layout)
+    }
+
+    /// Sets the layout of some nodes and edges below what is there.
+    fn append(&mut self, part: Self, nodes: &[usize], edges: &[usize]) {
+        if nodes.is_empty() {
+            return;
+        }
+        let by = if self.height > 2 * MARGIN { self.height + RANK_GAP.0 + SHELF_GAP - 2 * MARGIN } else { 0 };
+        for (node, place) in nodes.iter().zip(part.places) {
+            if let Some(slot) = self.places.get_mut(*node) {
+                *slot = Place { y: place.y + by, ..place };
+            }
+        }
+        for (edge, path) in edges.iter().zip(part.paths) {
+            if let Some(slot) = self.paths.get_mut(*edge) {
+                *slot = Path { points: path.points.into_iter().map(|(x, y)| (x, y + by)).collect() };
+            }
+        }
+        self.centres.extend(part.centres);
+        self.width = self.width.max(part.width);
+        self.height = part.height + by;
+    }
+
+    /// Makes room on both sides where a line's label is wider than the picture.
+    fn widen(&mut self, width: i64) {
+        let by = (width - self.width + 1) / 2;
+        if by <= 0 {
+            return;
+        }
+        self.width += 2 * by;
+        self.places.iter_mut().for_each(|place| place.x += by);
+        self.paths.iter_mut().flat_map(|path| &mut path.points).for_each(|(x, _)| *x += by);
+        self.centres.values_mut().for_each(|x| *x += by);
+    }
+
+    fn ranked(graph: &Graph, sizes: &[(i64, i64)], ranks: &[usize], before: Option<&Self>) -> Result<Self, Error> {
+        let lanes: usize = graph.edges.iter().map(|e| span(ranks, e)).sum();
         if lanes > MAX_LANES {
             return Err(Error::TooLong(lanes));
         }
-        let (cells, chains) = cells(graph, &ranks, &sizes);
+        let (cells, chains) = cells(graph, ranks, sizes);
         let rows = order::rows(graph, &cells, before.map(|layout| &layout.centres));
-        let centres = place::centres(&cells, &rows);
-        Ok(Self::assemble(graph, &sizes, &cells, &chains, &rows, &centres))
+        let spots = place::spots(&cells, &rows);
+        let mut layout = Self::assemble(graph, sizes, &cells, &chains, &spots);
+        let labels = graph.edges.iter().filter(|e| !e.label.is_empty()).map(|e| 2 * super::svg::half_label(&e.label));
+        layout.widen(labels.max().unwrap_or_default() + MARGIN);
+        Ok(layout)
     }
 
     fn assemble(
@@ -99,24 +172,19 @@ impl Layout {
         sizes: &[(i64, i64)],
         cells: &[Cell],
         chains: &[Vec<usize>],
-        rows: &[Vec<usize>],
-        centres: &[i64],
+        spots: &[place::Spot],
     ) -> Self {
-        let centre = |cell: usize| centres.get(cell).copied().unwrap_or_default();
-        let mut bands = Vec::new();
-        let gap = if graph.edges.iter().all(|e| e.label.is_empty()) { RANK_GAP.0 } else { RANK_GAP.1 };
-        let mut y = MARGIN;
-        for row in rows {
-            let nodes = row.iter().filter_map(|c| cells.get(*c)?.node);
-            let height = nodes.filter_map(|n| Some(sizes.get(n)?.1)).max().unwrap_or(0);
-            bands.push((y, y + height));
-            y += height + gap;
-        }
+        let centre = |cell: usize| spots.get(cell).map(|spot| spot.centre).unwrap_or_default();
+        let bands = bands(graph, sizes, cells, spots);
+        let band = |cell: usize| {
+            let (shelf, rank) = (spots.get(cell)?.shelf, cells.get(cell)?.rank);
+            bands.get(shelf)?.get(rank).copied()
+        };
         let mut layout = Self { places: vec![Place::default(); graph.nodes.len()], ..Self::default() };
         for (i, cell) in cells.iter().enumerate() {
             let Some(node) = cell.node else { continue };
             let (width, height) = sizes.get(node).copied().unwrap_or_default();
-            let (top, bottom) = bands.get(cell.rank).copied().unwrap_or_default();
+            let (top, bottom) = band(i).unwrap_or_default();
             let place = Place { x: centre(i) - width / 2, y: top + (bottom - top - height) / 2, width, height };
             layout.width = layout.width.max(place.x + width + MARGIN);
             layout.height = layout.height.max(place.y + height + MARGIN);
@@ -132,7 +200,7 @@ impl Layout {
             for (i, cell) in chain.iter().enumerate() {
                 let Some(c) = cells.get(*cell) else { continue };
                 let x = centre(*cell);
-                let (top, bottom) = bands.get(c.rank).copied().unwrap_or_default();
+                let (top, bottom) = band(*cell).unwrap_or_default();
                 let place = c.node.and_then(|n| layout.places.get(n));
                 let (upper, lower) = place.map_or((top, bottom), |p| (p.y, p.y + p.height));
                 if i == 0 {
@@ -153,6 +221,53 @@ impl Layout {
         layout.height = layout.height.max(2 * MARGIN);
         layout
     }
+}
+
+/// The upper and lower end of each rank, by shelf.
+fn bands(graph: &Graph, sizes: &[(i64, i64)], cells: &[Cell], spots: &[place::Spot]) -> Vec<Vec<(i64, i64)>> {
+    let mut bands: Vec<Vec<(i64, i64)>> = Vec::new();
+    for (cell, spot) in cells.iter().zip(spots) {
+        if bands.len() <= spot.shelf {
+            bands.resize(spot.shelf + 1, Vec::new());
+        }
+        let Some(shelf) = bands.get_mut(spot.shelf) else { continue };
+        if shelf.len() <= cell.rank {
+            shelf.resize(cell.rank + 1, (0, 0));
+        }
+        let height = cell.node.and_then(|node| sizes.get(node)).map_or(0, |(_, height)| *height);
+        if let Some((_, bottom)) = shelf.get_mut(cell.rank) {
+            *bottom = height.max(*bottom);
+        }
+    }
+    let gap = if graph.edges.iter().all(|e| e.label.is_empty()) { RANK_GAP.0 } else { RANK_GAP.1 };
+    let mut y = MARGIN;
+    for shelf in &mut bands {
+        for (top, bottom) in shelf {
+            (*top, *bottom) = (y, y + *bottom);
+            y = *bottom + gap;
+        }
+        y += SHELF_GAP;
+    }
+    bands
+}
+
+/// Some nodes with the edges that leave them, as a graph; and the indices of those edges. Edges lead to nodes of the same part.
+fn part(graph: &Graph, nodes: &[usize]) -> (Graph, Vec<usize>) {
+    let mut part = Graph::default();
+    let mut at = vec![None; graph.nodes.len()];
+    for node in nodes {
+        if let (Some(slot), Some(node)) = (at.get_mut(*node), graph.nodes.get(*node)) {
+            *slot = Some(part.node(node.clone()));
+        }
+    }
+    let mut edges = Vec::new();
+    for (i, edge) in graph.edges.iter().enumerate() {
+        if let (Some(Some(from)), Some(Some(to))) = (at.get(edge.from), at.get(edge.to)) {
+            part.edges.push(Edge { from: *from, to: *to, ..edge.clone() });
+            edges.push(i);
+        }
+    }
+    (part, edges)
 }
 
 /// Ranks between an edge's ends.
