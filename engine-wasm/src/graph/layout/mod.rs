@@ -2,6 +2,7 @@
 //! What is wider than a page is broken into rows: parts that no line connects stand below each other, and trees grow in rows. Only a part with circles or forks downwards may be wider.
 
 mod order;
+mod parts;
 mod place;
 mod rank;
 #[cfg(test)]
@@ -96,49 +97,7 @@ impl Layout {
         if trees.is_empty() {
             return Self::ranked(graph, &sizes, &ranks, before);
         }
-        let mut rest = vec![true; graph.nodes.len()];
-        for node in trees.iter().flatten() {
-            if let Some(flag) = rest.get_mut(*node) {
-                *flag = false;
-            }
-        }
-        let mut layout = Self {
-            places: vec![Place::default(); graph.nodes.len()],
-            paths: vec![Path::default(); graph.edges.len()],
-            width: 2 * MARGIN,
-            height: 2 * MARGIN,
-            ..Self::default()
-        };
-        for nodes in trees {
-            let (part, edges) = part(graph, &nodes);
-            layout.append(tree::layout(&part)?, &nodes, &edges);
-        }
-        let nodes: Vec<usize> = rest.iter().enumerate().filter(|(_, rest)| **rest).map(|(node, _)| node).collect();
-        let (part, edges) = part(graph, &nodes);
-        let sizes: Vec<(i64, i64)> = part.nodes.iter().map(size).collect();
-        layout.append(Self::ranked(&part, &sizes, &rank::ranks(&part), before)?, &nodes, &edges);
-        Ok(layout)
-    }
-
-    /// Sets the layout of some nodes and edges below what is there.
-    fn append(&mut self, part: Self, nodes: &[usize], edges: &[usize]) {
-        if nodes.is_empty() {
-            return;
-        }
-        let by = if self.height > 2 * MARGIN { self.height + RANK_GAP.0 + SHELF_GAP - 2 * MARGIN } else { 0 };
-        for (node, place) in nodes.iter().zip(part.places) {
-            if let Some(slot) = self.places.get_mut(*node) {
-                *slot = Place { y: place.y + by, ..place };
-            }
-        }
-        for (edge, path) in edges.iter().zip(part.paths) {
-            if let Some(slot) = self.paths.get_mut(*edge) {
-                *slot = Path { points: path.points.into_iter().map(|(x, y)| (x, y + by)).collect() };
-            }
-        }
-        self.centres.extend(part.centres);
-        self.width = self.width.max(part.width);
-        self.height = part.height + by;
+        parts::stacked(graph, trees, before)
     }
 
     /// Makes room on both sides where a line's label is wider than the picture.
@@ -249,25 +208,6 @@ fn bands(graph: &Graph, sizes: &[(i64, i64)], cells: &[Cell], spots: &[place::Sp
         y += SHELF_GAP;
     }
     bands
-}
-
-/// Some nodes with the edges that leave them, as a graph; and the indices of those edges. Edges lead to nodes of the same part.
-fn part(graph: &Graph, nodes: &[usize]) -> (Graph, Vec<usize>) {
-    let mut part = Graph::default();
-    let mut at = vec![None; graph.nodes.len()];
-    for node in nodes {
-        if let (Some(slot), Some(node)) = (at.get_mut(*node), graph.nodes.get(*node)) {
-            *slot = Some(part.node(node.clone()));
-        }
-    }
-    let mut edges = Vec::new();
-    for (i, edge) in graph.edges.iter().enumerate() {
-        if let (Some(Some(from)), Some(Some(to))) = (at.get(edge.from), at.get(edge.to)) {
-            part.edges.push(Edge { from: *from, to: *to, ..edge.clone() });
-            edges.push(i);
-        }
-    }
-    (part, edges)
 }
 
 /// Ranks between an edge's ends.
