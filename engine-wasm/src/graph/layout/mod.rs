@@ -2,7 +2,6 @@
 //! What is wider than a page is broken into rows: parts that no line connects stand below each other, and trees grow in rows. Only a part with circles or forks downwards may be wider.
 
 mod order;
-mod parts;
 mod place;
 mod rank;
 #[cfg(test)]
@@ -93,11 +92,28 @@ impl Layout {
         graph.check()?;
         let sizes: Vec<(i64, i64)> = graph.nodes.iter().map(size).collect();
         let ranks = rank::ranks(graph);
-        let trees = tree::wide(graph, &ranks, &sizes);
-        if trees.is_empty() {
-            return Self::ranked(graph, &sizes, &ranks, before);
+        let lanes: usize = graph.edges.iter().map(|e| span(&ranks, e)).sum();
+        if lanes > MAX_LANES {
+            return Err(Error::TooLong(lanes));
         }
-        parts::stacked(graph, trees, before)
+        let mut layout = Self {
+            places: vec![Place::default(); graph.nodes.len()],
+            paths: vec![Path::default(); graph.edges.len()],
+            ..Self::default()
+        };
+        let placed = tree::place(graph, &ranks, &sizes, &mut layout)?;
+        let (cells, chains) = cells(graph, &ranks, &sizes);
+        let rows = order::rows(graph, &cells, before.map(|layout| &layout.centres));
+        let spots = place::spots(&cells, &rows, &placed);
+        layout.assemble(graph, &sizes, &cells, &chains, &spots);
+        let labels = graph.edges.iter().filter(|e| !e.label.is_empty()).map(|e| 2 * super::svg::half_label(&e.label));
+        layout.widen(labels.max().unwrap_or_default() + MARGIN);
+        Ok(layout)
+    }
+
+    /// Where the next part's upper end is.
+    fn next_row(&self) -> i64 {
+        if self.height == 0 { MARGIN } else { self.height - MARGIN + RANK_GAP.0 + SHELF_GAP }
     }
 
     /// Makes room on both sides where a line's label is wider than the picture.
@@ -112,38 +128,22 @@ impl Layout {
         self.centres.values_mut().for_each(|x| *x += by);
     }
 
-    fn ranked(graph: &Graph, sizes: &[(i64, i64)], ranks: &[usize], before: Option<&Self>) -> Result<Self, Error> {
-        let lanes: usize = graph.edges.iter().map(|e| span(ranks, e)).sum();
-        if lanes > MAX_LANES {
-            return Err(Error::TooLong(lanes));
-        }
-        let (cells, chains) = cells(graph, ranks, sizes);
-        let rows = order::rows(graph, &cells, before.map(|layout| &layout.centres));
-        let spots = place::spots(&cells, &rows);
-        let mut layout = Self::assemble(graph, sizes, &cells, &chains, &spots);
-        let labels = graph.edges.iter().filter(|e| !e.label.is_empty()).map(|e| 2 * super::svg::half_label(&e.label));
-        layout.widen(labels.max().unwrap_or_default() + MARGIN);
-        Ok(layout)
-    }
-
+    /// Places what has a spot, below what is there.
     fn assemble(
+        &mut self,
         graph: &Graph,
         sizes: &[(i64, i64)],
         cells: &[Cell],
         chains: &[Vec<usize>],
         spots: &[place::Spot],
-    ) -> Self {
+    ) {
+        let layout = self;
         let centre = |cell: usize| spots.get(cell).map(|spot| spot.centre).unwrap_or_default();
-        let bands = bands(graph, sizes, cells, spots);
-        let band = |cell: usize| {
-            let (shelf, rank) = (spots.get(cell)?.shelf, cells.get(cell)?.rank);
-            bands.get(shelf)?.get(rank).copied()
-        };
-        let mut layout = Self { places: vec![Place::default(); graph.nodes.len()], ..Self::default() };
+        let bands = bands(graph, sizes, cells, spots, layout.next_row());
+        let band = |cell: usize| bands.get(spots.get(cell)?.shelf?)?.get(cells.get(cell)?.rank).copied();
         for (i, cell) in cells.iter().enumerate() {
-            let Some(node) = cell.node else { continue };
+            let (Some(node), Some((top, bottom))) = (cell.node, band(i)) else { continue };
             let (width, height) = sizes.get(node).copied().unwrap_or_default();
-            let (top, bottom) = band(i).unwrap_or_default();
             let place = Place { x: centre(i) - width / 2, y: top + (bottom - top - height) / 2, width, height };
             layout.width = layout.width.max(place.x + width + MARGIN);
             layout.height = layout.height.max(place.y + height + MARGIN);
@@ -154,12 +154,12 @@ impl Layout {
                 layout.centres.insert(node.id.clone(), centre(i));
             }
         }
-        for (edge, chain) in graph.edges.iter().zip(chains) {
+        for ((edge, chain), path) in graph.edges.iter().zip(chains).zip(&mut layout.paths) {
             let mut points = Vec::new();
             for (i, cell) in chain.iter().enumerate() {
                 let Some(c) = cells.get(*cell) else { continue };
                 let x = centre(*cell);
-                let (top, bottom) = band(*cell).unwrap_or_default();
+                let Some((top, bottom)) = band(*cell) else { continue };
                 let place = c.node.and_then(|n| layout.places.get(n));
                 let (upper, lower) = place.map_or((top, bottom), |p| (p.y, p.y + p.height));
                 if i == 0 {
@@ -174,24 +174,32 @@ impl Layout {
             if chain.first().and_then(|c| cells.get(*c)?.node) != Some(edge.from) {
                 points.reverse();
             }
-            layout.paths.push(Path { points });
+            if !points.is_empty() {
+                path.points = points;
+            }
         }
         layout.width = layout.width.max(2 * MARGIN);
         layout.height = layout.height.max(2 * MARGIN);
-        layout
     }
 }
 
 /// The upper and lower end of each rank, by shelf.
-fn bands(graph: &Graph, sizes: &[(i64, i64)], cells: &[Cell], spots: &[place::Spot]) -> Vec<Vec<(i64, i64)>> {
+fn bands(
+    graph: &Graph,
+    sizes: &[(i64, i64)],
+    cells: &[Cell],
+    spots: &[place::Spot],
+    mut y: i64,
+) -> Vec<Vec<(i64, i64)>> {
     let mut bands: Vec<Vec<(i64, i64)>> = Vec::new();
     for (cell, spot) in cells.iter().zip(spots) {
-        if bands.len() <= spot.shelf {
-            bands.resize(spot.shelf + 1, Vec::new());
+        let Some(at) = spot.shelf else { continue };
+        while bands.len() <= at {
+            bands.push(Vec::new());
         }
-        let Some(shelf) = bands.get_mut(spot.shelf) else { continue };
-        if shelf.len() <= cell.rank {
-            shelf.resize(cell.rank + 1, (0, 0));
+        let Some(shelf) = bands.get_mut(at) else { continue };
+        while shelf.len() <= cell.rank {
+            shelf.push((0, 0));
         }
         let height = cell.node.and_then(|node| sizes.get(node)).map_or(0, |(_, height)| *height);
         if let Some((_, bottom)) = shelf.get_mut(cell.rank) {
@@ -199,7 +207,6 @@ fn bands(graph: &Graph, sizes: &[(i64, i64)], cells: &[Cell], spots: &[place::Sp
         }
     }
     let gap = if graph.edges.iter().all(|e| e.label.is_empty()) { RANK_GAP.0 } else { RANK_GAP.1 };
-    let mut y = MARGIN;
     for shelf in &mut bands {
         for (top, bottom) in shelf {
             (*top, *bottom) = (y, y + *bottom);

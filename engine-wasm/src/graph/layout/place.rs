@@ -1,24 +1,26 @@
 //! Horizontal places: every cell as near to the middle of its neighbours as order and distances allow.
 
-use std::cmp::Reverse;
-
 use super::{Cell, MARGIN, NODE_GAP, PAGE};
 
 /// Passes down and up over the ranks.
 const PASSES: usize = 20;
 
-/// Where a cell is: its middle, and the row of parts it is in, from 0 at the top.
+/// Where a cell is: its middle, and the row of parts it is in, from 0 at the top, unless its place is settled already.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Spot {
     pub(super) centre: i64,
-    pub(super) shelf: usize,
+    pub(super) shelf: Option<usize>,
 }
 
-/// Places all cells. What is not connected is placed side by side as far as a page is wide, then below; in that case what has most ranks comes first.
-pub(super) fn spots(cells: &[Cell], rows: &[Vec<usize>]) -> Vec<Spot> {
+/// Places all cells but those of parts whose nodes are `placed`. What is not connected is placed side by side as far as a page is wide, then below; in that case what has most ranks comes first.
+pub(super) fn spots(cells: &[Cell], rows: &[Vec<usize>], placed: &[bool]) -> Vec<Spot> {
     let mut centres = vec![0i64; cells.len()];
     let mut parts = Vec::new();
     for rows in components(cells, rows) {
+        // A part's highest rank has nodes only, and they come first among the cells.
+        if rows.first().and_then(|row| placed.get(*row.first()?)) == Some(&true) {
+            continue;
+        }
         place(cells, &rows, &mut centres);
         let edges = |cell: &usize| {
             let half = cells.get(*cell).map_or(0, |c| c.width / 2);
@@ -29,25 +31,28 @@ pub(super) fn spots(cells: &[Cell], rows: &[Vec<usize>]) -> Vec<Spot> {
         parts.push((rows, from, to));
     }
     let whole: i64 = parts.iter().map(|(_, from, to)| to - from + 2 * NODE_GAP).sum::<i64>() - 2 * NODE_GAP;
-    if whole + 2 * MARGIN > PAGE {
-        crate::order::sort_by_key(&mut parts, |(rows, ..)| Reverse(rows.len()));
-    }
+    let highest = parts.iter().map(|(rows, ..)| rows.len()).max().filter(|_| whole + 2 * MARGIN > PAGE);
     let mut spots = vec![Spot::default(); cells.len()];
     // Where the free end of each shelf is; a part goes to the first that has room.
     let mut shelves: Vec<i64> = Vec::new();
-    for (rows, from, to) in &parts {
-        let width = to - from;
-        let shelf = shelves.iter().position(|left| left + width + MARGIN <= PAGE).unwrap_or(shelves.len());
-        if shelf == shelves.len() {
-            shelves.push(MARGIN);
-        }
-        let Some(left) = shelves.get_mut(shelf) else { continue };
-        for &cell in rows.iter().flatten() {
-            if let (Some(slot), Some(x)) = (spots.get_mut(cell), centres.get(cell)) {
-                *slot = Spot { centre: x + *left - from, shelf };
+    for ranks in (0..=highest.unwrap_or(0)).rev() {
+        for (rows, from, to) in &parts {
+            if highest.is_some() && rows.len() != ranks {
+                continue;
             }
+            let width = to - from;
+            let shelf = shelves.iter().position(|left| left + width + MARGIN <= PAGE).unwrap_or(shelves.len());
+            if shelf == shelves.len() {
+                shelves.push(MARGIN);
+            }
+            let Some(left) = shelves.get_mut(shelf) else { continue };
+            for &cell in rows.iter().flatten() {
+                if let (Some(slot), Some(x)) = (spots.get_mut(cell), centres.get(cell)) {
+                    *slot = Spot { centre: x + *left - from, shelf: Some(shelf) };
+                }
+            }
+            *left += width + 2 * NODE_GAP;
         }
-        *left += width + 2 * NODE_GAP;
     }
     spots
 }

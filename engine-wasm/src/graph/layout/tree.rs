@@ -2,46 +2,53 @@
 //! Images are such trees, as every layer lies on one other layer, and nearly all of an engine's images may lie on one base.
 
 use super::super::{Error, Graph};
-use super::{LANE, Layout, MARGIN, MAX_LANES, NODE_GAP, PAGE, Path, Place, RANK_GAP, size};
+use super::{LANE, Layout, MARGIN, MAX_LANES, NODE_GAP, PAGE, Place, RANK_GAP};
 
-/// The connected parts that are trees, each edge leading towards the root, and have a rank wider than a page: their nodes.
-pub(super) fn wide(graph: &Graph, ranks: &[usize], sizes: &[(i64, i64)]) -> Vec<Vec<usize>> {
+/// Places the connected parts that are trees, each edge leading towards the root, and have a rank wider than a page, one below the other. Which nodes that were.
+///
+/// # Errors
+/// [`Error::TooLong`] when the lines bend too often.
+pub(super) fn place(
+    graph: &Graph,
+    ranks: &[usize],
+    sizes: &[(i64, i64)],
+    layout: &mut Layout,
+) -> Result<Vec<bool>, Error> {
     let count = graph.nodes.len();
-    let mut near: Vec<Vec<usize>> = vec![Vec::new(); count];
+    let mut upper: Vec<Vec<usize>> = vec![Vec::new(); count];
     let mut lower: Vec<Option<usize>> = vec![None; count];
     let mut forks = vec![false; count];
     for edge in &graph.edges {
-        for (a, b) in [(edge.from, edge.to), (edge.to, edge.from)] {
-            if let Some(list) = near.get_mut(a) {
-                list.push(b);
+        let (Some(lower), Some(fork)) = (lower.get_mut(edge.from), forks.get_mut(edge.from)) else { continue };
+        *fork |= !edge.label.is_empty() || lower.is_some_and(|lower| lower != edge.to);
+        if let (None, Some(list)) = (*lower, upper.get_mut(edge.to)) {
+            list.push(edge.from);
+        }
+        *lower = Some(edge.to);
+    }
+    let mut blocks = vec![Block::default(); count];
+    let mut placed = vec![false; count];
+    for root in (0..count).filter(|node| lower.get(*node) == Some(&None)) {
+        // From the root on; the other way round, what lies on a node comes before the node.
+        let mut order = vec![root];
+        let mut at = 0;
+        while let Some(node) = order.get(at).copied() {
+            order.extend(upper.get(node).into_iter().flatten());
+            at += 1;
+        }
+        if order.iter().any(|node| forks.get(*node) == Some(&true)) || widest(&order, ranks, sizes) <= PAGE {
+            continue;
+        }
+        for &node in order.iter().rev() {
+            let own = sizes.get(node).copied().unwrap_or_default();
+            let block = block(own, upper.get(node).map_or(&[][..], Vec::as_slice), &blocks);
+            if let (Some(slot), Some(flag)) = (blocks.get_mut(node), placed.get_mut(node)) {
+                (*slot, *flag) = (block, true);
             }
         }
-        if let (Some(lower), Some(fork)) = (lower.get_mut(edge.from), forks.get_mut(edge.from)) {
-            *fork |= *lower.get_or_insert(edge.to) != edge.to || !edge.label.is_empty();
-        }
+        assemble(graph, sizes, &order, &blocks, layout)?;
     }
-    let mut seen = vec![false; count];
-    let mut found = Vec::new();
-    for start in 0..count {
-        let mut nodes = Vec::new();
-        let mut stack = vec![start];
-        while let Some(node) = stack.pop() {
-            match seen.get_mut(node) {
-                Some(flag) if !*flag => *flag = true,
-                _ => continue,
-            }
-            nodes.push(node);
-            stack.extend(near.get(node).into_iter().flatten());
-        }
-        // One node without a lower one: with two there were a fork, with none a circle.
-        let tree = nodes.iter().all(|node| forks.get(*node) == Some(&false))
-            && nodes.iter().any(|node| lower.get(*node) == Some(&None));
-        if tree && widest(&nodes, ranks, sizes) > PAGE {
-            crate::order::sort(&mut nodes);
-            found.push(nodes);
-        }
-    }
-    found
+    Ok(placed)
 }
 
 /// What the fullest rank takes when all its boxes stand side by side.
@@ -79,38 +86,6 @@ struct Row {
     width: i64,
     /// Where the line from the rows above passes, or the middle of the highest row.
     axis: i64,
-}
-
-/// Lays out a graph that is one tree, as [`wide`] finds them.
-///
-/// # Errors
-/// [`Error::TooLong`] when the lines bend too often.
-pub(super) fn layout(graph: &Graph) -> Result<Layout, Error> {
-    let sizes: Vec<(i64, i64)> = graph.nodes.iter().map(size).collect();
-    let mut upper: Vec<Vec<usize>> = vec![Vec::new(); graph.nodes.len()];
-    let mut lower = vec![false; graph.nodes.len()];
-    for edge in &graph.edges {
-        if let (Some(list), Some(flag @ false)) = (upper.get_mut(edge.to), lower.get_mut(edge.from)) {
-            list.push(edge.from);
-            *flag = true;
-        }
-    }
-    // From the root on; the other way round, what lies on a node comes before the node.
-    let mut order: Vec<usize> = lower.iter().position(|has| !has).into_iter().collect();
-    let mut at = 0;
-    while let Some(node) = order.get(at).copied() {
-        order.extend(upper.get(node).into_iter().flatten());
-        at += 1;
-    }
-    let mut blocks = vec![Block::default(); graph.nodes.len()];
-    for &node in order.iter().rev() {
-        let own = sizes.get(node).copied().unwrap_or_default();
-        let block = block(own, upper.get(node).map_or(&[][..], Vec::as_slice), &blocks);
-        if let Some(slot) = blocks.get_mut(node) {
-            *slot = block;
-        }
-    }
-    assemble(graph, &sizes, &order, &blocks)
 }
 
 /// A node below the blocks of what lies on it.
@@ -207,10 +182,16 @@ fn row(nodes: &[usize], blocks: &[Block], passed: bool) -> Row {
     row
 }
 
-fn assemble(graph: &Graph, sizes: &[(i64, i64)], order: &[usize], blocks: &[Block]) -> Result<Layout, Error> {
+/// Gives the nodes of a tree and their lines their places, below what is there.
+fn assemble(
+    graph: &Graph,
+    sizes: &[(i64, i64)],
+    order: &[usize],
+    blocks: &[Block],
+    layout: &mut Layout,
+) -> Result<(), Error> {
     let count = graph.nodes.len();
-    let mut corners = vec![(MARGIN, MARGIN); count];
-    let mut layout = Layout { places: vec![Place::default(); count], ..Layout::default() };
+    let mut corners = vec![(MARGIN, layout.next_row()); count];
     // A line's way from the bottom of its upper node to the top of its lower one, by the upper node.
     let mut ways: Vec<Vec<(i64, i64)>> = vec![Vec::new(); count];
     let mut bends = 0;
@@ -251,7 +232,10 @@ fn assemble(graph: &Graph, sizes: &[(i64, i64)], order: &[usize], blocks: &[Bloc
             }
         }
     }
-    layout.paths =
-        graph.edges.iter().map(|edge| Path { points: ways.get(edge.from).cloned().unwrap_or_default() }).collect();
-    Ok(layout)
+    for (edge, path) in graph.edges.iter().zip(&mut layout.paths) {
+        if let Some(way) = ways.get(edge.from).filter(|way| !way.is_empty()) {
+            path.points.clone_from(way);
+        }
+    }
+    Ok(())
 }
