@@ -172,6 +172,20 @@ pub struct Flag {
     pub hidden: bool,
 }
 
+/// Help of `--format` where the answer is one object or a list of them.
+pub(super) const FORMAT: &str = "Format output using a custom template:\n\
+     'json':             Print in JSON format\n\
+     'TEMPLATE':         Print output using the given Go template.\n\
+     Refer to https://docs.docker.com/go/formatting/ for more information about formatting output with templates";
+
+/// Help of `--format` where the answer is a table.
+pub(super) const TABLE_FORMAT: &str = "Format output using a custom template:\n\
+     'table':            Print output in table format with column headers (default)\n\
+     'table TEMPLATE':   Print output in table format using the given Go template\n\
+     'json':             Print in JSON format\n\
+     'TEMPLATE':         Print output using the given Go template.\n\
+     Refer to https://docs.docker.com/go/formatting/ for more information about formatting output with templates";
+
 /// A flag without a shown default; the table's constructor.
 pub(super) const fn flag(name: &'static str, short: Option<char>, kind: Kind, help: &'static str) -> Flag {
     Flag { name, short, kind, help, default: None, hidden: false }

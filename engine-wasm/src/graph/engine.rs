@@ -102,10 +102,12 @@ pub(super) fn add_image(
             node.label = tidy(&created_by);
         }
         let layer = graph.node(node);
-        if let Some(node) = graph.nodes.get_mut(layer) {
+        let images = graph.nodes.get_mut(layer).map_or(0, |node| {
             node.shared += 1;
-        }
-        if let Some(below) = below {
+            node.shared
+        });
+        // Of the images that share a layer the first has drawn its line.
+        if let (Some(below), 1) = (below, images) {
             graph.edge(layer, below, Relation::On, "");
         }
         below = Some(layer);

@@ -10,6 +10,8 @@ use super::{Graph, Kind, Relation};
 pub(super) const MAX_TEXT: i64 = 216;
 /// Pixels a line's label may take.
 const MAX_LABEL: i64 = 150;
+/// Pixels a character of a line's label takes.
+const LABEL: i64 = 6;
 
 /// The look: rules for `.slipway-graph` and what is in it, in light and in dark, also by `data-theme` on the page's root.
 pub const STYLE: &str = include_str!("svg.css");
@@ -53,9 +55,15 @@ impl Graph {
                 let _ = writeln!(out, "<path class=\"arrow\" d=\"M{x} {y}l-4 {by}h8z\"/>");
             }
         }
-        for (edge, place) in self.edges.iter().zip(label_places(self, layout)) {
-            if let Some((x, y)) = place {
-                let text = cut(&edge.label, MAX_LABEL, 6);
+        // Labels lie on their lines: what is below them is covered before the first is written.
+        let labels = label_places(self, layout);
+        for &(x, y, half) in labels.iter().flatten() {
+            let (x, y, wide) = (x - half, y - 10, 2 * half);
+            let _ = writeln!(out, "<rect class=\"paper\" x=\"{x}\" y=\"{y}\" width=\"{wide}\" height=\"13\"/>");
+        }
+        for (edge, place) in self.edges.iter().zip(labels) {
+            if let Some((x, y, _)) = place {
+                let text = cut(&edge.label, MAX_LABEL, LABEL);
                 let _ = writeln!(out, "<text class=\"edge-label\" x=\"{x}\" y=\"{y}\">{}</text>", escape(&text));
             }
         }
@@ -139,8 +147,11 @@ fn face(node: &super::Node, place: &Place) -> String {
         write!(out, "<rect class=\"box\" x=\"{x}\" y=\"{y}\" width=\"{width}\" height=\"{height}\" rx=\"{radius}\"/>");
     let centre = place.centre();
     let line = if node.detail.is_empty() { y + height / 2 + 4 } else { y + 19 };
-    let _ =
-        write!(out, "<text x=\"{centre}\" y=\"{line}\">{}</text>", escape(&cut(&node.label, MAX_TEXT, LABEL_COLUMN)));
+    let label = match node.kind {
+        Kind::Tag | Kind::Base => cut_name(&node.label, MAX_TEXT, LABEL_COLUMN),
+        _ => cut(&node.label, MAX_TEXT, LABEL_COLUMN),
+    };
+    let _ = write!(out, "<text x=\"{centre}\" y=\"{line}\">{}</text>", escape(&label));
     if !node.detail.is_empty() {
         let line = y + 36;
         let detail = escape(&cut(&node.detail, MAX_TEXT, DETAIL_COLUMN));
@@ -181,22 +192,29 @@ fn tip(relation: Relation, path: &Path) -> Option<(i64, i64, bool)> {
     Some((x, y, first > y))
 }
 
-/// Places for the labels, on the bend before the line's end, where none covers another: one an edge.
-fn label_places(graph: &Graph, layout: &Layout) -> Vec<Option<(i64, i64)>> {
+/// Half of the pixels that a line's label takes.
+pub(super) fn half_label(label: &str) -> i64 {
+    layout::width(&cut(label, MAX_LABEL, LABEL), LABEL) / 2 + 2
+}
+
+/// Places for the labels, on the bend before the line's end, where none covers another: the middle, the foot of the letters and half the width; one an edge.
+pub(super) fn label_places(graph: &Graph, layout: &Layout) -> Vec<Option<(i64, i64, i64)>> {
     let mut taken: BTreeMap<i64, Vec<(i64, i64)>> = BTreeMap::new();
     let mut place = |label: &str, path: &Path| {
         let [.., (x1, y1), (x2, y2), _] = path.points.as_slice() else { return None };
-        let half = layout::width(&cut(label, MAX_LABEL, 6), 6) / 2 + 2;
+        let half = half_label(label);
         // Hundredths of the way in x and y, at steps along the curve.
-        let spots = [(28, 38), (50, 50), (72, 62), (10, 22), (90, 78)]
-            .map(|(along, down)| (x1 + (x2 - x1) * along / 100, y1 + (y2 - y1) * down / 100 + 4));
+        let spots = [(28, 38), (50, 50), (72, 62), (10, 22), (90, 78)].map(|(along, down)| {
+            let x = x1 + (x2 - x1) * along / 100;
+            (x.min(layout.width - half).max(half), y1 + (y2 - y1) * down / 100 + 4)
+        });
         let free = spots.into_iter().find(|(x, y)| {
             let near = taken.range(y - 12..=y + 12).flat_map(|(_, row)| row);
             near.clone().all(|(from, to)| x + half < *from || x - half > *to)
         });
         let (x, y) = free.or(spots.first().copied())?;
         taken.entry(y).or_default().push((x - half, x + half));
-        Some((x, y))
+        Some((x, y, half))
     };
     let pairs = graph.edges.iter().zip(&layout.paths);
     pairs.map(|(edge, path)| if edge.label.is_empty() { None } else { place(&edge.label, path) }).collect()
@@ -217,6 +235,22 @@ fn cut(text: &str, pixels: i64, per_column: i64) -> String {
         .collect();
     out.push('…');
     out
+}
+
+/// Cuts an image's name in its middle: what tells it from others often stands at the end.
+fn cut_name(name: &str, pixels: i64, per_column: i64) -> String {
+    if layout::width(name, per_column) <= pixels {
+        return name.to_owned();
+    }
+    let mut end = name.len();
+    for (at, _) in name.char_indices().rev() {
+        if name.get(at..).is_none_or(|tail| layout::width(tail, per_column) > pixels / 2) {
+            break;
+        }
+        end = at;
+    }
+    let tail = name.get(end..).unwrap_or_default();
+    cut(name, pixels - layout::width(tail, per_column), per_column) + tail
 }
 
 /// Text for XML: markup escaped, and what XML has no place for replaced.

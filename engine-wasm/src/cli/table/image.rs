@@ -1,7 +1,7 @@
 //! Rows of the command table: `docker image …` and its short names at the top level.
 //! Names, help texts and defaults are those of docker CLI 28.2.
 
-use super::super::spec::{Args, Cmd, Command, Flag, Kind, flag};
+use super::super::spec::{Args, Cmd, Command, FORMAT, Flag, Kind, TABLE_FORMAT, flag};
 
 /// The commands, in the order in which help lists them.
 pub(super) static COMMANDS: &[Command] = &[
@@ -151,12 +151,7 @@ pub(super) static COMMANDS: &[Command] = &[
 ];
 
 static HISTORY: &[Flag] = &[
-    flag(
-        "format",
-        None,
-        Kind::Text,
-        "Format output using a custom template:\n'table':            Print output in table format with column headers (default)\n'table TEMPLATE':   Print output in table format using the given Go template\n'json':             Print in JSON format\n'TEMPLATE':         Print output using the given Go template.\nRefer to https://docs.docker.com/go/formatting/ for more information about formatting output with templates",
-    ),
+    flag("format", None, Kind::Text, TABLE_FORMAT),
     flag("human", Some('H'), Kind::Bool, "Print sizes and dates in human readable format").default("true"),
     flag("no-trunc", None, Kind::Bool, "Don't truncate output"),
     flag(
@@ -175,12 +170,7 @@ static IMPORT: &[Flag] = &[
 ];
 
 static IMAGE_INSPECT: &[Flag] = &[
-    flag(
-        "format",
-        Some('f'),
-        Kind::Text,
-        "Format output using a custom template:\n'json':             Print in JSON format\n'TEMPLATE':         Print output using the given Go template.\nRefer to https://docs.docker.com/go/formatting/ for more information about formatting output with templates",
-    ),
+    flag("format", Some('f'), Kind::Text, FORMAT),
     flag(
         "platform",
         None,
@@ -204,12 +194,7 @@ static IMAGES: &[Flag] = &[
     flag("all", Some('a'), Kind::Bool, "Show all images").default("hides intermediate images"),
     flag("digests", None, Kind::Bool, "Show digests"),
     flag("filter", Some('f'), Kind::Filter, "Filter output based on conditions provided"),
-    flag(
-        "format",
-        None,
-        Kind::Text,
-        "Format output using a custom template:\n'table':            Print output in table format with column headers (default)\n'table TEMPLATE':   Print output in table format using the given Go template\n'json':             Print in JSON format\n'TEMPLATE':         Print output using the given Go template.\nRefer to https://docs.docker.com/go/formatting/ for more information about formatting output with templates",
-    ),
+    flag("format", None, Kind::Text, TABLE_FORMAT),
     flag("no-trunc", None, Kind::Bool, "Don't truncate output"),
     flag("quiet", Some('q'), Kind::Bool, "Only show image IDs"),
     flag("tree", None, Kind::Bool, "List multi-platform images as a tree (EXPERIMENTAL)"),

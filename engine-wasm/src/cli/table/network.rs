@@ -1,7 +1,7 @@
 //! Rows of the command table: `docker network …`.
 //! Names, help texts and defaults are those of docker CLI 28.2.
 
-use super::super::spec::{Args, Cmd, Command, Flag, Kind, flag};
+use super::super::spec::{Args, Cmd, Command, FORMAT, Flag, Kind, TABLE_FORMAT, flag};
 
 /// The commands, in the order in which help lists them.
 pub(super) static COMMANDS: &[Command] = &[
@@ -137,23 +137,13 @@ static NETWORK_DISCONNECT: &[Flag] =
     &[flag("force", Some('f'), Kind::Bool, "Force the container to disconnect from a network")];
 
 static NETWORK_INSPECT: &[Flag] = &[
-    flag(
-        "format",
-        Some('f'),
-        Kind::Text,
-        "Format output using a custom template:\n'json':             Print in JSON format\n'TEMPLATE':         Print output using the given Go template.\nRefer to https://docs.docker.com/go/formatting/ for more information about formatting output with templates",
-    ),
+    flag("format", Some('f'), Kind::Text, FORMAT),
     flag("verbose", Some('v'), Kind::Bool, "Verbose output for diagnostics"),
 ];
 
 static NETWORK_LS: &[Flag] = &[
     flag("filter", Some('f'), Kind::Filter, "Provide filter values (e.g. \"driver=bridge\")"),
-    flag(
-        "format",
-        None,
-        Kind::Text,
-        "Format output using a custom template:\n'table':            Print output in table format with column headers (default)\n'table TEMPLATE':   Print output in table format using the given Go template\n'json':             Print in JSON format\n'TEMPLATE':         Print output using the given Go template.\nRefer to https://docs.docker.com/go/formatting/ for more information about formatting output with templates",
-    ),
+    flag("format", None, Kind::Text, TABLE_FORMAT),
     flag("no-trunc", None, Kind::Bool, "Do not truncate the output"),
     flag("quiet", Some('q'), Kind::Bool, "Only display network IDs"),
 ];

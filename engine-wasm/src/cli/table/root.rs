@@ -1,7 +1,7 @@
 //! Rows of the command table: Commands that exist at the top level only.
 //! Names, help texts and defaults are those of docker CLI 28.2.
 
-use super::super::spec::{Args, Cmd, Command, Flag, Kind, flag};
+use super::super::spec::{Args, Cmd, Command, FORMAT, Flag, Kind, flag};
 
 /// The commands, in the order in which help lists them.
 pub(super) static COMMANDS: &[Command] = &[
@@ -73,12 +73,7 @@ pub(super) static COMMANDS: &[Command] = &[
 ];
 
 static INSPECT: &[Flag] = &[
-    flag(
-        "format",
-        Some('f'),
-        Kind::Text,
-        "Format output using a custom template:\n'json':             Print in JSON format\n'TEMPLATE':         Print output using the given Go template.\nRefer to https://docs.docker.com/go/formatting/ for more information about formatting output with templates",
-    ),
+    flag("format", Some('f'), Kind::Text, FORMAT),
     flag("size", Some('s'), Kind::Bool, "Display total file sizes if the type is container"),
     flag("type", None, Kind::Text, "Only inspect objects of the given type"),
 ];
@@ -96,9 +91,4 @@ static SEARCH: &[Flag] = &[
     flag("no-trunc", None, Kind::Bool, "Don't truncate output"),
 ];
 
-static VERSION: &[Flag] = &[flag(
-    "format",
-    Some('f'),
-    Kind::Text,
-    "Format output using a custom template:\n'json':             Print in JSON format\n'TEMPLATE':         Print output using the given Go template.\nRefer to https://docs.docker.com/go/formatting/ for more information about formatting output with templates",
-)];
+static VERSION: &[Flag] = &[flag("format", Some('f'), Kind::Text, FORMAT)];

@@ -1,7 +1,7 @@
 //! Rows of the command table: `docker system …` and its short names at the top level.
 //! Names, help texts and defaults are those of docker CLI 28.2.
 
-use super::super::spec::{Args, Cmd, Command, Flag, Kind, flag};
+use super::super::spec::{Args, Cmd, Command, FORMAT, Flag, Kind, TABLE_FORMAT, flag};
 
 /// The commands, in the order in which help lists them.
 pub(super) static COMMANDS: &[Command] = &[
@@ -60,33 +60,18 @@ pub(super) static COMMANDS: &[Command] = &[
 ];
 
 static SYSTEM_DF: &[Flag] = &[
-    flag(
-        "format",
-        None,
-        Kind::Text,
-        "Format output using a custom template:\n'table':            Print output in table format with column headers (default)\n'table TEMPLATE':   Print output in table format using the given Go template\n'json':             Print in JSON format\n'TEMPLATE':         Print output using the given Go template.\nRefer to https://docs.docker.com/go/formatting/ for more information about formatting output with templates",
-    ),
+    flag("format", None, Kind::Text, TABLE_FORMAT),
     flag("verbose", Some('v'), Kind::Bool, "Show detailed information on space usage"),
 ];
 
 static EVENTS: &[Flag] = &[
     flag("filter", Some('f'), Kind::Filter, "Filter output based on conditions provided"),
-    flag(
-        "format",
-        None,
-        Kind::Text,
-        "Format output using a custom template:\n'json':             Print in JSON format\n'TEMPLATE':         Print output using the given Go template.\nRefer to https://docs.docker.com/go/formatting/ for more information about formatting output with templates",
-    ),
+    flag("format", None, Kind::Text, FORMAT),
     flag("since", None, Kind::Text, "Show all events created since timestamp"),
     flag("until", None, Kind::Text, "Stream events until this timestamp"),
 ];
 
-static INFO: &[Flag] = &[flag(
-    "format",
-    Some('f'),
-    Kind::Text,
-    "Format output using a custom template:\n'json':             Print in JSON format\n'TEMPLATE':         Print output using the given Go template.\nRefer to https://docs.docker.com/go/formatting/ for more information about formatting output with templates",
-)];
+static INFO: &[Flag] = &[flag("format", Some('f'), Kind::Text, FORMAT)];
 
 static SYSTEM_PRUNE: &[Flag] = &[
     flag("all", Some('a'), Kind::Bool, "Remove all unused images not just dangling ones"),

@@ -1,7 +1,7 @@
 //! Rows of the command table: `docker volume …`.
 //! Names, help texts and defaults are those of docker CLI 28.2.
 
-use super::super::spec::{Args, Cmd, Command, Flag, Kind, flag};
+use super::super::spec::{Args, Cmd, Command, FORMAT, Flag, Kind, TABLE_FORMAT, flag};
 
 /// The commands, in the order in which help lists them.
 pub(super) static COMMANDS: &[Command] = &[
@@ -90,22 +90,12 @@ static VOLUME_CREATE: &[Flag] = &[
     flag("type", None, Kind::Text, "Cluster Volume access type (\"mount\", \"block\")").default("\"block\""),
 ];
 
-static VOLUME_INSPECT: &[Flag] = &[flag(
-    "format",
-    Some('f'),
-    Kind::Text,
-    "Format output using a custom template:\n'json':             Print in JSON format\n'TEMPLATE':         Print output using the given Go template.\nRefer to https://docs.docker.com/go/formatting/ for more information about formatting output with templates",
-)];
+static VOLUME_INSPECT: &[Flag] = &[flag("format", Some('f'), Kind::Text, FORMAT)];
 
 static VOLUME_LS: &[Flag] = &[
     flag("cluster", None, Kind::Bool, "Display only cluster volumes, and use cluster volume list formatting"),
     flag("filter", Some('f'), Kind::Filter, "Provide filter values (e.g. \"dangling=true\")"),
-    flag(
-        "format",
-        None,
-        Kind::Text,
-        "Format output using a custom template:\n'table':            Print output in table format with column headers (default)\n'table TEMPLATE':   Print output in table format using the given Go template\n'json':             Print in JSON format\n'TEMPLATE':         Print output using the given Go template.\nRefer to https://docs.docker.com/go/formatting/ for more information about formatting output with templates",
-    ),
+    flag("format", None, Kind::Text, TABLE_FORMAT),
     flag("quiet", Some('q'), Kind::Bool, "Only display volume names"),
 ];
 

@@ -1,13 +1,21 @@
 //! Places for nodes and lines, after Sugiyama: ranks, an order within each rank that crosses few lines, then coordinates. Integers throughout, so that every machine draws the same picture.
+//! What is wider than a page is broken into rows: parts that no line connects stand below each other, and trees grow in rows. Only a part with circles or forks downwards may be wider.
 
 mod order;
 mod place;
 mod rank;
+#[cfg(test)]
+mod tests;
+mod tree;
 
 use std::collections::BTreeMap;
 
 use super::{Edge, Error, Graph, Node};
 
+/// Pixels that a picture is wide at most, as far as its lines allow: about ten boxes.
+pub(crate) const PAGE: i64 = 1800;
+/// Pixels between rows of parts, besides those between ranks.
+const SHELF_GAP: i64 = 24;
 /// Pixels between ranks, and where lines have labels.
 const RANK_GAP: (i64, i64) = (40, 58);
 /// Pixels a character takes in the first and the second line of a box.
@@ -88,35 +96,54 @@ impl Layout {
         if lanes > MAX_LANES {
             return Err(Error::TooLong(lanes));
         }
+        let mut layout = Self {
+            places: vec![Place::default(); graph.nodes.len()],
+            paths: vec![Path::default(); graph.edges.len()],
+            ..Self::default()
+        };
+        let placed = tree::place(graph, &ranks, &sizes, &mut layout)?;
         let (cells, chains) = cells(graph, &ranks, &sizes);
         let rows = order::rows(graph, &cells, before.map(|layout| &layout.centres));
-        let centres = place::centres(&cells, &rows);
-        Ok(Self::assemble(graph, &sizes, &cells, &chains, &rows, &centres))
+        let spots = place::spots(&cells, &rows, &placed);
+        layout.assemble(graph, &sizes, &cells, &chains, &spots);
+        let labels = graph.edges.iter().filter(|e| !e.label.is_empty()).map(|e| 2 * super::svg::half_label(&e.label));
+        layout.widen(labels.max().unwrap_or_default() + MARGIN);
+        Ok(layout)
     }
 
+    /// Where the next part's upper end is.
+    fn next_row(&self) -> i64 {
+        if self.height == 0 { MARGIN } else { self.height - MARGIN + RANK_GAP.0 + SHELF_GAP }
+    }
+
+    /// Makes room on both sides where a line's label is wider than the picture.
+    fn widen(&mut self, width: i64) {
+        let by = (width - self.width + 1) / 2;
+        if by <= 0 {
+            return;
+        }
+        self.width += 2 * by;
+        self.places.iter_mut().for_each(|place| place.x += by);
+        self.paths.iter_mut().flat_map(|path| &mut path.points).for_each(|(x, _)| *x += by);
+        self.centres.values_mut().for_each(|x| *x += by);
+    }
+
+    /// Places what has a spot, below what is there.
     fn assemble(
+        &mut self,
         graph: &Graph,
         sizes: &[(i64, i64)],
         cells: &[Cell],
         chains: &[Vec<usize>],
-        rows: &[Vec<usize>],
-        centres: &[i64],
-    ) -> Self {
-        let centre = |cell: usize| centres.get(cell).copied().unwrap_or_default();
-        let mut bands = Vec::new();
-        let gap = if graph.edges.iter().all(|e| e.label.is_empty()) { RANK_GAP.0 } else { RANK_GAP.1 };
-        let mut y = MARGIN;
-        for row in rows {
-            let nodes = row.iter().filter_map(|c| cells.get(*c)?.node);
-            let height = nodes.filter_map(|n| Some(sizes.get(n)?.1)).max().unwrap_or(0);
-            bands.push((y, y + height));
-            y += height + gap;
-        }
-        let mut layout = Self { places: vec![Place::default(); graph.nodes.len()], ..Self::default() };
+        spots: &[place::Spot],
+    ) {
+        let layout = self;
+        let centre = |cell: usize| spots.get(cell).map(|spot| spot.centre).unwrap_or_default();
+        let bands = bands(graph, sizes, cells, spots, layout.next_row());
+        let band = |cell: usize| bands.get(spots.get(cell)?.shelf?)?.get(cells.get(cell)?.rank).copied();
         for (i, cell) in cells.iter().enumerate() {
-            let Some(node) = cell.node else { continue };
+            let (Some(node), Some((top, bottom))) = (cell.node, band(i)) else { continue };
             let (width, height) = sizes.get(node).copied().unwrap_or_default();
-            let (top, bottom) = bands.get(cell.rank).copied().unwrap_or_default();
             let place = Place { x: centre(i) - width / 2, y: top + (bottom - top - height) / 2, width, height };
             layout.width = layout.width.max(place.x + width + MARGIN);
             layout.height = layout.height.max(place.y + height + MARGIN);
@@ -127,12 +154,12 @@ impl Layout {
                 layout.centres.insert(node.id.clone(), centre(i));
             }
         }
-        for (edge, chain) in graph.edges.iter().zip(chains) {
+        for ((edge, chain), path) in graph.edges.iter().zip(chains).zip(&mut layout.paths) {
             let mut points = Vec::new();
             for (i, cell) in chain.iter().enumerate() {
                 let Some(c) = cells.get(*cell) else { continue };
                 let x = centre(*cell);
-                let (top, bottom) = bands.get(c.rank).copied().unwrap_or_default();
+                let Some((top, bottom)) = band(*cell) else { continue };
                 let place = c.node.and_then(|n| layout.places.get(n));
                 let (upper, lower) = place.map_or((top, bottom), |p| (p.y, p.y + p.height));
                 if i == 0 {
@@ -147,12 +174,47 @@ impl Layout {
             if chain.first().and_then(|c| cells.get(*c)?.node) != Some(edge.from) {
                 points.reverse();
             }
-            layout.paths.push(Path { points });
+            if !points.is_empty() {
+                path.points = points;
+            }
         }
         layout.width = layout.width.max(2 * MARGIN);
         layout.height = layout.height.max(2 * MARGIN);
-        layout
     }
+}
+
+/// The upper and lower end of each rank, by shelf.
+fn bands(
+    graph: &Graph,
+    sizes: &[(i64, i64)],
+    cells: &[Cell],
+    spots: &[place::Spot],
+    mut y: i64,
+) -> Vec<Vec<(i64, i64)>> {
+    let mut bands: Vec<Vec<(i64, i64)>> = Vec::new();
+    for (cell, spot) in cells.iter().zip(spots) {
+        let Some(at) = spot.shelf else { continue };
+        while bands.len() <= at {
+            bands.push(Vec::new());
+        }
+        let Some(shelf) = bands.get_mut(at) else { continue };
+        while shelf.len() <= cell.rank {
+            shelf.push((0, 0));
+        }
+        let height = cell.node.and_then(|node| sizes.get(node)).map_or(0, |(_, height)| *height);
+        if let Some((_, bottom)) = shelf.get_mut(cell.rank) {
+            *bottom = height.max(*bottom);
+        }
+    }
+    let gap = if graph.edges.iter().all(|e| e.label.is_empty()) { RANK_GAP.0 } else { RANK_GAP.1 };
+    for shelf in &mut bands {
+        for (top, bottom) in shelf {
+            (*top, *bottom) = (y, y + *bottom);
+            y = *bottom + gap;
+        }
+        y += SHELF_GAP;
+    }
+    bands
 }
 
 /// Ranks between an edge's ends.

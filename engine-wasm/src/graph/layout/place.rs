@@ -1,15 +1,26 @@
 //! Horizontal places: every cell as near to the middle of its neighbours as order and distances allow.
 
-use super::{Cell, MARGIN, NODE_GAP};
+use super::{Cell, MARGIN, NODE_GAP, PAGE};
 
 /// Passes down and up over the ranks.
 const PASSES: usize = 20;
 
-/// The middle of each cell. What is not connected is placed side by side.
-pub(super) fn centres(cells: &[Cell], rows: &[Vec<usize>]) -> Vec<i64> {
+/// Where a cell is: its middle, and the row of parts it is in, from 0 at the top, unless its place is settled already.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Spot {
+    pub(super) centre: i64,
+    pub(super) shelf: Option<usize>,
+}
+
+/// Places all cells but those of parts whose nodes are `placed`. What is not connected is placed side by side as far as a page is wide, then below; in that case what has most ranks comes first.
+pub(super) fn spots(cells: &[Cell], rows: &[Vec<usize>], placed: &[bool]) -> Vec<Spot> {
     let mut centres = vec![0i64; cells.len()];
-    let mut left = MARGIN;
+    let mut parts = Vec::new();
     for rows in components(cells, rows) {
+        // A part's highest rank has nodes only, and they come first among the cells.
+        if rows.first().and_then(|row| placed.get(*row.first()?)) == Some(&true) {
+            continue;
+        }
         place(cells, &rows, &mut centres);
         let edges = |cell: &usize| {
             let half = cells.get(*cell).map_or(0, |c| c.width / 2);
@@ -17,14 +28,33 @@ pub(super) fn centres(cells: &[Cell], rows: &[Vec<usize>]) -> Vec<i64> {
         };
         let from = rows.iter().flatten().filter_map(edges).map(|(from, _)| from).min().unwrap_or(0);
         let to = rows.iter().flatten().filter_map(edges).map(|(_, to)| to).max().unwrap_or(0);
-        for cell in rows.iter().flatten() {
-            if let Some(x) = centres.get_mut(*cell) {
-                *x += left - from;
-            }
-        }
-        left += to - from + 2 * NODE_GAP;
+        parts.push((rows, from, to));
     }
-    centres
+    let whole: i64 = parts.iter().map(|(_, from, to)| to - from + 2 * NODE_GAP).sum::<i64>() - 2 * NODE_GAP;
+    let highest = parts.iter().map(|(rows, ..)| rows.len()).max().filter(|_| whole + 2 * MARGIN > PAGE);
+    let mut spots = vec![Spot::default(); cells.len()];
+    // Where the free end of each shelf is; a part goes to the first that has room.
+    let mut shelves: Vec<i64> = Vec::new();
+    for ranks in (0..=highest.unwrap_or(0)).rev() {
+        for (rows, from, to) in &parts {
+            if highest.is_some() && rows.len() != ranks {
+                continue;
+            }
+            let width = to - from;
+            let shelf = shelves.iter().position(|left| left + width + MARGIN <= PAGE).unwrap_or(shelves.len());
+            if shelf == shelves.len() {
+                shelves.push(MARGIN);
+            }
+            let Some(left) = shelves.get_mut(shelf) else { continue };
+            for &cell in rows.iter().flatten() {
+                if let (Some(slot), Some(x)) = (spots.get_mut(cell), centres.get(cell)) {
+                    *slot = Spot { centre: x + *left - from, shelf: Some(shelf) };
+                }
+            }
+            *left += width + 2 * NODE_GAP;
+        }
+    }
+    spots
 }
 
 /// The rows of each connected part, from its first rank on, parts in the order of their first cells.

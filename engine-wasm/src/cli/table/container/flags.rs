@@ -1,6 +1,6 @@
 //! The flags of these commands.
 
-use super::super::super::spec::{Flag, Kind, flag};
+use super::super::super::spec::{FORMAT, Flag, Kind, TABLE_FORMAT, flag};
 
 pub(super) static ATTACH: &[Flag] = &[
     flag("detach-keys", None, Kind::Text, "Override the key sequence for detaching a container"),
@@ -40,15 +40,8 @@ pub(super) static EXEC: &[Flag] = &[
 
 pub(super) static EXPORT: &[Flag] = &[flag("output", Some('o'), Kind::Text, "Write to a file, instead of STDOUT")];
 
-pub(super) static CONTAINER_INSPECT: &[Flag] = &[
-    flag(
-        "format",
-        Some('f'),
-        Kind::Text,
-        "Format output using a custom template:\n'json':             Print in JSON format\n'TEMPLATE':         Print output using the given Go template.\nRefer to https://docs.docker.com/go/formatting/ for more information about formatting output with templates",
-    ),
-    flag("size", Some('s'), Kind::Bool, "Display total file sizes"),
-];
+pub(super) static CONTAINER_INSPECT: &[Flag] =
+    &[flag("format", Some('f'), Kind::Text, FORMAT), flag("size", Some('s'), Kind::Bool, "Display total file sizes")];
 
 pub(super) static KILL: &[Flag] = &[flag("signal", Some('s'), Kind::Text, "Signal to send to the container")];
 
@@ -74,12 +67,7 @@ pub(super) static LOGS: &[Flag] = &[
 pub(super) static PS: &[Flag] = &[
     flag("all", Some('a'), Kind::Bool, "Show all containers").default("shows just running"),
     flag("filter", Some('f'), Kind::Filter, "Filter output based on conditions provided"),
-    flag(
-        "format",
-        None,
-        Kind::Text,
-        "Format output using a custom template:\n'table':            Print output in table format with column headers (default)\n'table TEMPLATE':   Print output in table format using the given Go template\n'json':             Print in JSON format\n'TEMPLATE':         Print output using the given Go template.\nRefer to https://docs.docker.com/go/formatting/ for more information about formatting output with templates",
-    ),
+    flag("format", None, Kind::Text, TABLE_FORMAT),
     flag("last", Some('n'), Kind::Int, "Show n last created containers (includes all states)").default("-1"),
     flag("latest", Some('l'), Kind::Bool, "Show the latest created container (includes all states)"),
     flag("no-trunc", None, Kind::Bool, "Don't truncate output"),
@@ -114,12 +102,7 @@ pub(super) static START: &[Flag] = &[
 
 pub(super) static STATS: &[Flag] = &[
     flag("all", Some('a'), Kind::Bool, "Show all containers").default("shows just running"),
-    flag(
-        "format",
-        None,
-        Kind::Text,
-        "Format output using a custom template:\n'table':            Print output in table format with column headers (default)\n'table TEMPLATE':   Print output in table format using the given Go template\n'json':             Print in JSON format\n'TEMPLATE':         Print output using the given Go template.\nRefer to https://docs.docker.com/go/formatting/ for more information about formatting output with templates",
-    ),
+    flag("format", None, Kind::Text, TABLE_FORMAT),
     flag("no-stream", None, Kind::Bool, "Disable streaming stats and only pull the first result"),
     flag("no-trunc", None, Kind::Bool, "Do not truncate output"),
 ];
