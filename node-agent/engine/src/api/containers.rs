@@ -57,7 +57,14 @@ async fn create_one(State(engine): Engined, params: Params, JsonBody(body): Json
         take(&mut value, "NetworkingConfig").map(crate::types::from_go_json).transpose().map_err(invalid)?;
     let config = crate::types::from_go_json(value).map_err(invalid)?;
     let name = Some(params.get("name").to_owned()).filter(|n| !n.is_empty());
-    let request = Create { name, config, host: host.unwrap_or_default(), networking: networking.unwrap_or_default() };
+    let platform = match params.get("platform") {
+        "" => None,
+        text => {
+            Some(text.parse().map_err(|e: slipway_images::registry::ParsePlatformError| Error::bad(e.to_string()))?)
+        }
+    };
+    let (host, networking) = (host.unwrap_or_default(), networking.unwrap_or_default());
+    let request = Create { name, config, host, networking, platform };
     let container = blocking(move || create(&engine, request)).await?;
     Ok((StatusCode::CREATED, Json(json!({ "Id": container.id, "Warnings": [] }))).into_response())
 }

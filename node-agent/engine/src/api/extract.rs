@@ -65,6 +65,25 @@ impl Params {
         }
     }
 
+    /// A parameter that is JSON: its default when it is empty.
+    ///
+    /// # Errors
+    /// `error reading WHAT` and Go's words for what is wrong with it.
+    pub(crate) fn json<T: DeserializeOwned + Default>(&self, key: &str, what: &str) -> Result<T> {
+        let text = self.get(key);
+        if text.is_empty() {
+            return Ok(T::default());
+        }
+        serde_json::from_str(text).map_err(|e| {
+            let words = match e.classify() {
+                serde_json::error::Category::Data => json_words::mismatch(&e),
+                serde_json::error::Category::Eof => "unexpected end of JSON input".into(),
+                _ => json_words::syntax(text.as_bytes(), &e),
+            };
+            Error::bad(format!("error reading {what}: {words}"))
+        })
+    }
+
     /// `filters`.
     pub(crate) fn filters(&self) -> Result<Filters> {
         Filters::parse(self.get("filters"))
@@ -161,6 +180,9 @@ mod tests {
             "invalid JSON: invalid character '}' looking for beginning of object key string"
         );
         assert_eq!(error("[1 2]"), "invalid JSON: invalid character '2' after array element");
+        assert_eq!(error("nonsense"), "invalid JSON: invalid character 'o' in literal null (expecting 'u')");
+        assert_eq!(error("{\"a\":falze}"), "invalid JSON: invalid character 'z' in literal false (expecting 's')");
+        assert_eq!(error("[tru]"), "invalid JSON: invalid character ']' in literal true (expecting 'e')");
         assert_eq!(error("{\"a\" 1}"), "invalid JSON: invalid character '1' after object key");
     }
 

@@ -153,7 +153,10 @@ fn summary(engine: &Engine, container: &Container, record: Record, size: bool) -
     });
     if size {
         let (rw, root) = super::inspect::sizes(engine, &record)?;
-        value["SizeRw"] = json!(rw);
+        // As Go leaves out what is zero.
+        if rw > 0 {
+            value["SizeRw"] = json!(rw);
+        }
         value["SizeRootFs"] = json!(root);
     }
     value["Labels"] = json!(record.config.labels);
