@@ -52,6 +52,9 @@ async fn create_one(State(engine): Engined, params: Params, JsonBody(body): Json
     }
     let invalid = |e: serde_json::Error| extract::type_error(&e);
     let take = |value: &mut Value, key: &str| value.as_object_mut().and_then(|m| m.remove(key));
+    for key in ["HostConfig", "NetworkingConfig"] {
+        extract::object_or_null(&value[key])?;
+    }
     let host = take(&mut value, "HostConfig").map(crate::types::from_go_json).transpose().map_err(invalid)?;
     let networking =
         take(&mut value, "NetworkingConfig").map(crate::types::from_go_json).transpose().map_err(invalid)?;
