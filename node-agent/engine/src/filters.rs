@@ -22,11 +22,14 @@ impl Filters {
         }
         let invalid = || Error::bad("invalid filter");
         let value: Value = serde_json::from_str(text).map_err(|_| invalid())?;
+        if value.is_null() {
+            return Ok(Self::default());
+        }
         let mut map = BTreeMap::new();
         for (key, values) in value.as_object().ok_or_else(invalid)? {
             let list: Option<Vec<String>> = match values {
                 Value::Array(items) => items.iter().map(|v| v.as_str().map(str::to_owned)).collect(),
-                Value::Object(items) => Some(items.keys().cloned().collect()),
+                Value::Object(items) if items.values().all(Value::is_boolean) => Some(items.keys().cloned().collect()),
                 _ => None,
             };
             map.insert(key.clone(), list.ok_or_else(invalid)?);
@@ -118,6 +121,8 @@ mod tests {
     #[test]
     fn bad_filters_are_refused() {
         assert!(Filters::parse("[]").is_err() && Filters::parse("nonsense").is_err());
+        assert!(Filters::parse(r#"{"label":{"a":1}}"#).is_err() && Filters::parse(r#"{"id":[5]}"#).is_err());
+        assert_eq!(Filters::parse("null").unwrap(), Filters::default());
         let error = Filters::parse(r#"{"colour":["red"]}"#).unwrap().check(&["status"]).unwrap_err();
         assert_eq!(error.message, "invalid filter 'colour'");
     }

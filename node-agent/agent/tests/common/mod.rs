@@ -5,6 +5,7 @@
 
 pub mod client;
 pub mod images;
+pub mod layers;
 pub mod page;
 pub mod server;
 

@@ -52,12 +52,22 @@ async fn create_one(State(engine): Engined, params: Params, JsonBody(body): Json
     }
     let invalid = |e: serde_json::Error| extract::type_error(&e);
     let take = |value: &mut Value, key: &str| value.as_object_mut().and_then(|m| m.remove(key));
+    for key in ["HostConfig", "NetworkingConfig"] {
+        extract::object_or_null(&value[key])?;
+    }
     let host = take(&mut value, "HostConfig").map(crate::types::from_go_json).transpose().map_err(invalid)?;
     let networking =
         take(&mut value, "NetworkingConfig").map(crate::types::from_go_json).transpose().map_err(invalid)?;
     let config = crate::types::from_go_json(value).map_err(invalid)?;
     let name = Some(params.get("name").to_owned()).filter(|n| !n.is_empty());
-    let request = Create { name, config, host: host.unwrap_or_default(), networking: networking.unwrap_or_default() };
+    let platform = match params.get("platform") {
+        "" => None,
+        text => {
+            Some(text.parse().map_err(|e: slipway_images::registry::ParsePlatformError| Error::bad(e.to_string()))?)
+        }
+    };
+    let (host, networking) = (host.unwrap_or_default(), networking.unwrap_or_default());
+    let request = Create { name, config, host, networking, platform };
     let container = blocking(move || create(&engine, request)).await?;
     Ok((StatusCode::CREATED, Json(json!({ "Id": container.id, "Warnings": [] }))).into_response())
 }

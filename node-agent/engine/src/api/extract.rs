@@ -65,6 +65,23 @@ impl Params {
         }
     }
 
+    /// A parameter that is JSON: its default when it is empty.
+    ///
+    /// # Errors
+    /// `error reading WHAT` and Go's words for what is wrong with it.
+    pub(crate) fn json<T: DeserializeOwned + Default>(&self, key: &str, what: &str) -> Result<T> {
+        let text = self.get(key);
+        if text.is_empty() {
+            return Ok(T::default());
+        }
+        let wrong = |words: String| Error::bad(format!("error reading {what}: {words}"));
+        let value: Value = serde_json::from_str(text).map_err(|e| match e.is_eof() {
+            true => wrong("unexpected end of JSON input".into()),
+            false => wrong(json_words::syntax(text.as_bytes(), &e)),
+        })?;
+        serde_json::from_value(value).map_err(|e| wrong(json_words::mismatch(&e)))
+    }
+
     /// `filters`.
     pub(crate) fn filters(&self) -> Result<Filters> {
         Filters::parse(self.get("filters"))
@@ -123,12 +140,17 @@ pub(crate) fn object(bytes: &Bytes) -> Result<Value> {
     if rest.iter().any(|b| !b.is_ascii_whitespace()) {
         return Err(Error::bad("unexpected content after JSON"));
     }
+    object_or_null(&value)?;
+    Ok(if value.is_null() { Value::Object(serde_json::Map::new()) } else { value })
+}
+
+/// Refuses what is no object; serde would take a list for a structure's fields in their order.
+pub(crate) fn object_or_null(value: &Value) -> Result<()> {
     match value {
-        Value::Null => Ok(Value::Object(serde_json::Map::new())),
-        Value::Object(_) => Ok(value),
+        Value::Null | Value::Object(_) => Ok(()),
         other => Err(Error::bad(format!(
             "invalid JSON: json: cannot unmarshal {} into Go value of type object",
-            json_words::kind(&other)
+            json_words::kind(other)
         ))),
     }
 }
@@ -161,6 +183,9 @@ mod tests {
             "invalid JSON: invalid character '}' looking for beginning of object key string"
         );
         assert_eq!(error("[1 2]"), "invalid JSON: invalid character '2' after array element");
+        assert_eq!(error("nonsense"), "invalid JSON: invalid character 'o' in literal null (expecting 'u')");
+        assert_eq!(error("{\"a\":falze}"), "invalid JSON: invalid character 'z' in literal false (expecting 's')");
+        assert_eq!(error("[tru]"), "invalid JSON: invalid character ']' in literal true (expecting 'e')");
         assert_eq!(error("{\"a\" 1}"), "invalid JSON: invalid character '1' after object key");
     }
 
@@ -169,6 +194,20 @@ mod tests {
         let wrong = |text: &'static str| json::<crate::types::HostConfig>(&Bytes::from_static(text.as_bytes()));
         let text = wrong("{\"Memory\":\"x\"}").unwrap_err().message;
         assert_eq!(text, "invalid JSON: json: cannot unmarshal string into Go value of type int64");
+    }
+
+    #[test]
+    fn parameters_may_be_json() {
+        let read = |text: &str| {
+            let params = Params(HashMap::from([("labels".to_owned(), vec![text.to_owned()])]));
+            let map: Result<HashMap<String, String>> = params.json("labels", "labels");
+            map.map(|map| map.len()).map_err(|e| e.message.trim_start_matches("error reading labels: ").to_owned())
+        };
+        assert_eq!((read(""), read("{}"), read("{\"a\":\"b\"}")), (Ok(0), Ok(0), Ok(1)));
+        assert_eq!(read("{").unwrap_err(), "unexpected end of JSON input");
+        assert_eq!(read("x").unwrap_err(), "invalid character 'x' looking for beginning of value");
+        assert_eq!(read("[]").unwrap_err(), "json: cannot unmarshal array into Go value of type map[string]string");
+        assert_eq!(read("{\"a\":5}").unwrap_err(), "json: cannot unmarshal number into Go value of type string");
     }
 
     #[test]

@@ -14,6 +14,8 @@ use serde_json::{Value, json};
 use slipway_images::Progress;
 use tokio::sync::mpsc;
 
+use super::ApiVersion;
+use super::disk_usage::virtual_size;
 use super::extract::Params;
 use super::peer::Peer;
 use super::registry::{self, failure, line, progress_body};
@@ -36,9 +38,15 @@ pub(super) fn routes() -> Router<Arc<Engine>> {
         .route("/images/{*rest}", get(get_below).post(post_below).delete(remove_one))
 }
 
-async fn list(State(engine): Engined, params: Params) -> Result<Json<Vec<Value>>> {
+async fn list(
+    State(engine): Engined,
+    Extension(version): Extension<ApiVersion>,
+    params: Params,
+) -> Result<Json<Vec<Value>>> {
     let (all, filters) = (params.flag("all"), params.filters()?);
-    blocking(move || images::list(&engine, all, &filters)).await.map(Json)
+    let mut list = blocking(move || images::list(&engine, all, &filters)).await?;
+    virtual_size(&mut list, version);
+    Ok(Json(list))
 }
 
 async fn get_below(State(engine): Engined, Path(rest): Path<String>) -> Result<Response> {

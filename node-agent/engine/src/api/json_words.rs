@@ -22,6 +22,11 @@ pub(super) fn syntax(bytes: &[u8], e: &Error) -> String {
     // serde counts lines and columns from one; Go names the character.
     let line = bytes.split(|b| *b == b'\n').nth(e.line().saturating_sub(1)).unwrap_or_default();
     let text = e.to_string();
+    if let Some(literal) =
+        text.starts_with("expected ident").then(|| literal(line, e.column().saturating_sub(1))).flatten()
+    {
+        return literal;
+    }
     let place = [
         ("expected `,` or `}`", "after object key:value pair"),
         ("expected `,` or `]`", "after array element"),
@@ -42,6 +47,20 @@ pub(super) fn syntax(bytes: &[u8], e: &Error) -> String {
         (Some(place), Some(c)) => format!("invalid character '{}' {place}", char::from(*c)),
         _ => text,
     }
+}
+
+/// What is wrong with the byte at `at` of a line, which should have gone on a `null`, `true` or `false`.
+fn literal(line: &[u8], at: usize) -> Option<String> {
+    let found = char::from(*line.get(at)?);
+    let begun = |word: &&str, length: &usize| {
+        at.checked_sub(*length).is_some_and(|from| line[from..at] == word.as_bytes()[..*length])
+    };
+    let (word, length) = ["null", "true", "false"]
+        .iter()
+        .flat_map(|word| (1..word.len()).rev().map(move |length| (*word, length)))
+        .find(|(word, length)| begun(word, length))?;
+    let expected = char::from(word.as_bytes()[length]);
+    Some(format!("invalid character '{found}' in literal {word} (expecting '{expected}')"))
 }
 
 /// A value of another type than the field's.

@@ -3,6 +3,7 @@
 
 mod build;
 mod containers;
+mod disk_usage;
 mod exec;
 mod extract;
 mod hijack;

@@ -53,8 +53,12 @@ async fn remove(State(engine): Engined, Path(id): Path<String>) -> Result<()> {
     Err(Error::new(http::StatusCode::FORBIDDEN, format!("{name} is a pre-defined network and cannot be removed")))
 }
 
-async fn prune() -> Json<Value> {
-    Json(json!({ "NetworksDeleted": null }))
+/// There are no others than the predefined ones, which are never pruned; what is asked is read all the same.
+async fn prune(params: Params) -> Result<Json<Value>> {
+    let filters = params.filters()?;
+    filters.check(&["label", "label!", "until"])?;
+    filters.until()?;
+    Ok(Json(json!({ "NetworksDeleted": null })))
 }
 
 async fn refuse() -> Error {

@@ -13,10 +13,10 @@ use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
 use super::extract::Params;
-use super::{API_VERSION, MIN_API_VERSION};
+use super::{API_VERSION, MIN_API_VERSION, disk_usage};
 use crate::clock;
 use crate::engine::Engine;
-use crate::error::{Error, Result, blocking};
+use crate::error::{Error, Result};
 use crate::events;
 
 type Engined = State<Arc<Engine>>;
@@ -27,7 +27,7 @@ pub(super) fn routes() -> Router<Arc<Engine>> {
         .route("/version", get(version))
         .route("/info", get(info))
         .route("/events", get(event_stream))
-        .route("/system/df", get(disk_usage))
+        .route("/system/df", get(disk_usage::disk_usage))
 }
 
 async fn ping() -> Response {
@@ -50,6 +50,21 @@ fn architecture() -> &'static str {
 
 fn kernel() -> String {
     nix::sys::utsname::uname().map(|u| u.release().to_string_lossy().into_owned()).unwrap_or_default()
+}
+
+/// The kind of file system that a directory is on, by the names that moby has for them.
+fn file_system(dir: &std::path::Path) -> &'static str {
+    // The numbers are those of `linux/magic.h` and of statfs(2).
+    match nix::sys::statfs::statfs(dir).map(|found| i128::from(found.filesystem_type().0)) {
+        Ok(0xef53) => "extfs",
+        Ok(0x5846_5342) => "xfs",
+        Ok(0x9123_683e) => "btrfs",
+        Ok(0x0102_1994) => "tmpfs",
+        Ok(0x794c_7630) => "overlayfs",
+        Ok(0x2fc1_2fc1) => "zfs",
+        Ok(0xf2f5_2010) => "f2fs",
+        _ => "<unknown>",
+    }
 }
 
 async fn version() -> Json<Value> {
@@ -99,7 +114,7 @@ async fn info(State(engine): Engined) -> Json<Value> {
     Json(json!({
         "ID": engine.id, "Containers": all.len(), "ContainersRunning": running, "ContainersPaused": paused, "ContainersStopped": stopped,
         "Images": engine.store.images().len(), "Driver": "overlay2",
-        "DriverStatus": [["Supports d_type", "true"], ["userxattr", slipway_images::in_user_namespace().to_string()]],
+        "DriverStatus": [["Backing Filesystem", file_system(&engine.config.data_root)], ["Supports d_type", "true"], ["Native Overlay Diff", "true"], ["userxattr", slipway_images::in_user_namespace().to_string()]],
         "Plugins": { "Volume": ["local"], "Network": ["bridge", "host", "null"], "Authorization": null, "Log": ["json-file", "none"] },
         "MemoryLimit": true, "SwapLimit": true, "CpuCfsPeriod": true, "CpuCfsQuota": true, "CPUShares": true, "CPUSet": true, "PidsLimit": true,
         "IPv4Forwarding": true, "Debug": false, "NFd": 0, "OomKillDisable": !v2, "NGoroutines": 0, "SystemTime": clock::now_string(),
@@ -125,6 +140,15 @@ async fn event_stream(State(engine): Engined, params: Params) -> Result<Response
             .ok_or_else(|| Error::bad(format!("invalid {key}: {text}"))),
     };
     let (since, until) = (time("since")?, time("until")?);
+    if let (Some(from), Some(to)) = (since, until)
+        && from > to
+    {
+        return Err(Error::bad(format!(
+            "`since` time ({}) cannot be after `until` time ({})",
+            params.get("since"),
+            params.get("until")
+        )));
+    }
     let since = since.or(until.map(|_| 0));
     let (past, mut live) = engine.events.subscribe(since);
     let (sender, receiver) = mpsc::channel::<String>(64);
@@ -165,37 +189,4 @@ async fn event_stream(State(engine): Engined, params: Params) -> Result<Response
         r.recv().await.map(|l| (Ok::<_, std::convert::Infallible>(l), r))
     });
     Ok(([(header::CONTENT_TYPE, "application/json")], Body::from_stream(stream)).into_response())
-}
-
-async fn disk_usage(State(engine): Engined) -> Result<Json<Value>> {
-    blocking(move || {
-        let cache = crate::builder::usage(&engine);
-        let mut images = crate::images::list(&engine, false, &Default::default())?;
-        let sharing = crate::images::remove::Sharing::of(&engine);
-        let containers = engine.all_containers();
-        for image in &mut images {
-            let id = image["Id"].as_str().unwrap_or_default().to_owned();
-            image["Containers"] = json!(containers.iter().filter(|c| c.data().record.image == id).count());
-            if let Some(found) = id.parse().ok().and_then(|id| engine.store.image(&id).ok()) {
-                image["SharedSize"] = json!(sharing.shared(&found.layers));
-            }
-        }
-        let query = crate::containers::list::Query { all: true, size: true, ..Default::default() };
-        let containers = crate::containers::list::list(&engine, &query)?;
-        let volumes: Vec<Value> = engine
-            .volumes
-            .list()
-            .iter()
-            .map(|v| {
-                let mut value = v.to_json();
-                let users = crate::volumes::users(&engine, &v.name).len();
-                value["UsageData"] = json!({ "Size": crate::volumes::size_of(&v.mountpoint), "RefCount": users });
-                value
-            })
-            .collect();
-        Ok(Json(json!({
-            "LayersSize": sharing.total, "Images": images, "Containers": containers, "Volumes": volumes, "BuildCache": cache,
-        })))
-    })
-    .await
 }

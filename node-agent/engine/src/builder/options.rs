@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use serde::de::DeserializeOwned;
 use slipway_images::Reference;
 use slipway_images::registry::Platform;
 
@@ -43,13 +42,6 @@ pub struct Options {
     pub host: HostConfig,
 }
 
-fn parse_json<T: DeserializeOwned + Default>(params: &Params, key: &str) -> Result<T> {
-    match params.get(key) {
-        "" => Ok(T::default()),
-        text => serde_json::from_str(text).map_err(|e| Error::bad(format!("error reading {key}: {e}"))),
-    }
-}
-
 impl Options {
     /// Reads a request's query.
     ///
@@ -87,9 +79,9 @@ impl Options {
                 tags.push(name);
             }
         }
-        let labels: Option<BTreeMap<String, String>> = parse_json(params, "labels")?;
-        let args: Option<BTreeMap<String, Option<String>>> = parse_json(params, "buildargs")?;
-        let cache_from: Option<Vec<String>> = parse_json(params, "cachefrom")?;
+        let labels: Option<BTreeMap<String, String>> = params.json("labels", "labels")?;
+        let args: Option<BTreeMap<String, Option<String>>> = params.json("buildargs", "build args")?;
+        let cache_from: Option<Vec<String>> = params.json("cachefrom", "cache-from")?;
         let text = |key: &str| params.get(key).to_owned();
         Ok(Self {
             dockerfile: text("dockerfile"),
@@ -112,7 +104,7 @@ impl Options {
 
 fn host(params: &Params) -> Result<HostConfig> {
     let number = |key: &str| Ok::<i64, Error>(params.number(key)?.unwrap_or(0));
-    let ulimits: Option<Vec<Ulimit>> = parse_json(params, "ulimits")?;
+    let ulimits: Option<Vec<Ulimit>> = params.json("ulimits", "ulimit settings")?;
     let mut host = HostConfig {
         network_mode: params.get("networkmode").to_owned(),
         memory: number("memory")?,

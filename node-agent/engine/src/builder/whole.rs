@@ -142,7 +142,7 @@ impl Build {
         }
         told.push(format!("Successfully built {}\n", id.short()));
         for tag in &self.options.tags {
-            self.engine.store.tag(tag, &id).map_err(Error::from)?;
+            crate::images::give_name(&self.engine, tag, &id)?;
             crate::images::event(&self.engine, "tag", &id, &tag.familiar_string());
             told.push(format!("Successfully tagged {}\n", tag.familiar_string()));
         }

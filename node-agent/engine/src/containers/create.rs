@@ -4,13 +4,13 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::Arc;
 
+use slipway_images::registry::Platform;
 use slipway_images::{ImageId, ResolveError};
 
-use super::{Container, Data, mounts, names};
+use super::{Container, Data, check, mounts, names};
 use crate::clock;
 use crate::engine::Engine;
 use crate::error::{Error, Result};
-use crate::spec::{caps, resources};
 use crate::types::{Config, EndpointSettings, HostConfig, NetworkSettings, NetworkingConfig, Record, State};
 
 /// A create request.
@@ -24,10 +24,9 @@ pub struct Create {
     pub host: HostConfig,
     /// `NetworkingConfig`.
     pub networking: NetworkingConfig,
+    /// The platform that the image must be for; any when absent.
+    pub platform: Option<Platform>,
 }
-
-/// What `--log-opt` may be.
-const LOG_OPTIONS: &[&str] = &["compress", "env", "env-regex", "labels", "labels-regex", "max-file", "max-size", "tag"];
 
 /// Finds an image by what a client typed.
 ///
@@ -51,12 +50,21 @@ pub fn create(engine: &Arc<Engine>, mut request: Create) -> Result<Arc<Container
     }
     let image_id = resolve_image(engine, &request.config.image)?;
     let image = engine.store.image(&image_id)?;
+    if let Some(wanted) = &request.platform {
+        let actual = Platform::of(&image.config);
+        if !wanted.runs(&actual) {
+            return Err(Error::not_found(format!(
+                "image with reference {} was found but its platform ({actual}) does not match the specified platform ({wanted})",
+                request.config.image
+            )));
+        }
+    }
     let image_config: Config = serde_json::to_value(&image.config.config)
         .and_then(crate::types::from_go_json)
         .map_err(|e| Error::internal(format!("reading the configuration of image {image_id}: {e}")))?;
     request.config.merge_image(&image_config);
     request.host.apply_defaults(in_v2);
-    check(&request)?;
+    check::check(&request)?;
     for mode in [&request.host.ipc_mode, &request.host.pid_mode] {
         if let Some(other) = mode.strip_prefix("container:") {
             engine.container(other).map_err(|e| Error::bad(e.message))?;
@@ -136,84 +144,6 @@ fn reserve_name(engine: &Engine, wanted: Option<&str>, id: &str) -> Result<Strin
     }
     let name = id[..12].to_owned();
     engine.containers().reserve(&name, id).map(|()| name)
-}
-
-fn check(request: &Create) -> Result<()> {
-    let (config, host) = (&request.config, &request.host);
-    resources::check(host)?;
-    caps::effective(&host.cap_add.clone().unwrap_or_default(), &host.cap_drop.clone().unwrap_or_default(), false)?;
-    if !config.working_dir.is_empty() && !config.working_dir.starts_with('/') {
-        return Err(Error::bad(format!(
-            "the working directory '{}' is invalid, it needs to be an absolute path",
-            config.working_dir
-        )));
-    }
-    if !config.stop_signal.is_empty() {
-        super::stop::parse_signal(&config.stop_signal)?;
-    }
-    if host.auto_remove && !matches!(host.restart_policy.name.as_str(), "" | "no") {
-        return Err(Error::bad("can't create 'AutoRemove' container with restart policy"));
-    }
-    let policy = &host.restart_policy;
-    match policy.name.as_str() {
-        "no" | "always" | "unless-stopped" if policy.maximum_retry_count != 0 => {
-            return Err(Error::bad("invalid restart policy: maximum retry count can only be used with 'on-failure'"));
-        }
-        "no" | "always" | "unless-stopped" => {}
-        "on-failure" if policy.maximum_retry_count < 0 => {
-            return Err(Error::bad("invalid restart policy: maximum retry count cannot be negative"));
-        }
-        "on-failure" => {}
-        other => {
-            return Err(Error::bad(format!(
-                "invalid restart policy: unknown policy '{other}'; use one of 'no', 'always', 'on-failure', or 'unless-stopped'"
-            )));
-        }
-    }
-    match host.log_config.kind.as_str() {
-        "json-file" | "none" => {}
-        other => {
-            return Err(Error::bad(format!("error looking up logging plugin {other}: plugin \"{other}\" not found")));
-        }
-    }
-    if let Some(key) = host.log_config.config.keys().find(|k| !LOG_OPTIONS.contains(&k.as_str())) {
-        return Err(Error::bad(format!("unknown log opt '{key}' for json-file log driver")));
-    }
-    super::start::log_limits(host)?;
-    if !matches!(host.runtime.as_str(), "" | "runc" | "io.containerd.runc.v2") {
-        return Err(Error::bad(format!("unknown or invalid runtime name: {}", host.runtime)));
-    }
-    if !matches!(host.isolation.as_str(), "" | "default") {
-        return Err(Error::bad(format!("Invalid isolation: {:?} - linux only supports 'default'", host.isolation)));
-    }
-    if let Some(path) = host.tmpfs.keys().find(|p| !p.starts_with('/')) {
-        return Err(Error::bad(format!("invalid mount path: '{path}' mount path must be absolute")));
-    }
-    if let Some(check) = &config.healthcheck {
-        for (what, nanoseconds) in
-            [("Interval", check.interval), ("Timeout", check.timeout), ("StartPeriod", check.start_period)]
-        {
-            if nanoseconds != 0 && nanoseconds < 1_000_000 {
-                return Err(Error::bad(format!("{what} in Healthcheck cannot be less than 1ms")));
-            }
-        }
-    }
-    // An unknown network is told at the start, as in moby: a 404 here would have the client pull the image.
-    if host.network_mode.starts_with("container:") && (!host.port_bindings.is_empty() || host.publish_all_ports) {
-        return Err(Error::bad("conflicting options: port publishing and the container type network mode"));
-    }
-    if host.init == Some(true) && super::start::init_program().is_none() {
-        return Err(Error::bad(
-            "--init needs the program docker-init or tini in the engine's PATH, and neither is there",
-        ));
-    }
-    for option in host.security_opt.iter().flatten() {
-        let key = option.split(['=', ':']).next().unwrap_or_default();
-        if !matches!(key, "no-new-privileges" | "seccomp" | "apparmor" | "label" | "systempaths") {
-            return Err(Error::bad(format!("invalid --security-opt 2: {option:?}")));
-        }
-    }
-    crate::network::ports::check(host)
 }
 
 fn settings(host: &HostConfig, networking: &NetworkingConfig) -> NetworkSettings {

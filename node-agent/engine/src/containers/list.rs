@@ -44,6 +44,7 @@ pub fn list(engine: &Arc<Engine>, query: &Query) -> Result<Vec<Value>> {
     for code in filters.get("exited") {
         code.parse::<i32>().map_err(|_| Error::bad(format!("strconv.Atoi: parsing {code:?}: invalid syntax")))?;
     }
+    check_values(filters)?;
     let mut all: Vec<(String, Arc<Container>)> = engine.all_containers().into_iter().map(with_creation).collect();
     all.sort_by_key(|(created, _)| std::cmp::Reverse(clock::parse(created)));
     let created_of = |key: &str| -> Result<Option<String>> {
@@ -77,6 +78,31 @@ pub fn list(engine: &Arc<Engine>, query: &Query) -> Result<Vec<Value>> {
         out.push(summary(engine, &container, record, query.size)?);
     }
     Ok(out)
+}
+
+/// Refuses values of filters that nothing can have.
+fn check_values(filters: &Filters) -> Result<()> {
+    let health = ["starting", "healthy", "unhealthy", "none"];
+    if let Some(other) = filters.get("health").iter().find(|value| !health.contains(&value.as_str())) {
+        return Err(Error::bad(format!("unrecognized filter value for health: {other}")));
+    }
+    let flags = ["true", "false", "1", "0"];
+    if let Some(other) = filters.get("is-task").iter().find(|value| !flags.contains(&value.as_str())) {
+        return Err(Error::bad(format!("invalid filter 'is-task=[{other}]'")));
+    }
+    for key in ["publish", "expose"] {
+        for value in filters.get(key) {
+            let ports = value.split('/').next().unwrap_or_default();
+            if let Some(port) = ports.splitn(2, '-').find(|port| port.parse::<u16>().is_err()) {
+                let number = !port.is_empty() && port.bytes().all(|b| b.is_ascii_digit());
+                let why = if number { "value out of range" } else { "invalid syntax" };
+                return Err(Error::bad(format!(
+                    "error while looking up for {key} {value}: strconv.ParseUint: parsing {port:?}: {why}"
+                )));
+            }
+        }
+    }
+    Ok(())
 }
 
 fn with_creation(container: Arc<Container>) -> (String, Arc<Container>) {
@@ -153,7 +179,10 @@ fn summary(engine: &Engine, container: &Container, record: Record, size: bool) -
     });
     if size {
         let (rw, root) = super::inspect::sizes(engine, &record)?;
-        value["SizeRw"] = json!(rw);
+        // As Go leaves out what is zero.
+        if rw > 0 {
+            value["SizeRw"] = json!(rw);
+        }
         value["SizeRootFs"] = json!(root);
     }
     value["Labels"] = json!(record.config.labels);
@@ -238,6 +267,18 @@ mod tests {
         ] {
             assert_eq!(human_duration(seconds), text);
         }
+    }
+
+    #[test]
+    fn values_that_nothing_has_are_refused() {
+        let check = |text: &str| check_values(&Filters::parse(text).unwrap()).map_err(|e| e.message);
+        assert!(check(r#"{"health":["none"],"is-task":["false"],"publish":["80","1-9/udp"]}"#).is_ok());
+        assert_eq!(check(r#"{"health":["x"]}"#).unwrap_err(), "unrecognized filter value for health: x");
+        assert_eq!(check(r#"{"is-task":["x"]}"#).unwrap_err(), "invalid filter 'is-task=[x]'");
+        let port = "error while looking up for expose 99999: strconv.ParseUint: parsing \"99999\": value out of range";
+        assert_eq!(check(r#"{"expose":["99999"]}"#).unwrap_err(), port);
+        let port = "error while looking up for publish x/tcp: strconv.ParseUint: parsing \"x\": invalid syntax";
+        assert_eq!(check(r#"{"publish":["x/tcp"]}"#).unwrap_err(), port);
     }
 
     #[test]

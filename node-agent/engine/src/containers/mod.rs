@@ -1,6 +1,7 @@
 //! Containers: their records, their life from create to remove, and the questions clients ask about them.
 
 pub mod archive;
+mod check;
 pub mod create;
 pub mod inspect;
 pub mod list;

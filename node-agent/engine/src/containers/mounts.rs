@@ -67,6 +67,9 @@ fn parse_bind(text: &str) -> Result<Wanted> {
         point.kind = "volume".into();
         point.name = source.into();
         point.driver = "local".into();
+        if point.mode.is_empty() {
+            point.mode = "z".into();
+        }
     }
     Ok(Wanted { point, copy, must_exist: false })
 }
@@ -79,10 +82,16 @@ fn parse_mount(m: &Mount) -> Result<Wanted> {
     if !m.target.starts_with('/') {
         return Err(error(&format!("invalid mount path: '{}' mount path must be absolute", m.target)));
     }
+    if clean(&m.target) == "/" {
+        return Err(error("invalid specification: destination can't be '/'"));
+    }
     let mut point =
         MountPoint { kind: m.kind.clone(), destination: clean(&m.target), rw: !m.read_only, ..MountPoint::default() };
     match m.kind.as_str() {
         "bind" => {
+            if m.source.is_empty() {
+                return Err(error("field Source must not be empty"));
+            }
             if !m.source.starts_with('/') {
                 return Err(error(&format!("invalid mount path: '{}' mount path must be absolute", m.source)));
             }
@@ -222,6 +231,9 @@ fn prepare_bind(w: &Wanted) -> Result<()> {
 fn take_from(engine: &Engine, from: &[String], list: &mut Vec<Wanted>) -> Result<()> {
     for entry in from {
         let (name, mode) = entry.split_once(':').unwrap_or((entry, ""));
+        if mode.split(',').any(|option| !matches!(option, "" | "ro" | "rw" | "z" | "Z")) {
+            return Err(Error::bad(format!("invalid mode: {mode}")));
+        }
         // Not 404, which would have the client pull the image.
         let other = engine.container(name).map_err(|e| Error::bad(e.message))?;
         for point in other.data().record.mount_points.values() {
@@ -293,7 +305,8 @@ mod tests {
         assert_eq!((bind.point.kind.as_str(), bind.point.propagation.as_str()), ("bind", "rprivate"));
         let volume = parse_bind("data:/d:nocopy").unwrap();
         assert!(!volume.copy && volume.point.name == "data" && volume.point.kind == "volume");
-        assert!(parse_bind("data:/d").unwrap().copy);
+        let plain = parse_bind("data:/d").unwrap();
+        assert!(plain.copy && plain.point.mode == "z", "as moby notes it: shared");
     }
 
     #[test]
@@ -308,6 +321,21 @@ mod tests {
             let error = parse_bind(text).unwrap_err().message;
             assert!(error.contains(part), "{text}: {error}");
         }
+    }
+
+    #[test]
+    fn mounts_name_what_is_wrong_with_them() {
+        let mount = |kind: &str, source: &str, target: &str| {
+            let mount = Mount { kind: kind.into(), source: source.into(), target: target.into(), ..Mount::default() };
+            parse_mount(&mount).unwrap_err().message
+        };
+        let start = "invalid mount config for type";
+        assert_eq!(
+            mount("tmpfs", "", "/"),
+            format!("{start} \"tmpfs\": invalid specification: destination can't be '/'")
+        );
+        assert_eq!(mount("bind", "", "/a"), format!("{start} \"bind\": field Source must not be empty"));
+        assert_eq!(mount("volume", "v", ""), format!("{start} \"volume\": field Target must not be empty"));
     }
 
     #[test]

@@ -68,6 +68,12 @@ fn sample(container: &Container) -> Value {
         let text = std::fs::read_to_string(group("", "cpu.stat")?).ok()?;
         text.lines().find_map(|l| l.strip_prefix(key)?.trim().parse::<u64>().ok()).map(|us| us * 1000)
     };
+    // Under v1 the unified hierarchy holds other groups than the container's, so its numbers are not asked for there.
+    let part = |v1: &str, v2: &str| match usage_v1 {
+        Some(_) => group("cpuacct", v1).and_then(|p| read_number(&[p])),
+        None => stat_v2(v2),
+    };
+    let (kernel, user) = (part("cpuacct.usage_sys", "system_usec "), part("cpuacct.usage_user", "user_usec "));
     let total = usage_v1.or_else(|| stat_v2("usage_usec ")).unwrap_or(0);
     let memory = |v1: &str, v2: &str| {
         let paths: Vec<PathBuf> = [group("memory", v1), group("", v2)].into_iter().flatten().collect();
@@ -93,7 +99,7 @@ fn sample(container: &Container) -> Value {
         "read": read,
         "pids_stats": { "current": read_number(&pids).unwrap_or(0) },
         "cpu_stats": {
-            "cpu_usage": { "total_usage": total, "usage_in_kernelmode": stat_v2("system_usec ").unwrap_or(0), "usage_in_usermode": stat_v2("user_usec ").unwrap_or(total) },
+            "cpu_usage": { "total_usage": total, "usage_in_kernelmode": kernel.unwrap_or(0), "usage_in_usermode": user.unwrap_or(total) },
             "system_cpu_usage": system_usage(), "online_cpus": cpus, "throttling_data": { "periods": 0, "throttled_periods": 0, "throttled_time": 0 },
         },
         "memory_stats": { "usage": memory("memory.usage_in_bytes", "memory.current").unwrap_or(0), "stats": details, "limit": limit },

@@ -68,7 +68,7 @@ pub async fn commit(engine: &Arc<Engine>, request: Commit) -> Result<ImageId> {
     let outcome = blocking(move || {
         let image = e.store.commit(&id, &options)?;
         if let Some(name) = &name {
-            e.store.tag(name, &image)?;
+            super::give_name(&e, name, &image)?;
             super::event(&e, "tag", &image, &name.familiar_string());
         }
         Ok((image, name.map(|name| name.familiar_string()).unwrap_or_default()))

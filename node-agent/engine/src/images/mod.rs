@@ -159,7 +159,7 @@ pub fn inspect(engine: &Engine, name: &str) -> Result<Value> {
         "Config": config_json(&raw["config"])?, "Architecture": c.architecture, "Os": c.os, "Size": image.size,
         "VirtualSize": image.size, "GraphDriver": { "Data": layer_dirs(engine, &image), "Name": "overlay2" },
         "RootFS": { "Type": "layers", "Layers": image.layers.iter().map(ToString::to_string).collect::<Vec<_>>() },
-        "Metadata": { "LastTagTime": crate::types::NEVER },
+        "Metadata": { "LastTagTime": engine.store.tagged(&id).unwrap_or_else(|| crate::types::NEVER.into()) },
     });
     if let Some(variant) = &c.variant {
         value["Variant"] = json!(variant);
@@ -257,9 +257,18 @@ pub fn find(engine: &Engine, name: &str) -> Result<(ImageId, Arc<Image>)> {
 pub fn tag(engine: &Engine, name: &str, repo: &str, tag: &str) -> Result<()> {
     let (id, _) = find(engine, name)?;
     let reference = new_name(repo, tag)?;
-    engine.store.tag(&reference, &id)?;
+    give_name(engine, &reference, &id)?;
     event(engine, "tag", &id, &reference.familiar_string());
     Ok(())
+}
+
+/// Gives an image a name that was asked for here, in difference to one that it came with, and notes when.
+///
+/// # Errors
+/// The store's own.
+pub fn give_name(engine: &Engine, reference: &Reference, id: &ImageId) -> Result<()> {
+    engine.store.tag(reference, id)?;
+    Ok(engine.store.set_tagged(id, &clock::now_string())?)
 }
 
 /// A name to give: `repo`, and `tag` unless `repo` has one.

@@ -121,7 +121,7 @@ pub fn import(engine: &Engine, tar: impl std::io::Read, request: &Import) -> Res
     };
     let id = engine.store.import(tar, &options).map_err(|e| super::archive_error(&e))?;
     if let Some(name) = &name {
-        engine.store.tag(name, &id)?;
+        super::give_name(engine, name, &id)?;
     }
     event(engine, "import", &id, &id.to_string());
     Ok(id)

@@ -60,7 +60,7 @@ pub fn prune(engine: &Arc<Engine>, filters: &Filters) -> Result<Value> {
     let says = |wanted: &[&str]| given.iter().any(|value| wanted.contains(&value.as_str()));
     let dangling = !says(&["false", "0"]);
     if dangling && !given.is_empty() && !says(&["true", "1"]) {
-        return Err(Error::bad(format!("invalid filter 'dangling={given:?}'")));
+        return Err(Error::bad(format!("invalid filter 'dangling=[{}]'", given.join(" "))));
     }
     let until = filters.until()?;
     let (mut deleted, mut space) = (Vec::new(), 0);

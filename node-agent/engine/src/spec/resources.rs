@@ -25,6 +25,9 @@ pub fn check(h: &HostConfig) -> Result<()> {
     if h.memory > 0 && h.memory_reservation > h.memory {
         return Err(Error::bad("Minimum memory limit can not be less than memory reservation limit, see usage"));
     }
+    if let Some(given) = h.memory_swappiness.filter(|given| !(-1..=100).contains(given)) {
+        return Err(Error::bad(format!("Invalid value: {given}, valid memory swappiness range is 0-100")));
+    }
     if h.nano_cpus > 0 && (h.cpu_period > 0 || h.cpu_quota > 0) {
         return Err(Error::bad("Conflicting options: Nano CPUs and CPU Period cannot both be set."));
     }

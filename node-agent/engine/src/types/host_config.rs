@@ -275,6 +275,9 @@ impl HostConfig {
         if self.shm_size.0 == 0 {
             self.shm_size = ShmSize(64 << 20);
         }
+        // What clients send for no limit and for the kernel's own choice.
+        self.pids_limit = self.pids_limit.filter(|limit| *limit > 0);
+        self.memory_swappiness = self.memory_swappiness.filter(|swappiness| *swappiness != -1);
         if self.memory > 0 && self.memory_swap == 0 {
             self.memory_swap = self.memory * 2;
         }

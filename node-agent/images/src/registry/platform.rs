@@ -32,7 +32,8 @@ impl Platform {
     }
 
     /// What an image's configuration says.
-    pub(crate) fn of(config: &ImageConfig) -> Self {
+    #[must_use]
+    pub fn of(config: &ImageConfig) -> Self {
         Self {
             os: config.os.clone(),
             architecture: config.architecture.clone(),
@@ -58,6 +59,12 @@ impl Platform {
         };
         let (architecture, variant) = (architecture.to_owned(), variant.to_owned());
         Self { os: self.os.to_ascii_lowercase(), architecture, variant }
+    }
+
+    /// Whether something made for `other` runs here.
+    #[must_use]
+    pub fn runs(&self, other: &Self) -> bool {
+        self.rank(other).is_some()
     }
 
     /// How well something made for `other` runs here: 0 is best, nothing is not at all.

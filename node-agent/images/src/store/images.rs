@@ -24,6 +24,9 @@ pub struct ImageSummary {
     pub parent: Option<ImageId>,
 }
 
+/// The file of an image's notes that says when it was last given a name; what moby calls it.
+const TAGGED: &str = "lastUpdated";
+
 impl Store {
     /// Stores an image configuration whose layers are registered, and returns its id. Repeating it is no error.
     pub fn create_image(&self, config_json: &[u8]) -> Result<ImageId> {
@@ -50,6 +53,21 @@ impl Store {
         write_atomic(&self.paths.metadata(id).join("parent"), parent.to_string().as_bytes())?;
         state.parents.insert(*id, *parent);
         Ok(())
+    }
+
+    /// Notes when an image was last given a name, a text of the caller's; it goes with the image.
+    pub fn set_tagged(&self, id: &ImageId, time: &str) -> Result<()> {
+        let state = self.state();
+        if !state.images.contains_key(id) {
+            return Err(Error::NoSuchImage(*id));
+        }
+        mkdir_all(&self.paths.metadata(id), 0o700)?;
+        write_renamed(&self.paths.metadata(id).join(TAGGED), time.as_bytes(), false)
+    }
+
+    /// When an image was last given a name, as [`Self::set_tagged`] has noted it.
+    pub fn tagged(&self, id: &ImageId) -> Option<String> {
+        read_optional(&self.paths.metadata(id).join(TAGGED)).ok().flatten().filter(|text| !text.is_empty())
     }
 
     /// The image that `id` was made from on this machine.
