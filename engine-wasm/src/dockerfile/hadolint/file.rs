@@ -100,6 +100,9 @@ impl<'a> Ins<'a> {
     }
 
     fn unquoted(&self, text: &str) -> String {
+        if !text.contains(['"', '\'', '$', self.escape]) {
+            return text.to_owned();
+        }
         let lexer = Lexer { skip_unset_env: true, ..Lexer::new(self.escape) };
         lexer.word(text, &NoEnv).map_or_else(|_| text.to_owned(), |word| word.text)
     }

@@ -72,7 +72,7 @@ const SUSPICIOUS: [&str; 7] = ["api_key", "client_key", "password", "private", "
 pub(super) fn secrets(sink: &mut Sink<'_>, list: &[Ins<'_>]) {
     let is_secret = |name: &str| {
         let (upper, lower) = (crate::golang::case::upper(name), crate::golang::case::lower(name));
-        SECRETS.split_whitespace().any(|secret| secret == upper) || SUSPICIOUS.iter().any(|part| lower.contains(part))
+        SECRETS.split(' ').any(|secret| secret == upper) || SUSPICIOUS.iter().any(|part| lower.contains(part))
     };
     for ins in list {
         let found = match ins.name.as_str() {
