@@ -67,12 +67,7 @@ pub(super) fn run(dir: &Path, text: &str, options: &Options, source: &Source) ->
     let manifest = runtime.block_on(async {
         let remote = registries.remote(wanted.domain(), wanted.path(), &credentials).await;
         let remote = remote.map_err(|error| failed(error.to_string()))?;
-        // Whose credentials count is not to be seen in a registry's refusal.
-        let refused = |what: String| match what.contains("auth") {
-            true => failed(format!("{what}; `docker login {}` first, or see --docker-config", wanted.domain())),
-            false => failed(what),
-        };
-        let copy = Copy { remote, layout: &layout, failed: &refused };
+        let copy = Copy { remote, host: wanted.domain(), layout: &layout, failed: &failed };
         copy.image(&which, platform.as_ref()).await
     })?;
     let platform = platform.unwrap_or_else(Platform::host);
@@ -85,6 +80,7 @@ pub(super) fn run(dir: &Path, text: &str, options: &Options, source: &Source) ->
 
 struct Copy<'a> {
     remote: Remote,
+    host: &'a str,
     layout: &'a Layout,
     failed: &'a dyn Fn(String) -> Error,
 }
@@ -93,7 +89,13 @@ impl Copy<'_> {
     /// Copies manifest, configuration and layers; the manifest's descriptor.
     async fn image(&self, which: &str, platform: Option<&Platform>) -> Result<serde_json::Value, Error> {
         let said = |error: RemoteError| (self.failed)(error.to_string());
-        let mut manifest = self.remote.manifest(which).await.map_err(said)?;
+        let mut manifest = self.remote.manifest(which).await.map_err(|error| match error {
+            RemoteError::NotFound(what) => (self.failed)(format!(
+                "{what}; if it is not public, `docker login {}` first, or see --docker-config",
+                self.host
+            )),
+            other => said(other),
+        })?;
         for _ in 0..DEPTH {
             match manifest.understand(platform).map_err(said)? {
                 RemoteImage::Index(chosen) => manifest = self.remote.manifest(&chosen).await.map_err(said)?,
