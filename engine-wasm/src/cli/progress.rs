@@ -1,5 +1,6 @@
 //! The engine's progress messages (pull, load, import) as docker shows them: one line a layer that is rewritten in place on a terminal, plain lines elsewhere.
 
+use crate::golang::duration::duration;
 use crate::units;
 use serde_json::Value;
 
@@ -122,16 +123,7 @@ fn bar(detail: &Value, width: u16, now: i64) -> String {
     };
     if current > 0 && start > 0 && filled < 50 && width > 50 {
         let left = i128::from(total - current) * i128::from(now - start) / i128::from(current);
-        out += &format!(" {}", seconds(i64::try_from(left).unwrap_or_default()));
+        out += &format!(" {}", duration(i64::try_from(left).unwrap_or_default().saturating_mul(1_000_000_000)));
     }
     out
-}
-
-/// Go's `Duration.String` of whole seconds.
-fn seconds(n: i64) -> String {
-    match (n / 3600, n / 60 % 60, n % 60) {
-        (0, 0, s) => format!("{s}s"),
-        (0, m, s) => format!("{m}m{s}s"),
-        (h, m, s) => format!("{h}h{m}m{s}s"),
-    }
 }

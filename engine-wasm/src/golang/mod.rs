@@ -3,6 +3,7 @@
 
 pub(crate) mod case;
 pub(crate) mod decimal;
+pub(crate) mod duration;
 pub mod errno;
 pub(crate) mod float;
 pub(crate) mod parse;

@@ -17,7 +17,7 @@ pub use archive::{ImportOptions, Loaded};
 pub use digest::{ChainId, DiffId, Digest, ImageId, ParseDigestError};
 pub use error::{Error, ResolveError, Result};
 pub use image::{ContainerConfig, Healthcheck, History, Image, ImageConfig, RootFs};
-pub use layer::stream::decompress;
+pub use layer::stream::{MAGIC_LENGTH, decompress, is_compressed};
 pub use layer::{Change, ChangeKind, Target, UnpackError, extract, in_user_namespace, write_tree};
 pub use progress::{Progress, Text};
 pub use reference::Reference;

@@ -198,33 +198,6 @@ pub(super) fn rfc3339_nanos(nanos: i64) -> String {
     format!("{y:04}-{mo:02}-{d:02}T{h:02}:{m:02}:{s:02}.{:09}Z", nanos.rem_euclid(1_000_000_000))
 }
 
-/// Go's `Duration.String` of so many nanoseconds: `1h0m30s`, `1.5s`, `250ms`.
-pub(super) fn go_duration(nanos: i64) -> String {
-    let sign = if nanos < 0 { "-" } else { "" };
-    let nanos = nanos.unsigned_abs();
-    let decimal = |unit: u64, name: &str| {
-        let digits = unit.ilog10() as usize;
-        let text = format!("{}.{:0digits$}", nanos / unit, nanos % unit);
-        format!("{sign}{}{name}", text.trim_end_matches('0').trim_end_matches('.'))
-    };
-    match nanos {
-        0 => "0s".to_owned(),
-        1..1000 => format!("{sign}{nanos}ns"),
-        1000..1_000_000 => decimal(1000, "µs"),
-        1_000_000..1_000_000_000 => decimal(1_000_000, "ms"),
-        _ => {
-            let (minutes, rest) = (nanos / 60_000_000_000, nanos % 60_000_000_000);
-            let seconds = format!("{}.{:09}", rest / 1_000_000_000, rest % 1_000_000_000);
-            let seconds = seconds.trim_end_matches('0').trim_end_matches('.');
-            match (minutes / 60, minutes % 60) {
-                (0, 0) => format!("{sign}{seconds}s"),
-                (0, minutes) => format!("{sign}{minutes}m{seconds}s"),
-                (hours, minutes) => format!("{sign}{hours}h{minutes}m{seconds}s"),
-            }
-        }
-    }
-}
-
 /// Go's `Time.String` of an RFC 3339 time.
 pub(super) fn go_time_of(rfc: &str) -> String {
     let (date, time) = rfc.split_once('T').unwrap_or(("0001-01-01", "00:00:00Z"));
@@ -269,8 +242,6 @@ mod tests {
         assert_eq!(go_time_of("2026-11-21T08:21:46.957466430Z"), "2026-11-21 08:21:46.95746643 +0000 UTC");
         assert_eq!(epoch("2026-11-21T08:34:32.5Z"), 1_795_250_072);
         assert_eq!(go_time(951_782_400), "2000-02-29 00:00:00 +0000 UTC");
-        let durations = [0, 7, 1500, 250_000_000, 1_500_000_000, 90_000_000_000, 3_600_000_000_000, -3_601_000_000_000];
-        assert_eq!(durations.map(go_duration), ["0s", "7ns", "1.5µs", "250ms", "1.5s", "1m30s", "1h0m0s", "-1h0m1s"]);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! Entries that are maps in Go stay what they are.
 
 use super::text;
+use crate::golang::duration::duration;
 use crate::template::{MAP_KEY, MAP_ZERO, NIL, STRUCT_FIELDS, STRUCT_TYPE};
 use serde_json::{Map, Value};
 
@@ -102,7 +103,7 @@ impl Kind {
             (Self::Sets, _) => map(json, &EMPTY.see(&Value::Null), |one| EMPTY.see(one)),
             (Self::Ports(kind), _) => ports(map(json, &Value::Null, |list| Self::Many(kind).see(list))),
             (Self::PortSet, _) => ports(Self::Sets.see(json)),
-            (Self::Duration, _) => text::go_duration(json.as_i64().unwrap_or_default()).into(),
+            (Self::Duration, _) => duration(json.as_i64().unwrap_or_default()).into(),
             (Self::Ulimits, Value::Array(list)) => list.iter().map(ulimit).collect(),
             (Self::Entries(kind), _) => map(json, &kind.see(&Value::Null), |one| kind.see(one)),
             (Self::Table(kind), _) => map(json, &Value::Null, |one| Self::To(kind).see(one)),

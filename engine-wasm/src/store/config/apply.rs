@@ -4,6 +4,7 @@ use serde_json::{Map, Value};
 
 use super::{HISTORY_COMMENT, ImageConfig, RunConfig, history_entry};
 use crate::dockerfile::instructions::{Command, CommandLine, Healthcheck, Pair, Test};
+use crate::golang::duration::duration;
 use crate::golang::quote::quote;
 use crate::ignore::path;
 use crate::image::Digest;
@@ -226,10 +227,10 @@ fn healthcheck(check: &Healthcheck) -> (Map<String, Value>, String) {
     let text = format!(
         "{{Test:[{}] Interval:{} Timeout:{} StartPeriod:{} StartInterval:{} Retries:{}}}",
         test.join(" "),
-        go_duration(check.interval),
-        go_duration(check.timeout),
-        go_duration(check.start_period),
-        go_duration(check.start_interval),
+        duration(check.interval),
+        duration(check.timeout),
+        duration(check.start_period),
+        duration(check.start_interval),
         check.retries
     );
     let map = json!({
@@ -237,32 +238,4 @@ fn healthcheck(check: &Healthcheck) -> (Map<String, Value>, String) {
         "StartInterval": check.start_interval, "Retries": check.retries,
     });
     (map.as_object().cloned().unwrap_or_default(), text)
-}
-
-/// Go's `time.Duration.String`.
-pub(super) fn go_duration(nanoseconds: i64) -> String {
-    let sign = if nanoseconds < 0 { "-" } else { "" };
-    let total = nanoseconds.unsigned_abs();
-    let decimal = |unit: u64| {
-        let text = format!("{}.{:0width$}", total / unit, total % unit, width = unit.ilog10() as usize);
-        text.trim_end_matches('0').trim_end_matches('.').to_owned()
-    };
-    let body = match total {
-        0 => return "0s".to_owned(),
-        1..1_000 => format!("{total}ns"),
-        1_000..1_000_000 => format!("{}µs", decimal(1_000)),
-        1_000_000..1_000_000_000 => format!("{}ms", decimal(1_000_000)),
-        _ => {
-            let minutes = total / 60_000_000_000;
-            let rest = total % 60_000_000_000;
-            let seconds = format!("{}.{:09}", rest / 1_000_000_000, rest % 1_000_000_000);
-            let seconds = seconds.trim_end_matches('0').trim_end_matches('.');
-            match (minutes / 60, minutes % 60) {
-                (0, 0) => format!("{seconds}s"),
-                (0, m) => format!("{m}m{seconds}s"),
-                (h, m) => format!("{h}h{m}m{seconds}s"),
-            }
-        }
-    };
-    format!("{sign}{body}")
 }

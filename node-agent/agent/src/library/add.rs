@@ -97,10 +97,9 @@ pub(super) fn run(dir: &Path, file: &Path, options: &Options) -> Result<Vec<Stri
 
 /// The archive itself where it is compressed, in a file without a name: its parts are read in no order.
 fn plain(file: File) -> io::Result<File> {
-    let mut beginning = [0; 6];
+    let mut beginning = [0; slipway_images::MAGIC_LENGTH];
     let read = file.read_at(&mut beginning, 0)?;
-    let magic: [&[u8]; 4] = [b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"BZh", b"\xfd7zXZ\0"];
-    if !magic.iter().any(|magic| beginning[..read].starts_with(magic)) {
+    if !slipway_images::is_compressed(&beginning[..read]) {
         return Ok(file);
     }
     let mut plain = tempfile::tempfile()?;

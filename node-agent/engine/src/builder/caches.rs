@@ -32,8 +32,12 @@ impl Drop for Use {
     fn drop(&mut self) {
         // Not `lock`: this may run while a thread panics.
         let mut used = USED.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(count) = used.get_or_insert_default().get_mut(&self.0) {
+        let used = used.get_or_insert_default();
+        if let Some(count) = used.get_mut(&self.0) {
             *count -= 1;
+            if *count == 0 {
+                used.remove(&self.0);
+            }
         }
     }
 }
@@ -126,7 +130,7 @@ fn list(engine: &Engine) -> Vec<Cached> {
                 notes.created = clock::rfc3339_nano(changed.into());
             }
             let id = path.file_name()?.to_string_lossy().into_owned();
-            let in_use = lock(&USED).get_or_insert_default().get(&path).is_some_and(|count| *count > 0);
+            let in_use = lock(&USED).get_or_insert_default().contains_key(&path);
             Some(Cached { id, size: crate::volumes::size_of(&path), in_use, notes, path })
         })
         .collect();
@@ -251,7 +255,7 @@ pub fn prune(engine: &Engine, prune: &Prune) -> Result<(Vec<String>, u64)> {
         let gone = unfinished(&cache.path);
         {
             let mut used = lock(&USED);
-            if used.get_or_insert_default().get(&cache.path).is_some_and(|count| *count > 0) {
+            if used.get_or_insert_default().contains_key(&cache.path) {
                 continue;
             }
             std::fs::rename(&cache.path, &gone)?;

@@ -7,6 +7,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::digest::{ChainId, DiffId, Digest};
 use crate::error::{Error, Result};
+use crate::layer::stream::is_compressed;
 use crate::store::{Ahead, Layer, Store};
 
 /// How much of a file says whether it is a layer: a tar header.
@@ -32,11 +33,6 @@ enum Content {
 /// Whether a file that begins so is unpacked at once. Anything else can be a layer, too, but not one that is worth it.
 pub(super) fn looks_like_a_layer(head: &[u8]) -> bool {
     is_compressed(head) || head.get(257..262) == Some(b"ustar")
-}
-
-fn is_compressed(head: &[u8]) -> bool {
-    let marks: [&[u8]; 4] = [&[0x1f, 0x8b], &[0x28, 0xb5, 0x2f, 0xfd], b"BZh", &[0xfd, b'7', b'z', b'X', b'Z', 0]];
-    marks.iter().any(|mark| head.starts_with(mark))
 }
 
 impl Loose {

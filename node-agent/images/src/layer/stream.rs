@@ -14,6 +14,36 @@ const CHUNK: usize = 256 * 1024;
 /// KiB of memory that an xz stream may ask for: what `xz -9` takes, and a little.
 const XZ_MEMORY: u32 = 80 << 10;
 
+/// How many first bytes of a stream say whether it is compressed.
+pub const MAGIC_LENGTH: usize = 6;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Compression {
+    Gzip,
+    Zstd,
+    Bzip2,
+    Xz,
+}
+
+impl Compression {
+    /// Told by a stream's first [`MAGIC_LENGTH`] bytes.
+    fn of(head: &[u8]) -> Option<Self> {
+        match head {
+            [0x1f, 0x8b, ..] => Some(Self::Gzip),
+            // A frame, or one that is to be skipped.
+            [0x28, 0xb5, 0x2f, 0xfd, ..] | [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..] => Some(Self::Zstd),
+            [b'B', b'Z', b'h', ..] => Some(Self::Bzip2),
+            [0xfd, b'7', b'z', b'X', b'Z', 0, ..] => Some(Self::Xz),
+            _ => None,
+        }
+    }
+}
+
+/// Whether [`decompress`] has something to do for a stream that begins so.
+pub fn is_compressed(head: &[u8]) -> bool {
+    Compression::of(head).is_some()
+}
+
 /// Undoes gzip, bzip2, xz or zstd if the stream begins as one of them; anything else is given as it is.
 ///
 /// # Errors
@@ -21,21 +51,16 @@ const XZ_MEMORY: u32 = 80 << 10;
 pub fn decompress<'a>(input: impl Read + 'a) -> io::Result<Box<dyn Read + 'a>> {
     let mut input = BufReader::with_capacity(CHUNK, input);
     let mut magic = Vec::new();
-    input.by_ref().take(6).read_to_end(&mut magic)?;
-    let zstd = magic.starts_with(&[0x28, 0xb5, 0x2f, 0xfd])
-        || (magic.len() >= 4 && magic[0] & 0xf0 == 0x50 && magic[1..4] == [0x2a, 0x4d, 0x18]);
-    let input = io::Cursor::new(magic.clone()).chain(input);
-    if magic.starts_with(&[0x1f, 0x8b]) {
-        Ok(Box::new(MultiGzDecoder::new(input)))
-    } else if zstd {
-        Ok(Box::new(ZstdFrames { state: Some(Zstd::Between(input)) }))
-    } else if magic.starts_with(b"BZh") {
-        Ok(Box::new(bzip2::bufread::MultiBzDecoder::new(input)))
-    } else if magic.starts_with(&[0xfd, b'7', b'z', b'X', b'Z', 0]) {
-        Ok(Box::new(lzma_rust2::XzReader::new_mem_limit(input, true, XZ_MEMORY)))
-    } else {
-        Ok(Box::new(input))
-    }
+    input.by_ref().take(MAGIC_LENGTH as u64).read_to_end(&mut magic)?;
+    let compression = Compression::of(&magic);
+    let input = io::Cursor::new(magic).chain(input);
+    Ok(match compression {
+        Some(Compression::Gzip) => Box::new(MultiGzDecoder::new(input)),
+        Some(Compression::Zstd) => Box::new(ZstdFrames { state: Some(Zstd::Between(input)) }),
+        Some(Compression::Bzip2) => Box::new(bzip2::bufread::MultiBzDecoder::new(input)),
+        Some(Compression::Xz) => Box::new(lzma_rust2::XzReader::new_mem_limit(input, true, XZ_MEMORY)),
+        None => Box::new(input),
+    })
 }
 
 enum Zstd<R: Read> {
