@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail};
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::layout::Layout;
-use crate::process::{run_quiet, stdout, succeeds};
+use crate::process::{run_quiet, stdout, succeeds, tied};
 
 const READY_WITHIN: Duration = Duration::from_secs(60);
 
@@ -129,8 +129,8 @@ impl Drop for Engine {
 
 /// Starts a program in network and mount namespaces of its own, to end with us should we die without a word.
 fn isolated() -> Command {
-    let mut command = Command::new("setpriv");
-    command.args(["--pdeathsig", "TERM", "--", "unshare", "--net", "--mount"]);
+    let mut command = tied("TERM");
+    command.args(["unshare", "--net", "--mount"]);
     command
 }
 

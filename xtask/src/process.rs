@@ -51,6 +51,25 @@ pub fn program(name: &str) -> Option<PathBuf> {
         .find(|file| file.is_file())
 }
 
+/// A command that is sent `signal` (`TERM`, `KILL`) when we end, however and whenever that is. A parent that dies tells only children that
+/// have asked for it already; so the child, once it has asked, looks whether we are still its parent.
+pub fn tied(signal: &str) -> Command {
+    let mut command = Command::new("setpriv");
+    command.args(["--pdeathsig", signal, "--", "sh", "-c", r#"test "$PPID" = "$0" && exec "$@""#]);
+    command.arg(std::process::id().to_string());
+    command
+}
+
+/// As `tied("KILL")`, in mount and pid namespaces of its own: the kernel ends everything that the command started, and none of its mounts
+/// stay. Process 1 there sees by the program of `unshare`, which a dead process has no longer, whether it will be told.
+pub fn tied_inside() -> Command {
+    let mut command = tied("KILL");
+    command.args(["sh", "-c", r#"exec 9</proc/self && exec "$@""#, "sh"]);
+    command.args(["unshare", "--mount-proc", "--propagation", "private", "--pid", "--fork", "--kill-child"]);
+    command.args(["sh", "-c", r#"test -e /proc/self/fd/9/exe && exec "$@" 9<&-"#, "sh"]);
+    command
+}
+
 /// cargo as it called us.
 pub fn cargo() -> Command {
     Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))

@@ -3,7 +3,7 @@
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
@@ -13,6 +13,7 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use crate::layout::Layout;
+use crate::process::tied;
 
 const READY_WITHIN: Duration = Duration::from_secs(60);
 const END_WITHIN: Duration = Duration::from_secs(30);
@@ -34,8 +35,8 @@ impl Server {
             "{listen} is taken: another server runs there; give another address with --listen"
         );
         // The kernel ends the server should we die without a word; its own process group keeps a terminal's Ctrl-C from reaching it twice.
-        let mut command = Command::new("setpriv");
-        command.args(["--pdeathsig", "TERM", "--"]).arg(layout.node_agent()).arg("serve");
+        let mut command = tied("TERM");
+        command.arg(layout.node_agent()).arg("serve");
         command.arg("--listen").arg(listen.to_string());
         command.arg("--data-dir").arg(data);
         command.arg("--labs").arg(layout.labs());

@@ -11,7 +11,7 @@ use anyhow::{Context, Result, ensure};
 use sha2::{Digest, Sha256};
 
 use crate::layout::Layout;
-use crate::process::run;
+use crate::process::{run, tied_inside};
 use crate::progress::step;
 
 const SUITE: &str = "bookworm";
@@ -79,11 +79,9 @@ impl Mirrors {
 /// The command, in mount and pid namespaces of its own: however we end, the kernel ends everything it started and none of its
 /// mounts stay, so nothing writes any more when the next set-up begins anew.
 fn mmdebstrap(recipe: &Path, into: &Path, packages: &[&str], mirrors: &Mirrors) -> Command {
-    let mut command = Command::new("setpriv");
+    let mut command = tied_inside();
     command
-        .args(["--pdeathsig", "KILL", "--", "unshare", "--mount-proc", "--propagation", "private"])
-        .args(["--pid", "--fork", "--kill-child", "mmdebstrap"])
-        .args(["--mode=root", "--format=directory", "--variant=minbase"])
+        .args(["mmdebstrap", "--mode=root", "--format=directory", "--variant=minbase"])
         .arg(format!("--include={}", packages.join(",")))
         // As an option too, since the first packages are unpacked without reading dpkg's own configuration.
         .arg(format!("--dpkgopt={}", recipe.join("overlay/etc/dpkg/dpkg.cfg.d/slipway-slim").display()))

@@ -4,6 +4,7 @@
 
 use std::ffi::OsString;
 use std::fs::{self, File};
+use std::hash::{BuildHasher, RandomState};
 use std::io::{BufRead, BufReader, ErrorKind, Write};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::PermissionsExt;
@@ -49,10 +50,13 @@ impl Workshop {
         let data = layout.workshop();
         sweep_scratch(&data);
         fs::create_dir_all(&data).map_err(Error::io("making", &data))?;
-        let dir = tempfile::Builder::new().prefix(PREFIX).tempdir();
-        let dir = dir.map_err(Error::io("making a directory in", &std::env::temp_dir()))?;
+        let temporary = std::env::temp_dir();
+        let name = format!("{PREFIX}{:016x}", RandomState::new().hash_one(()));
+        // Noted before it is made: whenever we are killed, the next build finds it.
         let note = data.join(SCRATCH);
-        fs::write(&note, dir.path().as_os_str().as_bytes()).map_err(Error::io("writing", &note))?;
+        fs::write(&note, temporary.join(&name).as_os_str().as_bytes()).map_err(Error::io("writing", &note))?;
+        let dir = tempfile::Builder::new().prefix(&name).rand_bytes(0).tempdir_in(&temporary);
+        let dir = dir.map_err(Error::io("making a directory in", &temporary))?;
         let registry = serve(layout, &dir.path().join("library.sock"))?;
         let log = data.join("engine.log");
         let log = File::create(&log).map_err(Error::io("making", &log))?;
@@ -197,11 +201,15 @@ fn sweep_cgroups() {
     }
 }
 
-/// A command in mount and pid namespaces of its own, which ends with us however we end.
+/// A command in mount and pid namespaces of its own, which ends with us however and whenever we end. A parent that dies tells only children
+/// that have asked for it already; so both children, once they have asked, look whether theirs was alive then: the first at its parent's id,
+/// process 1 of the namespaces at the program of `unshare`, which a dead process has no longer.
 pub(super) fn inside() -> Command {
     let mut command = Command::new("setpriv");
-    command.args(["--pdeathsig", "KILL", "--", "unshare", "--mount-proc", "--propagation", "private"]);
-    command.args(["--pid", "--fork", "--kill-child"]);
+    command.args(["--pdeathsig", "KILL", "--", "sh", "-c"]);
+    command.arg(r#"test "$PPID" = "$0" && exec 9</proc/self && exec "$@""#).arg(std::process::id().to_string());
+    command.args(["unshare", "--mount-proc", "--propagation", "private", "--pid", "--fork", "--kill-child"]);
+    command.args(["sh", "-c", r#"test -e /proc/self/fd/9/exe && exec "$@" 9<&-"#, "sh"]);
     command
 }
 
