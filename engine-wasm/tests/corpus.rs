@@ -4,7 +4,18 @@
 #[path = "../fuzz/src/properties/mod.rs"]
 mod properties;
 
-/// Runs every kept input; a failing one is named by the panic's place and printed before.
+/// Names the input at work when its property panics.
+struct AtWork(std::path::PathBuf);
+
+impl Drop for AtWork {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("the input is {}", self.0.display());
+        }
+    }
+}
+
+/// Runs every kept input.
 fn run(subject: &str, property: fn(&[u8])) {
     let dir = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus").join(subject);
     let mut inputs: Vec<_> = std::fs::read_dir(&dir)
@@ -14,9 +25,8 @@ fn run(subject: &str, property: fn(&[u8])) {
     inputs.sort();
     assert!(!inputs.is_empty(), "{} is empty", dir.display());
     for input in inputs {
-        // Shown only when the test fails.
-        println!("{}", input.display());
-        property(&std::fs::read(&input).expect("an input"));
+        let input = AtWork(input);
+        property(&std::fs::read(&input.0).expect("an input"));
     }
 }
 

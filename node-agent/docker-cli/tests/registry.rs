@@ -158,7 +158,7 @@ fn a_terminal_is_asked_for_name_and_password_and_does_not_show_the_password() {
 
 /// Makes the lab's network slow, or as fast as it is.
 fn slow(lab: &Lab, slow: bool) {
-    let how: &[&str] = if slow { &["tbf", "rate", "20mbit", "burst", "100kb", "latency", "1s"] } else { &[] };
+    let how: &[&str] = if slow { &["tbf", "rate", "4mbit", "burst", "100kb", "latency", "1s"] } else { &[] };
     let what = if slow { "add" } else { "del" };
     let status = lab.inside("tc").args(["qdisc", what, "dev", "lo", "root"]).args(how).status();
     assert!(status.is_ok_and(|status| status.success()), "tc {what}");

@@ -84,7 +84,7 @@ echo typed | docker run -i --rm alpine cat
 printf 'one\ntwo\n' | docker run -i --rm alpine head -n 1
 docker run -d --rm --name $T-gone alpine sleep 300
 docker run -d --name $T-gone alpine true; docker rm -f $T-gone
-docker run -d --name $T-web -p 127.0.0.1:0:80 -e A=1 alpine sh -c 'trap "exit 3" TERM; echo up; while :; do sleep 0.1; done'
+docker run -d --name $T-web -p 127.0.0.1:0:80 -e A=1 alpine sh -c 'trap "exit 3" TERM; echo up; sleep 1000 & wait'
 
 # On a running container
 docker ps --filter name=$T-web --format 'table {{.Names}}\t{{.Image}}\t{{.Status}}\t{{.Command}}'
@@ -97,8 +97,8 @@ docker ps --format '{{.Nonsense}}'
 ~ docker port aleph-web
 ~ docker port aleph-web 80
 docker port aleph-web 81
-~ docker top $T-web | grep -v sleep\ 0
-~ docker top $T-web -o pid,comm | grep -v sleep
+~ docker top $T-web
+~ docker top $T-web -o pid,comm
 docker exec $T-web echo hi
 docker exec -e B=2 -w /tmp -u 1:1 $T-web sh -c 'echo $A $B; pwd; id -u'
 docker exec $T-web sh -c 'echo err >&2; exit 5'
@@ -150,8 +150,8 @@ docker stop -t 5 $T-web
 docker ps -a --filter name=$T-web --format '{{.Status}}'
 docker exec $T-web true
 docker attach $T-web
-docker start $T-web
-docker restart -t 5 $T-web
+docker start $T-web; until [ $(docker logs $T-web | grep -c up) = 2 ]; do sleep 0.1; done
+docker restart -t 5 $T-web; until [ $(docker logs $T-web | grep -c up) = 3 ]; do sleep 0.1; done
 docker kill -s TERM $T-web
 docker wait $T-web
 docker logs $T-web
@@ -167,10 +167,10 @@ docker ps -a --filter name=aleph-made
 echo line | docker start -ai $T-made
 docker create --name $T-made alpine 2>&1 | cut -d. -f1
 docker rm -v $T-made
-docker run -d --name $T-att alpine sh -c 'sleep 0.5; echo later; exit 6'; docker attach --no-stdin $T-att
+docker run -d --name $T-att alpine sh -c 'sleep 2; echo later; exit 6'; docker attach --no-stdin $T-att
 docker rm $T-att
 docker run -d --rm --name $T-tty -t alpine sh -c 'tty; sleep 300'
-docker logs $T-tty
+until docker logs $T-tty | grep -q .; do sleep 0.1; done; docker logs $T-tty
 docker attach $T-tty
 docker stop -s KILL $T-tty
 docker start no-such nor-this

@@ -3,6 +3,7 @@
 mod leaks;
 mod tally;
 
+use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
@@ -50,7 +51,8 @@ pub fn run(layout: &Layout) -> Result<()> {
     };
     let before = ours.snapshot();
 
-    let tests = Tests { layout, ci, nodes, dir: dir.path(), mark: &ours.mark };
+    let failures = RefCell::default();
+    let tests = Tests { layout, ci, nodes, dir: dir.path(), mark: &ours.mark, failures: &failures };
     let mut total = Tally::default();
     total += tests.check("formatting", &["fmt", "--all", "--check"])?;
     total += tests.check("lints", &["clippy", "--locked", "--all-targets", "--", "-D", "warnings"])?;
@@ -61,6 +63,12 @@ pub fn run(layout: &Layout) -> Result<()> {
     total += tests.leaks(&ours, &before);
     total += clear(dir);
 
+    // Once more at the end, where they are looked for.
+    let failures = failures.take();
+    if !failures.is_empty() {
+        heading("what failed");
+        println!("{}", failures.join("\n"));
+    }
     println!("\n{total}");
     if total.failed > 0 {
         bail!("{} failed; look for FAILED, `not ok` and `✖` above", total.failed);
@@ -103,6 +111,8 @@ struct Tests<'a> {
     dir: &'a Path,
     /// What processes of this run have in their environment.
     mark: &'a str,
+    /// What the runners told of failed tests.
+    failures: &'a RefCell<Vec<String>>,
 }
 
 impl Tests<'_> {
@@ -236,6 +246,7 @@ impl Tests<'_> {
             reader.read_line(&line);
         }
         let mut tally = reader.tally();
+        self.failures.borrow_mut().extend(reader.failures());
         let status = child.wait().with_context(|| format!("waiting for {program}"))?;
         if !status.success() && tally.failed == 0 {
             // It did not come so far as to count: a test that does not compile, or a runner that crashed.
@@ -271,7 +282,8 @@ mod tests {
     fn counted(script: &str) -> Tally {
         let layout = Layout { root: PathBuf::from(env!("CARGO_MANIFEST_DIR")) };
         let dir = std::env::temp_dir();
-        let tests = Tests { layout: &layout, ci: false, nodes: false, dir: &dir, mark: "unit" };
+        let failures = RefCell::default();
+        let tests = Tests { layout: &layout, ci: false, nodes: false, dir: &dir, mark: "unit", failures: &failures };
         // Not on our own output, where the tally of this very test would count it.
         tests.counted_into(Command::new("sh").args(["-c", script]), &mut Vec::new()).expect("sh runs")
     }

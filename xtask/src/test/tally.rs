@@ -1,4 +1,5 @@
-//! Counting what test runners say: cargo's and node's closing lines, and the `SKIP:` lines of tests that could not run here. Pure.
+//! Counting what test runners say: cargo's and node's closing lines, and the `SKIP:` lines of tests that could not run here; and keeping
+//! what they say of failures. Pure.
 
 use std::fmt;
 use std::ops::{Add, AddAssign};
@@ -20,6 +21,9 @@ pub(super) struct Reader {
     tally: Tally,
     /// Tests that returned early after a `SKIP:` line. Their runner counts them as passed.
     gave_up: u64,
+    /// The part of the output that tells of failures is being read.
+    in_failures: bool,
+    failures: Vec<String>,
 }
 
 impl Tally {
@@ -41,8 +45,14 @@ impl Reader {
         Tally { passed: passed.saturating_sub(self.gave_up), failed, skipped: skipped + self.gave_up }
     }
 
+    /// What the runner told of failed tests, by lines.
+    pub(super) fn failures(self) -> Vec<String> {
+        self.failures
+    }
+
     /// Adds what a line of a runner's output says, if it says anything.
     pub(super) fn read_line(&mut self, line: &str) {
+        self.keep(line);
         let line = line.trim();
         if let Some(counts) = line.strip_prefix("test result: ") {
             // "ok. 3 passed; 0 failed; 1 ignored; 0 measured; …"
@@ -71,6 +81,21 @@ impl Reader {
                 Some("skipped" | "todo") => self.tally.skipped += number,
                 _ => {}
             }
+        }
+    }
+}
+
+impl Reader {
+    /// Keeps a line that tells of a failure: cargo prints them between `failures:` and the closing line, node after `failing tests:`.
+    fn keep(&mut self, line: &str) {
+        let closing = line.starts_with("test result: ");
+        if ["failures:", "✖ failing tests:"].contains(&line.trim_end()) {
+            self.in_failures = true;
+        } else if self.in_failures && !closing {
+            self.failures.push(line.to_owned());
+        }
+        if closing {
+            self.in_failures = false;
         }
     }
 }
@@ -123,6 +148,22 @@ mod tests {
         );
         assert_eq!(tally("ℹ pass 4\nℹ fail 0\nℹ cancelled 1"), Tally { passed: 4, failed: 1, skipped: 0 });
         assert_eq!(tally("# pass 3 of them by luck"), Tally::default());
+    }
+
+    #[test]
+    fn what_is_said_of_failures_is_kept() {
+        let lines = "test a ... ok\ntest b ... FAILED\n\nsuccesses:\n\n---- a stdout ----\nall is well\n\nsuccesses:\n    a\n\n\
+                     failures:\n\n---- b stdout ----\nleft: 1\n\nfailures:\n    b\n\ntest result: FAILED. 1 passed; 1 failed\n\
+                     Running other tests\n";
+        let node = "ℹ fail 1\n✖ failing tests:\n\n✖ c (1.2ms)\n  AssertionError: no";
+        let mut reader = Reader::default();
+        lines.lines().chain(node.lines()).for_each(|line| reader.read_line(line));
+        let kept: Vec<String> = reader.failures().into_iter().filter(|line| !line.is_empty()).collect();
+        assert_eq!(
+            kept,
+            ["---- b stdout ----", "left: 1", "    b", "✖ c (1.2ms)", "  AssertionError: no"],
+            "the runner's other lines are left out"
+        );
     }
 
     #[test]

@@ -27,12 +27,20 @@ pub(crate) fn normal(bytes: &[u8], loose: bool) -> String {
         lines.push(if loose { digits(&line) } else { line });
     }
     let lines = lines.join("\n");
-    // Only in the table of `stats`: traffic counted between the two commands turns `0B` into `1.2kB`.
-    if loose && lines.contains("NET I/O") {
-        lines.replace("0.0kB / ", "0B / ").replace(" / 0.0kB", " / 0B")
-    } else {
-        lines
-    }
+    // Only in the table of `stats`: what is counted between the two commands turns `0B` into `1.2kB`, and `1020KiB` into `1MiB`.
+    if loose && lines.contains("NET I/O") { sizes(&lines) } else { lines }
+}
+
+/// Replaces the sizes of a loose text, whose digits are `0` and whose columns stand one blank apart.
+fn sizes(text: &str) -> String {
+    let is_size = |word: &str| {
+        let unit = word.strip_prefix("0.0").or_else(|| word.strip_prefix('0'));
+        unit.is_some_and(|unit| ["B", "kB", "MB", "GB", "KiB", "MiB", "GiB"].contains(&unit))
+    };
+    let line = |line: &str| {
+        line.split(' ').map(|word| if is_size(word) { "SIZE" } else { word }).collect::<Vec<_>>().join(" ")
+    };
+    text.split('\n').map(line).collect::<Vec<_>>().join("\n")
 }
 
 /// Replaces words (runs of the characters that ids, times and addresses are made of).
