@@ -11,6 +11,7 @@ mod netopt;
 pub mod parse;
 mod ports;
 pub mod progress;
+pub mod secret;
 pub mod spec;
 pub mod table;
 pub mod usage;

@@ -16,6 +16,7 @@ mod hijack;
 mod host;
 mod output;
 mod pull;
+mod secrets;
 mod signals;
 mod stream;
 mod terminal;

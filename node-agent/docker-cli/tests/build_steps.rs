@@ -44,11 +44,70 @@ fn mounts_of_a_step_are_there_and_leave_nothing_in_the_image() {
     write(&dir, "f", "changed\n");
     let (_, text) = build(&lab, false, &[], &dir);
     assert!(text.contains("\nchanged\n"), "what a step mounts is part of its key: {text}");
-    write(&dir, "Dockerfile", "FROM base\nRUN --mount=type=secret,id=s,required cat /run/secrets/s\n");
-    let (ok, text) = build(&lab, false, &[], &dir);
-    assert!(!ok && text.contains("secret s: not found: the classic builder's protocol carries no secrets"), "{text}");
+    write(
+        &dir,
+        "Dockerfile",
+        "FROM base\nRUN --mount=type=bind,target=/deep/in/there --mount=type=ssh true\nRUN ls -d /deep 2>/dev/null || echo no stub\n",
+    );
+    let (_, text) = build(&lab, false, &[], &dir);
+    assert_eq!(printed(&text), ["no stub"], "{text}");
     let pruned = lab.ok(&["builder", "prune", "-f"]);
     assert!(pruned.contains("Deleted build cache objects:") && !pruned.contains("space: 0B"), "{pruned}");
+    no_debris(&lab);
+}
+
+#[test]
+fn secrets_are_for_a_command_and_in_nothing_that_stays() {
+    let Some(lab) = lab("build-secrets") else { return };
+    let dir = lab.dir.join("context");
+    write(
+        &dir,
+        "Dockerfile",
+        "FROM base\n\
+         RUN --mount=type=secret,id=s,required cat /run/secrets/s; stat -c '%a %u:%g' /run/secrets/s; touch /run/secrets/s 2>/dev/null || echo read-only\n\
+         RUN --mount=type=secret,id=s,target=/etc/deep/key,mode=0440,uid=7,gid=8 cat /etc/deep/key; stat -c '%a %u:%g' /etc/deep/key\n\
+         RUN --mount=type=secret,id=v,env=TOKEN echo $TOKEN; ls /run/secrets 2>/dev/null || echo no file\n\
+         RUN --mount=type=secret,id=none ls -d /run/secrets /etc/deep 2>/dev/null || echo nothing is left\n",
+    );
+    let file = lab.dir.join("key");
+    std::fs::write(&file, "from a file\n").expect("a file");
+    let from_file = format!("id=s,src={}", file.display());
+    let secrets = ["--secret", &from_file, "--secret", "id=v,env=THE_TOKEN"];
+    let with = |args: &[&str]| {
+        let mut command = lab.command(&[&["build", "-t", "built"], args, &[&dir.display().to_string()]].concat());
+        let output = command.env("THE_TOKEN", "from-a-variable").stdin(Stdio::null()).output().expect("our docker");
+        let text = [output.stdout, output.stderr].concat();
+        (output.status.success(), String::from_utf8(text).expect("UTF-8"))
+    };
+    let (ok, text) = with(&secrets);
+    assert!(ok, "{text}");
+    let expected = [
+        ["from a file", "400 0:0", "read-only"].as_slice(),
+        &["from a file", "440 7:8"],
+        &["from-a-variable", "no file"],
+        &["nothing is left"],
+    ];
+    assert_eq!(printed(&text), expected.concat(), "{text}");
+    // Another value is no other key.
+    std::fs::write(&file, "changed\n").expect("a file");
+    let (_, text) = with(&secrets);
+    assert_eq!(text.matches("Using cache").count(), 4, "{text}");
+    let image = lab.ok(&["image", "inspect", "built"]) + &lab.ok(&["history", "--no-trunc", "built"]);
+    assert!(!image.contains("from-a-variable") && !image.contains("TOKEN=\""), "{image}");
+    let left = Command::new("grep").args(["-rlE", "from a file|from-a-variable"]).arg(&lab.dir).output().expect("grep");
+    assert_eq!(String::from_utf8_lossy(&left.stdout), "", "a secret stays on the disk");
+
+    for (flags, reason) in [
+        (vec![], "secret s: not found: give it with --secret id=s,src=FILE"),
+        (vec!["--secret", "src=a"], "secret missing ID"),
+        (vec!["--secret", "id=s,src=/no/such"], "failed to read secret s: open /no/such: no such file or directory"),
+    ] {
+        let (ok, text) = with(&[&["--no-cache"], &flags[..]].concat());
+        assert!(!ok && text.contains(reason), "{flags:?}: {text}");
+    }
+    std::fs::write(&file, vec![b'x'; 300_000]).expect("a file");
+    let (ok, text) = with(&secrets);
+    assert!(!ok && text.contains("secret s too big"), "{text}");
     no_debris(&lab);
 }
 

@@ -1,5 +1,5 @@
 //! Rows of the command table: `docker build` under all its names, and `docker builder …`.
-//! Names, help texts and defaults are those of docker CLI 28.2 without BuildKit's plug-in; `--check` is that plug-in's.
+//! Names, help texts and defaults are those of docker CLI 28.2 without BuildKit's plug-in; `--check` and `--secret` are that plug-in's.
 
 use super::super::spec::{Args, Cmd, Command, Flag, Kind, flag};
 
@@ -63,6 +63,8 @@ static FLAGS: &[Flag] = &[
     flag("pull", None, Kind::Bool, "Always attempt to pull a newer version of the image"),
     flag("quiet", Some('q'), Kind::Bool, "Suppress the build output and print image ID on success"),
     flag("rm", None, Kind::Bool, "Remove intermediate containers after a successful build").default("true"),
+    flag("secret", None, Kind::List, "Secret to expose to the build (format: \"id=mysecret[,src=/local/secret]\")")
+        .hidden(),
     flag("security-opt", None, Kind::Strings, "Security options"),
     flag("shm-size", None, Kind::Bytes, "Size of \"/dev/shm\""),
     flag("squash", None, Kind::Bool, "Squash newly built layers into a single new layer"),

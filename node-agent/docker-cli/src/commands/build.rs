@@ -5,7 +5,7 @@ use crate::build_context::{self, Context as Source};
 use crate::client::{self, Body, encode};
 use crate::commands::archive::upload;
 use crate::error::{CallError, Failure, go_io};
-use crate::{output, terminal};
+use crate::{output, secrets, terminal};
 use engine_wasm::cli::{build, progress::Progress};
 use engine_wasm::dockerfile::lint;
 use http::{HeaderMap, HeaderValue, Method};
@@ -35,6 +35,8 @@ pub(crate) async fn build(context: &Context) -> Result<u8, Failure> {
     let wrong = |(message, code)| Failure { message, code };
     // What is wrong with the flags is told before the context is looked for.
     build::query(args, "", "", &env).map_err(wrong)?;
+    let mut headers = HeaderMap::new();
+    secrets::add(&args.list("secret"), &mut headers)?;
     let source = build_context::find(context.first(), file)?;
     let mut extra = String::new();
     let (dockerfile, remote) = match &source {
@@ -62,7 +64,6 @@ pub(crate) async fn build(context: &Context) -> Result<u8, Failure> {
     let show = Arc::new(Sending::new(quiet));
     let body = body(source, extra, args.switch("compress"), &show)?;
     let pairs: Vec<String> = query.iter().map(|(name, value)| format!("{name}={}", encode(value))).collect();
-    let mut headers = HeaderMap::new();
     headers.insert("content-type", HeaderValue::from_static("application/x-tar"));
     headers.insert("x-registry-config", HeaderValue::from_static("e30="));
     let path = format!("/build?{}", pairs.join("&"));

@@ -7,7 +7,7 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use axum::{Json, Router};
-use http::header;
+use http::{HeaderMap, header};
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
@@ -28,9 +28,9 @@ pub(super) fn routes() -> Router<Arc<Engine>> {
     Router::new().route("/build", post(build)).route("/build/prune", post(prune)).route("/build/cancel", post(cancel))
 }
 
-async fn build(State(engine): Engined, params: Params, body: Body) -> Result<Response> {
+async fn build(State(engine): Engined, params: Params, headers: HeaderMap, body: Body) -> Result<Response> {
     let mut body = body_reader(body);
-    let options = match Options::read(&params) {
+    let options = match Options::read(&params, &headers) {
         Ok(options) => options,
         Err(refusal) => {
             // Read all the same: a client whose upload breaks off would not hear why. One that is slow hears it in between.

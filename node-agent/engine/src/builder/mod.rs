@@ -29,6 +29,7 @@ mod prepare;
 pub(crate) mod remote;
 mod reproducible;
 mod run;
+mod secrets;
 mod source;
 mod stage;
 pub(crate) mod state;

@@ -1,5 +1,5 @@
-//! `RUN --mount`: files of the context, a stage or an image; directories that outlive builds; memory. Secrets and the SSH agent
-//! cannot come over the classic protocol: an optional one is left out as if it were not given, a required one is an error.
+//! `RUN --mount`: files of the context, a stage or an image; directories that outlive builds; memory; secrets. An SSH agent cannot come over
+//! the classic protocol: an optional one is left out as if it were not given, a required one is an error.
 
 use std::collections::HashMap;
 use std::os::unix::fs::PermissionsExt;
@@ -11,7 +11,9 @@ use sha2::{Digest as _, Sha256};
 
 use super::caches;
 use super::commit::Root;
+use super::context::Scratch;
 use super::copy::{self, How};
+use super::secrets;
 use super::source;
 use super::stage::Stage;
 use crate::containers::names::random_hex;
@@ -30,6 +32,9 @@ pub(crate) struct Prepared {
     tmpfs: Vec<(String, String)>,
     /// What is mounted, as far as it decides what the command does.
     pub(crate) hash: Option<String>,
+    /// Variables with secrets, for the command and for no image.
+    pub(crate) env: Vec<String>,
+    _secrets: Vec<Scratch>,
     _locks: Vec<tokio::sync::OwnedMutexGuard<()>>,
     _roots: Vec<Arc<Root>>,
     _uses: Vec<caches::Use>,
@@ -55,22 +60,23 @@ impl Prepared {
         host
     }
 
-    /// Takes away the empty directories that were made for the mounts, so that they are not in the image.
+    /// Takes away the empty files and directories that were made for the mounts, so that they are not in the image.
     pub(crate) fn tidy(&self, engine: &Engine, container: &str) {
         let Ok(layer) = engine.store.rw_layer(container) else { return };
         let targets = self.mounts.iter().map(|mount| &mount.target).chain(self.tmpfs.iter().map(|(target, _)| target));
         for target in targets {
-            let below = layer.lower.iter().any(|lower| Inside::open_nofollow(lower, Path::new(target)).is_ok());
-            if below {
-                continue;
-            }
-            if let Ok(found) = Inside::open_nofollow(&layer.upper, Path::new(target).parent().unwrap_or(Path::new("/")))
-                && let Some(name) = Path::new(target).file_name()
-            {
+            // The target, and whatever leads to it.
+            for path in Path::new(target).ancestors() {
+                let below = layer.lower.iter().any(|lower| Inside::open_nofollow(lower, path).is_ok());
+                let (Some(parent), Some(name), false) = (path.parent(), path.file_name(), below) else { break };
+                let Ok(found) = Inside::open_nofollow(&layer.upper, parent) else { break };
                 let stub = found.path().join(name);
                 let empty = std::fs::symlink_metadata(&stub).is_ok_and(|meta| meta.is_file() && meta.len() == 0);
                 // A directory with something in it stays.
-                let _ = if empty { std::fs::remove_file(stub) } else { std::fs::remove_dir(stub) };
+                let removed = if empty { std::fs::remove_file(stub) } else { std::fs::remove_dir(stub) };
+                if removed.is_err() {
+                    break;
+                }
             }
         }
     }
@@ -100,13 +106,8 @@ pub(crate) async fn prepare(stage: &Stage, run: &Run) -> Result<Prepared> {
                 let size = if options.size_limit > 0 { format!(",size={}", options.size_limit) } else { String::new() };
                 prepared.tmpfs.push((target(stage, &options), format!("rw,exec{size}")));
             }
-            MountKind::Secret if !options.required => {}
-            MountKind::Secret => {
-                let id = if options.id.is_empty() { &options.target } else { &options.id };
-                return Err(Error::bad(format!(
-                    "secret {id}: not found: the classic builder's protocol carries no secrets"
-                )));
-            }
+            MountKind::Secret => secret(stage, &options, &mut prepared).await?,
+            MountKind::Ssh if !options.required => {}
             MountKind::Ssh => {
                 return Err(Error::bad(
                     "RUN --mount=type=ssh is not supported: the classic builder's protocol carries no SSH agent",
@@ -121,6 +122,27 @@ pub(crate) async fn prepare(stage: &Stage, run: &Run) -> Result<Prepared> {
 fn target(stage: &Stage, options: &MountOptions) -> String {
     let path = stage.state.absolute(&options.target);
     if path.len() > 1 { path.trim_end_matches('/').to_owned() } else { path }
+}
+
+async fn secret(stage: &Stage, options: &MountOptions, prepared: &mut Prepared) -> Result<()> {
+    let build = &stage.build;
+    let Some(content) = build.options.secrets.find(options)?.map(<[u8]>::to_vec) else { return Ok(()) };
+    if let Some(name) = &options.env {
+        let name = if name.is_empty() { secrets::id(options) } else { name };
+        prepared.env.push(format!("{name}={}", String::from_utf8_lossy(&content)));
+    }
+    let Some(target) = secrets::target(options) else { return Ok(()) };
+    let (dir, options) = (secrets::dir(&build.engine), options.clone());
+    let (kept, path) = blocking(move || secrets::keep(&dir, &content, &options)).await?;
+    prepared._secrets.push(kept);
+    prepared.mounts.push(Mount {
+        kind: "bind".into(),
+        source: path.to_string_lossy().into_owned(),
+        target: stage.state.absolute(&target),
+        read_only: true,
+        ..Mount::default()
+    });
+    Ok(())
 }
 
 async fn bind(stage: &Stage, options: &MountOptions, prepared: &mut Prepared, hash: &mut Sha256) -> Result<()> {

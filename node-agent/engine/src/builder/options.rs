@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use http::HeaderMap;
 use slipway_images::Reference;
 use slipway_images::registry::Platform;
 
+use super::secrets::Secrets;
 use crate::api::Params;
 use crate::error::{Error, Result};
 use crate::types::{HostConfig, ShmSize, Ulimit};
@@ -38,16 +40,18 @@ pub struct Options {
     pub target: String,
     /// `--platform`
     pub platform: String,
+    /// `--secret`
+    pub secrets: Secrets,
     /// Limits, network and hosts of the containers that run steps.
     pub host: HostConfig,
 }
 
 impl Options {
-    /// Reads a request's query.
+    /// Reads a request's query and headers.
     ///
     /// # Errors
     /// For what cannot be read, and for what this builder does not do.
-    pub(crate) fn read(params: &Params) -> Result<Self> {
+    pub(crate) fn read(params: &Params, headers: &HeaderMap) -> Result<Self> {
         if params.get("version") == "2" {
             return Err(Error::bad(
                 "this engine builds with the classic builder: BuildKit is not available, set DOCKER_BUILDKIT=0",
@@ -97,6 +101,7 @@ impl Options {
             cache_from: cache_from.unwrap_or_default(),
             target: text("target"),
             platform: text("platform").to_lowercase(),
+            secrets: Secrets::read(headers)?,
             host: host(params)?,
         })
     }

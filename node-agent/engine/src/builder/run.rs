@@ -139,6 +139,7 @@ pub async fn sweep(engine: &Arc<Engine>) {
         }
     }
     let _ = std::fs::remove_dir_all(super::scratch_dir(engine));
+    let _ = std::fs::remove_dir_all(super::secrets::dir(engine));
     super::caches::sweep(engine);
 }
 

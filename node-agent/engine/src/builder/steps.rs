@@ -59,6 +59,7 @@ impl Stage {
             ..self.state.config.clone()
         };
         config.env.extend(visible);
+        config.env.extend_from_slice(&prepared.env);
         let mut host = prepared.apply(host);
         for (source, target) in &line.files {
             host.binds.get_or_insert_default().push(format!("{source}:{target}:ro"));
