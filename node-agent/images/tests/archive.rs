@@ -7,6 +7,7 @@ use std::fs;
 use std::io::Read as _;
 
 use common::{Tar, config, gzip, image, root_or_skip, small_root, store, tree};
+use slipway_images::registry::Platform;
 use slipway_images::{DiffId, Digest, ImportOptions, Progress, Reference, Store};
 
 fn entries(archive: &[u8]) -> BTreeMap<String, Vec<u8>> {
@@ -22,7 +23,7 @@ fn entries(archive: &[u8]) -> BTreeMap<String, Vec<u8>> {
 
 fn load(store: &Store, archive: &[u8]) -> Result<Vec<String>, String> {
     let mut said = Vec::new();
-    let loaded = store.load(archive, &mut |message: Progress| said.push(message.to_json()));
+    let loaded = store.load(archive, None, &mut |message: Progress| said.push(message.to_json()));
     loaded.map_err(|error| error.to_string())?;
     Ok(said.iter().filter_map(|message| message["stream"].as_str().map(str::to_owned)).collect())
 }
@@ -33,6 +34,63 @@ fn two_layers() -> [Vec<u8>; 2] {
     let base =
         base.pax(&[("path", long.as_bytes()), ("mtime", b"1.5")]).file("short", b"long").hardlink("etc/h", "etc/a");
     [base.end(), Tar::new().file("etc/.wh.a", b"").file("b", &[7; 70_000]).file("empty", b"").end()]
+}
+
+/// `index.json` names an image for each of two platforms; `manifest.json` one for another.
+#[test]
+fn of_several_platforms_the_one_asked_for_is_loaded_or_this_machines() {
+    if !root_or_skip() {
+        return;
+    }
+    let layer = Tar::new().file("f", b"x").end();
+    let host = Platform::host();
+    let other = if host.architecture == "arm64" { "amd64" } else { "arm64" };
+    let made_for = |architecture: &str| {
+        let mut config: serde_json::Value = serde_json::from_slice(&config(&[DiffId::of(&layer)], "x")).unwrap();
+        config["architecture"] = architecture.into();
+        config.to_string().into_bytes()
+    };
+    let (mut blobs, mut manifests) = (BTreeMap::from([(Digest::of(&layer), layer.clone())]), Vec::new());
+    for architecture in [host.architecture.as_str(), other] {
+        let config = made_for(architecture);
+        let manifest = serde_json::json!({
+            "schemaVersion": 2, "mediaType": "application/vnd.oci.image.manifest.v1+json",
+            "config": {"mediaType": "application/vnd.oci.image.config.v1+json", "digest": Digest::of(&config), "size": config.len()},
+            "layers": [{"mediaType": "application/vnd.oci.image.layer.v1.tar", "digest": Digest::of(&layer), "size": layer.len()}],
+        });
+        let manifest = manifest.to_string().into_bytes();
+        manifests.push(serde_json::json!({
+            "mediaType": "application/vnd.oci.image.manifest.v1+json", "digest": Digest::of(&manifest), "size": manifest.len(),
+            "platform": {"os": "linux", "architecture": architecture},
+            "annotations": {"io.containerd.image.name": format!("docker.io/library/{architecture}:1")},
+        }));
+        blobs.extend([config, manifest].map(|blob| (Digest::of(&blob), blob)));
+    }
+    let index = serde_json::json!({"schemaVersion": 2, "manifests": manifests}).to_string();
+    let mut oci = Tar::new().file("index.json", index.as_bytes());
+    for (digest, blob) in &blobs {
+        oci = oci.file(&format!("blobs/sha256/{}", digest.hex()), blob);
+    }
+    let oci = oci.end();
+    let item = serde_json::json!([{"Config": "c.json", "RepoTags": ["tool:1"], "Layers": ["l.tar"]}]).to_string();
+    let docker =
+        Tar::new().file("manifest.json", item.as_bytes()).file("c.json", &made_for(other)).file("l.tar", &layer).end();
+    let loaded = |archive: &[u8], platform: Option<&str>| {
+        let (_dir, store) = store();
+        let platform: Option<Platform> = platform.map(|text| text.parse().unwrap());
+        let loaded = store.load(archive, platform.as_ref(), &mut |_| {}).map_err(|error| error.to_string())?;
+        Ok::<_, String>(
+            loaded.iter().flat_map(|image| &image.names).map(Reference::familiar_string).collect::<Vec<_>>(),
+        )
+    };
+    let names = |names: &[String]| Ok(names.to_vec());
+    assert_eq!(loaded(&oci, None), names(&[format!("{}:1", host.architecture)]));
+    assert_eq!(loaded(&oci, Some(&format!("linux/{other}"))), names(&[format!("{other}:1")]));
+    let none = loaded(&oci, Some("linux/s390x")).unwrap_err();
+    assert_eq!(none, "invalid archive: no image for linux/s390x in index.json");
+    assert_eq!(loaded(&docker, None), names(&["tool:1".into()]));
+    assert_eq!(loaded(&docker, Some(&format!("linux/{other}"))), names(&["tool:1".into()]));
+    assert_eq!(loaded(&docker, Some(&host.to_string())), names(&[]), "left out without a word, as by Docker");
 }
 
 #[test]

@@ -20,7 +20,7 @@ fn kept(data: &Path) -> Vec<PathBuf> {
 }
 
 fn loads(store: &Store, archive: impl Read) -> Result<usize, String> {
-    store.load(archive, &mut |_| {}).map(|images| images.len()).map_err(|error| error.to_string())
+    store.load(archive, None, &mut |_| {}).map(|images| images.len()).map_err(|error| error.to_string())
 }
 
 fn manifest(layers: &[&str]) -> Vec<u8> {

@@ -27,7 +27,7 @@ fn archive(files: &[(&str, &[u8])], images: &[&[&str]], diffs: &[&[DiffId]]) -> 
 }
 
 fn load(store: &Store, archive: &[u8]) -> Vec<ImageId> {
-    let loaded = store.load(archive, &mut |_| {}).expect("a good archive");
+    let loaded = store.load(archive, None, &mut |_| {}).expect("a good archive");
     loaded.into_iter().map(|image| image.id).collect()
 }
 

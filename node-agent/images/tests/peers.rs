@@ -171,7 +171,7 @@ fn dockerd_and_this_store_agree_on_the_same_data_root() {
     // Theirs loads here, ours loads there, and they run what is ours.
     let second = temp.path().join("e");
     let store = Store::open(&second.join("data")).unwrap();
-    store.load(fs::File::open(dir.join("theirs.tar")).unwrap(), &mut |_| {}).unwrap();
+    store.load(fs::File::open(dir.join("theirs.tar")).unwrap(), None, &mut |_| {}).unwrap();
     assert_eq!(store.resolve("changed:1"), Ok(changed));
     let mut archive = fs::File::create(temp.path().join("ours.tar")).unwrap();
     store.save(&["alpine:3".into(), "changed:1".into()], &mut archive).unwrap();

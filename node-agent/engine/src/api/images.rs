@@ -12,6 +12,7 @@ use axum::routing::{get, post};
 use http::{HeaderMap, StatusCode};
 use serde_json::{Value, json};
 use slipway_images::Progress;
+use slipway_images::registry::Platform;
 use tokio::sync::mpsc;
 
 use super::ApiVersion;
@@ -49,13 +50,17 @@ async fn list(
     Ok(Json(list))
 }
 
-async fn get_below(State(engine): Engined, Path(rest): Path<String>) -> Result<Response> {
+async fn get_below(State(engine): Engined, Path(rest): Path<String>, params: Params) -> Result<Response> {
     let (name, word) = rest.rsplit_once('/').ok_or_else(|| Error::not_found("page not found"))?;
     let (name, word) = (name.to_owned(), word.to_owned());
+    let platform = platform(&params)?;
+    if let Some(wanted) = platform.as_ref().filter(|_| word != "get") {
+        images::check_platform(&name, &images::find(&engine, &name)?.1, wanted)?;
+    }
     match word.as_str() {
         "json" => blocking(move || images::inspect(&engine, &name)).await.map(|v| Json(v).into_response()),
         "history" => blocking(move || images::history(&engine, &name)).await.map(|v| Json(v).into_response()),
-        "get" => save(engine, vec![name]).await,
+        "get" => save(engine, vec![name], platform).await,
         _ => Err(Error::not_found("page not found")),
     }
 }
@@ -89,15 +94,22 @@ async fn prune(State(engine): Engined, params: Params) -> Result<Json<Value>> {
 }
 
 async fn save_many(State(engine): Engined, params: Params) -> Result<Response> {
-    save(engine, params.all("names").to_vec()).await
+    save(engine, params.all("names").to_vec(), platform(&params)?).await
 }
 
-async fn save(engine: Arc<Engine>, names: Vec<String>) -> Result<Response> {
+async fn save(engine: Arc<Engine>, names: Vec<String>, platform: Option<Platform>) -> Result<Response> {
     if names.is_empty() {
         return Err(Error::bad("Missing image reference"));
     }
     // Looked up first: an error after the first byte could only break the connection off.
     let ids = engine.store.saved_images(&names)?;
+    if let Some(wanted) = platform {
+        for id in &ids {
+            if !wanted.is(&Platform::of(&engine.store.image(id)?.config)) {
+                return Err(Error::internal(format!("no suitable export target found for platform {wanted}")));
+            }
+        }
+    }
     Ok(tar_body("application/x-tar", move |out| {
         engine.store.save(&names, out)?;
         ids.iter().for_each(|id| images::event(&engine, "save", id, &id.to_string()));
@@ -146,11 +158,22 @@ async fn create(
     Ok(progress_body(receiver))
 }
 
-async fn load(State(engine): Engined, body: Body) -> Result<Response> {
+/// What `--platform` of `docker save`, `load`, `history` and `inspect` asks for.
+fn platform(params: &Params) -> Result<Option<Platform>> {
+    match params.all("platform") {
+        [] => Ok(None),
+        [one] if one.is_empty() => Ok(None),
+        [one] => serde_json::from_str(one).map(Some).map_err(|e| Error::bad(format!("failed to parse platform: {e}"))),
+        _ => Err(Error::bad("multiple platform parameters not supported")),
+    }
+}
+
+async fn load(State(engine): Engined, params: Params, body: Body) -> Result<Response> {
+    let platform = platform(&params)?;
     let reader = body_reader(body);
     let (lines, receiver) = mpsc::unbounded_channel();
     tokio::task::spawn_blocking(move || {
-        let outcome = engine.store.load(reader, &mut |message: Progress| {
+        let outcome = engine.store.load(reader, platform.as_ref(), &mut |message: Progress| {
             let _ = lines.send(line(&message.to_json()));
         });
         match outcome {

@@ -51,13 +51,7 @@ pub fn create(engine: &Arc<Engine>, mut request: Create) -> Result<Arc<Container
     let image_id = resolve_image(engine, &request.config.image)?;
     let image = engine.store.image(&image_id)?;
     if let Some(wanted) = &request.platform {
-        let actual = Platform::of(&image.config);
-        if !wanted.runs(&actual) {
-            return Err(Error::not_found(format!(
-                "image with reference {} was found but its platform ({actual}) does not match the specified platform ({wanted})",
-                request.config.image
-            )));
-        }
+        crate::images::check_platform(&request.config.image, &image, wanted)?;
     }
     let image_config: Config = serde_json::to_value(&image.config.config)
         .and_then(crate::types::from_go_json)

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use engine_wasm::reference::glob_match;
 use http::StatusCode;
 use serde_json::{Value, json};
+use slipway_images::registry::Platform;
 use slipway_images::{
     ChainId, Error as StoreError, Image, ImageId, ImageSummary, Reference, ResolveError, UnpackError,
 };
@@ -136,6 +137,20 @@ fn summary_json(s: &ImageSummary) -> Value {
 fn reference_matches(reference: &Reference, pattern: &str) -> bool {
     let fits = |name: &str| glob_match(pattern, name).unwrap_or(false);
     fits(&reference.familiar_string()) || fits(&reference.familiar_name())
+}
+
+/// Refuses an image that was not made for a platform that is asked for.
+///
+/// # Errors
+/// Docker's sentence.
+pub(crate) fn check_platform(name: &str, image: &Image, wanted: &Platform) -> Result<()> {
+    let actual = Platform::of(&image.config);
+    if wanted.runs(&actual) {
+        return Ok(());
+    }
+    Err(Error::not_found(format!(
+        "image with reference {name} was found but its platform ({actual}) does not match the specified platform ({wanted})"
+    )))
 }
 
 /// `GET /images/{name}/json`.

@@ -12,6 +12,7 @@ use crate::error::{Error, IoContext as _, Result};
 use crate::image::ImageConfig;
 use crate::progress::Progress;
 use crate::reference::Reference;
+use crate::registry::Platform;
 use crate::registry::manifest::{Document, understand};
 use crate::store::{Layer, Store};
 
@@ -50,18 +51,23 @@ fn invalid(text: impl Into<String>) -> Error {
 }
 
 impl Store {
-    /// Loads all images of an archive (plain, gzip, bzip2, xz or zstd). `progress` gets Docker's messages. An image that fails
-    /// leaves nothing; those before it stay.
-    pub fn load(&self, archive: impl Read, progress: &mut dyn FnMut(Progress)) -> Result<Vec<Loaded>> {
+    /// Loads all images of an archive (plain, gzip, bzip2, xz or zstd), or those of them that are for `platform`. `progress` gets Docker's
+    /// messages. An image that fails leaves nothing; those before it stay.
+    pub fn load(
+        &self,
+        archive: impl Read,
+        platform: Option<&Platform>,
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<Vec<Loaded>> {
         let file = self.temporary_file()?;
         let mut spool = Spool::read(self, archive, file).map_err(|error| invalid(error.to_string()))?;
         let described = match spool.small("manifest.json").at("read", "manifest.json")? {
             Some(manifest) => docker_layout(&spool, &manifest)?,
-            None => oci_layout(&spool)?,
+            None => oci_layout(&spool, platform)?,
         };
         let mut loaded = Vec::new();
         for image in described {
-            loaded.push(self.load_one(&mut spool, image, progress)?);
+            loaded.extend(self.load_one(&mut spool, image, platform, progress)?);
         }
         for image in &loaded {
             if image.names.is_empty() {
@@ -74,7 +80,14 @@ impl Store {
         Ok(loaded)
     }
 
-    fn load_one(&self, spool: &mut Spool, image: Described, progress: &mut dyn FnMut(Progress)) -> Result<Loaded> {
+    /// Nothing if it is not for `platform`.
+    fn load_one(
+        &self,
+        spool: &mut Spool,
+        image: Described,
+        platform: Option<&Platform>,
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<Option<Loaded>> {
         let names = image
             .names
             .iter()
@@ -97,6 +110,9 @@ impl Store {
         }
         if !config.os.is_empty() && config.os != "linux" {
             return Err(invalid(format!("cannot load {} image on linux", config.os)));
+        }
+        if platform.is_some_and(|wanted| !wanted.is(&Platform::of(&config))) {
+            return Ok(None);
         }
         let mut held: Vec<Layer> = Vec::new();
         let made = self.hurried(|| {
@@ -125,7 +141,7 @@ impl Store {
                 )));
             }
         }
-        Ok(Loaded { id, names })
+        Ok(Some(Loaded { id, names }))
     }
 
     fn load_layers(
@@ -204,20 +220,24 @@ fn blob(spool: &Spool, digest: &Digest) -> Result<Vec<u8>> {
     Ok(content)
 }
 
-fn oci_layout(spool: &Spool) -> Result<Vec<Described>> {
+fn oci_layout(spool: &Spool, platform: Option<&Platform>) -> Result<Vec<Described>> {
+    let best = Platform::best_of_host();
+    let suits = |made_for: &Platform| platform.map_or_else(|| best.runs(made_for), |wanted| wanted.is(made_for));
     let index = spool.small("index.json").at("read", "index.json")?;
     let index = index.ok_or_else(|| invalid("invalid archive: does not contain a manifest.json"))?;
     let index: Value =
         serde_json::from_slice(&index).map_err(|error| invalid(format!("invalid index.json: {error}")))?;
     let mut images = Vec::new();
     for entry in index["manifests"].as_array().into_iter().flatten() {
-        let platform = &entry["platform"];
-        if !platform.is_null() && (platform["os"] != "linux" || platform["architecture"] != "amd64") {
+        let made_for: Option<Platform> = serde_json::from_value(entry["platform"].clone())
+            .map_err(|error| invalid(format!("invalid index.json: {error}")))?;
+        if made_for.is_some_and(|made_for| !suits(&made_for)) {
             continue;
         }
         let digest: Digest = serde_json::from_value(entry["digest"].clone())
             .map_err(|error| invalid(format!("invalid index.json: {error}")))?;
-        let mut document = understand(entry["mediaType"].as_str().unwrap_or_default(), &blob(spool, &digest)?, None);
+        let mut document =
+            understand(entry["mediaType"].as_str().unwrap_or_default(), &blob(spool, &digest)?, platform);
         if let Ok(Document::Index(chosen)) = &document {
             document = understand("", &blob(spool, &chosen.digest)?, None);
         }
@@ -236,7 +256,8 @@ fn oci_layout(spool: &Spool) -> Result<Vec<Described>> {
         });
     }
     if images.is_empty() {
-        return Err(invalid("invalid archive: no image for linux/amd64 in index.json"));
+        let wanted = platform.cloned().unwrap_or_else(Platform::host);
+        return Err(invalid(format!("invalid archive: no image for {wanted} in index.json")));
     }
     Ok(images)
 }

@@ -61,6 +61,12 @@ impl Platform {
         Self { os: self.os.to_ascii_lowercase(), architecture, variant }
     }
 
+    /// Whether `other` is the same platform, however it is written.
+    #[must_use]
+    pub fn is(&self, other: &Self) -> bool {
+        self.clone().normal() == other.clone().normal()
+    }
+
     /// Whether something made for `other` runs here.
     #[must_use]
     pub fn runs(&self, other: &Self) -> bool {
