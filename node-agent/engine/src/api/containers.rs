@@ -148,8 +148,11 @@ async fn restart_one(State(engine): Engined, Path(id): Path<String>, params: Par
 }
 
 async fn kill_one(State(engine): Engined, Path(id): Path<String>, params: Params) -> Result<StatusCode> {
-    stop::parse_signal(Some(params.get("signal")).filter(|s| !s.is_empty()).unwrap_or("SIGKILL"))?;
-    let kill = async { stop::kill(&engine, &engine.container(&id)?, params.get("signal")).await };
+    let kill = async {
+        // Before the container is looked for.
+        stop::parse_signal(Some(params.get("signal")).filter(|s| !s.is_empty()).unwrap_or("SIGKILL"))?;
+        stop::kill(&engine, &engine.container(&id)?, params.get("signal")).await
+    };
     kill.await.map_err(|e| e.context(&format!("cannot kill container: {id}")))?;
     Ok(StatusCode::NO_CONTENT)
 }

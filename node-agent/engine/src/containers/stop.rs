@@ -21,7 +21,7 @@ pub fn parse_signal(text: &str) -> Result<i32> {
         return match number {
             1..=64 => Ok(number),
             0 => Err(unknown()),
-            _ => Err(Error::bad(format!("The linux daemon does not support signal {number}"))),
+            _ => Err(Error::bad(format!("the linux daemon does not support signal {number}"))),
         };
     }
     let upper = text.to_ascii_uppercase();

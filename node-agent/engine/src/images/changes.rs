@@ -30,10 +30,10 @@ const ALLOWED: [&str; 11] = [
 /// # Errors
 /// For an instruction that is none, or not allowed here.
 pub fn apply(config: &mut Config, changes: &[String]) -> Result<()> {
-    let text = changes.join("\n");
-    if text.trim().is_empty() {
+    if changes.is_empty() {
         return Ok(());
     }
+    let text = changes.join("\n");
     let file = dockerfile::parse(&text);
     if let Some(error) = file.errors.first() {
         return Err(Error::bad(error.to_string()));

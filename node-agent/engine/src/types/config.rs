@@ -21,6 +21,7 @@ pub struct Config {
     pub tty: bool,
     pub open_stdin: bool,
     pub stdin_once: bool,
+    #[serde(serialize_with = "null_when_empty")]
     pub env: Vec<String>,
     #[serde(deserialize_with = "string_or_list")]
     pub cmd: Option<Vec<String>>,
@@ -72,8 +73,12 @@ fn is_zero(n: &i64) -> bool {
     *n == 0
 }
 
-fn null_when_empty<S: serde::Serializer>(map: &Map<String, Value>, s: S) -> Result<S::Ok, S::Error> {
-    if map.is_empty() { s.serialize_none() } else { map.serialize(s) }
+/// As Go writes a list or a map that nobody made.
+fn null_when_empty<'a, T: Serialize, S: serde::Serializer>(some: &'a T, s: S) -> Result<S::Ok, S::Error>
+where
+    &'a T: IntoIterator,
+{
+    if some.into_iter().next().is_none() { s.serialize_none() } else { some.serialize(s) }
 }
 
 /// Docker's `StrSlice`: a list of strings, or one string standing for a list of one.
