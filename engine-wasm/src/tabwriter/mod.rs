@@ -1,4 +1,4 @@
-//! Aligned columns as Go's `text/tabwriter` makes them; docker prints every table through it.
+//! Aligned columns as Go's `text/tabwriter` makes them; docker prints every table through a copy of it that knows wide characters.
 //! A cell is text ended by a tab; a column is a block of such cells in consecutive lines. Works on a whole text at once, so there is nothing to flush.
 
 #[cfg(test)]
@@ -33,7 +33,7 @@ pub struct TabWriter {
 struct Cell {
     /// Bytes of the text.
     size: usize,
-    /// Characters of the text.
+    /// Columns of the text.
     width: usize,
     /// Ended by `\t` rather than `\v`, a line end or the end of the text.
     hard_tab: bool,
@@ -294,7 +294,76 @@ impl Run {
     }
 }
 
-/// Characters in a text; bytes that are no UTF-8 count one each.
+/// Columns that a text takes; bytes that are no UTF-8 count one each.
 fn width(text: &[u8]) -> usize {
-    text.utf8_chunks().map(|chunk| chunk.valid().chars().count() + chunk.invalid().len()).sum()
+    text.utf8_chunks().map(|chunk| chunk.valid().chars().map(columns).sum::<usize>() + chunk.invalid().len()).sum()
+}
+
+/// Columns that a character takes: none where it is put on the one before, two where it is East Asian and wide, or an emoji.
+pub(crate) fn columns(c: char) -> usize {
+    match u32::from(c) {
+        0..0x300 => 1,
+        0x300..=0x36f
+        | 0x483..=0x489
+        | 0x591..=0x5bd
+        | 0x610..=0x61a
+        | 0x64b..=0x65f
+        | 0x1ab0..=0x1aff
+        | 0x1dc0..=0x1dff
+        | 0x200b..=0x200f
+        | 0x20d0..=0x20ff
+        | 0xfe00..=0xfe0f
+        | 0xfe20..=0xfe2f
+        | 0xe0100..=0xe01ef => 0,
+        0x1100..=0x115f
+        | 0x231a..=0x231b
+        | 0x23e9..=0x23ec
+        | 0x25fd..=0x25fe
+        | 0x2614..=0x2615
+        | 0x26a1
+        | 0x2705
+        | 0x274c
+        | 0x2753..=0x2755
+        | 0x2795..=0x2797
+        | 0x2b1b..=0x2b1c
+        | 0x2b50
+        | 0x2e80..=0x303e
+        | 0x3041..=0x3247
+        | 0x3250..=0x4dbf
+        | 0x4e00..=0xa4cf
+        | 0xa960..=0xa97c
+        | 0xac00..=0xd7a3
+        | 0xf900..=0xfaff
+        | 0xfe10..=0xfe19
+        | 0xfe30..=0xfe6f
+        | 0xff00..=0xff60
+        | 0xffe0..=0xffe6
+        | 0x1f300..=0x1f320
+        | 0x1f32d..=0x1f335
+        | 0x1f337..=0x1f37c
+        | 0x1f37e..=0x1f393
+        | 0x1f3a0..=0x1f3ca
+        | 0x1f3cf..=0x1f3d3
+        | 0x1f3e0..=0x1f3f0
+        | 0x1f3f4
+        | 0x1f3f8..=0x1f43e
+        | 0x1f440
+        | 0x1f442..=0x1f4fc
+        | 0x1f4ff..=0x1f53d
+        | 0x1f54b..=0x1f54e
+        | 0x1f550..=0x1f567
+        | 0x1f595..=0x1f596
+        | 0x1f5fb..=0x1f64f
+        | 0x1f680..=0x1f6c5
+        | 0x1f6d0..=0x1f6d2
+        | 0x1f6eb..=0x1f6ec
+        | 0x1f6f4..=0x1f6fc
+        | 0x1f7e0..=0x1f7eb
+        | 0x1f90c..=0x1f93a
+        | 0x1f93c..=0x1f945
+        | 0x1f947..=0x1f9ff
+        | 0x1fa70..=0x1faff
+        | 0x20000..=0x3fffd => 2,
+        _ => 1,
+    }
 }

@@ -149,6 +149,30 @@ impl<'a> Exec<'a> {
         })
     }
 
+    /// `.Label NAME` of a row, or of a table's heading: what the last part of the name says.
+    pub(super) fn label(
+        &mut self,
+        dot: &Value<'a>,
+        labels: &'a serde_json::Value,
+        args: &'a [Operand],
+        piped: Option<Value<'a>>,
+    ) -> Run<Value<'a>> {
+        let name = match (args, piped) {
+            ([one], None) => self.argument(dot, Param::String, one)?,
+            ([], Some(piped)) => self.fit(piped, Param::String)?,
+            (_, piped) => {
+                let count = args.len() + usize::from(piped.is_some());
+                return self.fail(format_args!("wrong number of args for Label: want 1 got {count}"));
+            }
+        };
+        let Data::Bytes(name) = &name.data else { return Ok(Value::INVALID) };
+        let name = String::from_utf8_lossy(name);
+        Ok(Value::string(match labels.as_object() {
+            Some(labels) => labels.get(&*name).and_then(serde_json::Value::as_str).unwrap_or_default().into(),
+            None => name.rsplit('.').next().unwrap_or_default().replace(['-', '_'], " "),
+        }))
+    }
+
     /// `and` and `or` stop at the first argument that decides.
     fn and_or(
         &mut self,

@@ -92,8 +92,10 @@ pub enum FunctionSet {
 /// Beside this key an object of the data names a Go structure's type: a field that [`STRUCT_FIELDS`] does not have is then an error, as
 /// Go's check of structures has it. Neither entry is printed, written as JSON or ranged over. No JSON of the engine's has such keys.
 pub(crate) const STRUCT_TYPE: &str = "\0type";
-/// Beside this key an object of the data holds its fields under their names in Go.
+/// Beside this key an object of the data holds its fields under their names in Go; without it they are its own entries.
 pub(crate) const STRUCT_FIELDS: &str = "\0fields";
+/// Beside this key an object of the data holds what its method `Label` looks up; what is no object there makes headings of names.
+pub(crate) const LABELS: &str = "\0labels";
 /// Beside this key an object of the data holds what `index` gives for a key that it does not have: the zero value of the map's elements.
 pub(crate) const MAP_ZERO: &str = "\0zero";
 /// Beside this key an object of the data names the type of the map's keys, where that is a string under another name: `index` then refuses strings.

@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use serde_json::Value as Json;
 
-use super::{MAP_KEY, MAP_ZERO, NIL, Nulls, Numbers, Options, STRUCT_FIELDS, STRUCT_TYPE};
+use super::{LABELS, MAP_KEY, MAP_ZERO, NIL, Nulls, Numbers, Options, STRUCT_FIELDS, STRUCT_TYPE};
 use crate::golang::printf::{Arg, MAP_TYPE, SLICE_TYPE};
 
 type Object = serde_json::Map<String, Json>;
@@ -209,7 +209,7 @@ fn struct_arg<'a>(fields: &Object, options: &Options, depth: usize) -> Arg<'a> {
 
 /// Whether an entry is no part of the data, but says what the data is.
 pub(super) fn hidden(key: &str) -> bool {
-    matches!(key, STRUCT_TYPE | STRUCT_FIELDS | MAP_ZERO | MAP_KEY | NIL)
+    matches!(key, STRUCT_TYPE | STRUCT_FIELDS | LABELS | MAP_ZERO | MAP_KEY | NIL)
 }
 
 /// A list that is nil is known by its place, as in Go.

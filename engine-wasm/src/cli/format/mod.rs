@@ -11,12 +11,15 @@ pub mod inspect;
 pub mod network;
 pub mod search;
 pub mod stats;
+#[cfg(test)]
+mod tests;
 mod text;
 mod typed;
 pub mod version;
 pub mod volume;
 
 use crate::tabwriter::TabWriter;
+use crate::template::{LABELS, STRUCT_TYPE};
 use engine::Template;
 use serde_json::{Map, Value};
 
@@ -48,8 +51,8 @@ pub struct Kind {
 pub struct Row {
     /// The placeholders.
     pub fields: Map<String, Value>,
-    /// What `.Label` looks up.
-    pub labels: Map<String, Value>,
+    /// What `.Label` looks up; not every kind has it.
+    pub labels: Option<Map<String, Value>>,
 }
 
 impl Row {
@@ -62,13 +65,13 @@ impl Row {
     pub fn of(fields: impl IntoIterator<Item = (&'static str, Value)>) -> Self {
         let mut fields: Vec<_> = fields.into_iter().map(|(k, v)| (k.to_owned(), v)).collect();
         crate::order::sort_by(&mut fields, |a, b| a.0.cmp(&b.0));
-        Self { fields: fields.into_iter().collect(), labels: Map::new() }
+        Self { fields: fields.into_iter().collect(), labels: None }
     }
 
     /// The same row with labels.
     #[must_use]
     pub fn with_labels(mut self, labels: &Value) -> Self {
-        self.labels = labels.as_object().cloned().unwrap_or_default();
+        self.labels = Some(labels.as_object().cloned().unwrap_or_default());
         self
     }
 }
@@ -90,19 +93,16 @@ pub fn write(format: &str, kind: &Kind, rows: &[Row]) -> Result<String, String> 
         Some(_) => None,
         None => Some(prepare(&body)?),
     };
-    let labels = labels_of(&body);
-    for (at, row) in rows.iter().enumerate() {
+    for row in rows {
         match (&pieces, &template) {
             (Some(pieces), _) => out += &fill(pieces, &row.fields, kind)?,
             (None, Some(template)) => {
-                // Rows of a kind have the same placeholders.
-                if at == 0 || row.fields.len() != rows[0].fields.len() {
-                    check_fields(&body, &row.fields, kind)?;
+                let mut value = row.fields.clone();
+                value.insert(STRUCT_TYPE.into(), kind.go_type.into());
+                if let Some(labels) = &row.labels {
+                    value.insert(LABELS.into(), labels.clone().into());
                 }
-                let value = with_labels(labels.as_deref(), &row.fields, |name| {
-                    row.labels.get(name).cloned().unwrap_or_else(|| "".into())
-                });
-                out += &template.render(&value).map_err(|e| format!("template parsing error: {e}"))?;
+                out += &template.render(&value.into()).map_err(|e| format!("template parsing error: {e}"))?;
             }
             (None, None) => {}
         }
@@ -121,8 +121,9 @@ pub fn write(format: &str, kind: &Kind, rows: &[Row]) -> Result<String, String> 
             })
             .collect(),
         (None, Some(template)) => {
-            let value = with_labels(labels.as_deref(), &headings, |name| text::label_heading(name).into());
-            template.render_header(&value).unwrap_or_default()
+            let mut value = headings;
+            value.insert(LABELS.into(), true.into());
+            template.render_header(&value.into()).unwrap_or_default()
         }
         (None, None) => String::new(),
     };
@@ -159,42 +160,8 @@ fn no_field(name: &str, column: usize, kind: &Kind) -> String {
     )
 }
 
-/// Finds a placeholder that the kind does not have, as Go's check of methods would. Templates that move the dot are left to the template engine.
-fn check_fields(body: &str, fields: &Map<String, Value>, kind: &Kind) -> Result<(), String> {
-    if body.contains("range") || body.contains("with") {
-        return Ok(());
-    }
-    for (at, name) in text::placeholders(body) {
-        if name != "Label" && !fields.contains_key(name) {
-            return Err(no_field(name, at, kind));
-        }
-    }
-    Ok(())
-}
-
-/// `.Label "x"` is a call in docker; here the labels are a map and the call becomes an index.
 fn prepare(body: &str) -> Result<Template, String> {
-    Template::parse("", &body.replace(".Label ", "index .labels ")).map_err(|e| format!("template parsing error: {e}"))
-}
-
-/// The names in `.Label "name"`; `None` where no label is asked for.
-fn labels_of(body: &str) -> Option<Vec<&str>> {
-    let name = |rest: &'_ str| {
-        let quote = rest.chars().next().filter(|c| matches!(c, '"' | '`'))?;
-        rest[1..].find(quote).map(|end| end + 1)
-    };
-    body.contains(".Label ").then(|| {
-        let rests = body.split(".Label ").skip(1).map(str::trim_start);
-        rests.filter_map(|rest| rest.get(1..name(rest)?)).collect()
-    })
-}
-
-fn with_labels(labels: Option<&[&str]>, fields: &Map<String, Value>, label: impl Fn(&str) -> Value) -> Value {
-    let mut value = fields.clone();
-    if let Some(names) = labels {
-        value.insert("labels".into(), names.iter().map(|n| ((*n).to_owned(), label(n))).collect::<Map<_, _>>().into());
-    }
-    Value::Object(value)
+    Template::parse("", body).map_err(|e| format!("template parsing error: {e}"))
 }
 
 /// Whether a format uses a placeholder.

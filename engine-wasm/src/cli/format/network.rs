@@ -31,7 +31,7 @@ pub fn list(format: &str, networks: &Value, quiet: bool, trunc: bool) -> Result<
         (other, _) => other,
     };
     let mut networks: Vec<_> = networks.as_array().into_iter().flatten().collect();
-    crate::order::sort_by_key(&mut networks, |n| n["Name"].as_str().unwrap_or_default());
+    crate::order::sort_by_key(&mut networks, |n| text::natural(n["Name"].as_str().unwrap_or_default()));
     let rows: Vec<_> = networks
         .into_iter()
         .map(|n| {

@@ -1,5 +1,6 @@
 //! Small pieces that the formatters share: docker's shortening, Go's JSON and times, and a quick reading of templates that are only placeholders.
 
+use crate::tabwriter::columns;
 use crate::units;
 use serde_json::Value;
 use std::fmt::Write;
@@ -24,7 +25,7 @@ pub(super) fn simple(body: &str) -> Option<Vec<Piece<'_>>> {
     while let Some((before, after)) = rest.split_once("{{") {
         pieces.push(Piece::Text(before));
         let (action, tail) = after.split_once("}}")?;
-        pieces.push(Piece::Field(action.strip_prefix('.').filter(|n| ident(n))?));
+        pieces.push(Piece::Field(action.strip_prefix('.').filter(|n| ident(n) && *n != "Label")?));
         rest = tail;
     }
     pieces.push(Piece::Text(rest));
@@ -83,9 +84,25 @@ pub(super) fn unescape(format: &str) -> String {
     format.replace("\\t", "\t").replace("\\n", "\n")
 }
 
-/// The heading of `.Label "com.example.some-name"`: `some name`.
-pub(super) fn label_heading(name: &str) -> String {
-    name.rsplit('.').next().unwrap_or_default().replace(['-', '_'], " ")
+/// What a name is sorted by so that `a9` stands before `a10`: numbers by their length and digits, then by their zeros, before other characters.
+pub(super) fn natural(name: &str) -> Vec<u8> {
+    let mut key = Vec::new();
+    let mut rest = name;
+    while let Some(c) = rest.chars().next() {
+        let digits = rest.len() - rest.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+        let (part, tail) = rest.split_at(digits.max(c.len_utf8()));
+        if digits > 0 {
+            let number = part.trim_start_matches('0');
+            key.push(0);
+            key.extend((number.len() as u32).to_be_bytes());
+            key.extend(number.bytes());
+            key.extend(((digits - number.len()) as u32).to_be_bytes());
+        } else {
+            key.extend(part.bytes());
+        }
+        rest = tail;
+    }
+    key
 }
 
 /// Adds to the column of a Go template error.
@@ -106,7 +123,7 @@ pub fn short_id(id: &str) -> &str {
 
 /// Cuts to `width` columns, the last of them an ellipsis. East Asian wide characters take two.
 pub fn ellipsis(text: &str, width: usize) -> String {
-    let columns = |c: char| if wide(c) { 2 } else { 1 };
+    let columns = |c: char| columns(c).max(1);
     if text.chars().map(columns).sum::<usize>() <= width {
         return text.to_owned();
     }
@@ -120,12 +137,6 @@ pub fn ellipsis(text: &str, width: usize) -> String {
         .collect();
     out.push('…');
     out
-}
-
-fn wide(c: char) -> bool {
-    matches!(u32::from(c),
-        0x1100..=0x115f | 0x2e80..=0x303e | 0x3041..=0x33ff | 0x3400..=0x4dbf | 0x4e00..=0x9fff | 0xa000..=0xa4cf | 0xac00..=0xd7a3
-        | 0xf900..=0xfaff | 0xfe30..=0xfe6f | 0xff00..=0xff60 | 0xffe0..=0xffe6 | 0x1f300..=0x1f64f | 0x1f900..=0x1f9ff | 0x20000..=0x3fffd)
 }
 
 /// Go's `encoding/json` without spaces; `html` escapes `<`, `>` and `&` as its default does.

@@ -4,9 +4,13 @@ use serde_json::Value as Json;
 
 use super::super::node::{Command, Expr, Operand, Pipe};
 use super::super::value::{Data, Value};
-use super::super::{MissingKey, STRUCT_FIELDS, STRUCT_TYPE};
+use super::super::{LABELS, MissingKey, STRUCT_FIELDS, STRUCT_TYPE};
 use super::{At, Exec, Run};
 use crate::golang::quote::quote;
+
+fn is_label(names: &[String]) -> bool {
+    names.last().is_some_and(|name| name == "Label")
+}
 
 impl<'a> Exec<'a> {
     pub(in crate::template) fn pipeline(&mut self, dot: &Value<'a>, pipe: &'a Pipe) -> Run<Value<'a>> {
@@ -46,7 +50,6 @@ impl<'a> Exec<'a> {
         let Some(first) = command.args.first() else {
             return Ok(Value::INVALID);
         };
-        let has_args = command.args.len() > 1 || piped.is_some();
         match &first.expr {
             Expr::Identifier(name) => {
                 self.at = At::Operand(first);
@@ -56,9 +59,9 @@ impl<'a> Exec<'a> {
                 self.not_a_function(command, piped.as_ref())?;
                 return self.pipeline(dot, pipe);
             }
-            Expr::Field(_) | Expr::Chain(..) => return self.operand(dot, first, has_args),
+            Expr::Field(_) | Expr::Chain(..) => return self.field_command(dot, command, piped),
             Expr::Variable(names) => {
-                let value = self.operand(dot, first, has_args)?;
+                let value = self.field_command(dot, command, piped.clone())?;
                 if names.len() == 1 {
                     self.not_a_function(command, piped.as_ref())?;
                 }
@@ -72,6 +75,29 @@ impl<'a> Exec<'a> {
             return self.fail("nil is not a command");
         }
         self.operand(dot, first, false)
+    }
+
+    /// A field, or a call of `Label`, the one method that takes an argument.
+    fn field_command(&mut self, dot: &Value<'a>, command: &'a Command, piped: Option<Value<'a>>) -> Run<Value<'a>> {
+        let first = &command.args[0];
+        let has_args = command.args.len() > 1 || piped.is_some();
+        self.at = At::Operand(first);
+        let (receiver, names) = match &first.expr {
+            Expr::Field(names) if is_label(names) => (dot.clone(), &names[..]),
+            Expr::Variable(names) if is_label(names) => (self.variable(&names[0])?, &names[1..]),
+            _ => return self.operand(dot, first, has_args),
+        };
+        match self.fields(receiver, &names[..names.len().saturating_sub(1)], false)?.data {
+            Data::Map(map) if map.contains_key(LABELS) => self.label(dot, &map[LABELS], &command.args[1..], piped),
+            _ => self.operand(dot, first, has_args),
+        }
+    }
+
+    fn variable(&self, name: &str) -> Run<Value<'a>> {
+        match self.variables.iter().rev().find(|(known, _)| *known == name) {
+            Some((_, value)) => Ok(value.clone()),
+            None => self.fail(format_args!("undefined variable: {name}")),
+        }
     }
 
     /// The value of an operand; `has_args` when a command gives it arguments, which a field cannot take.
@@ -109,13 +135,8 @@ impl<'a> Exec<'a> {
                 let Some((name, fields)) = names.split_first() else {
                     return Ok(Value::INVALID);
                 };
-                match self.variables.iter().rev().find(|(known, _)| known == name) {
-                    Some((_, value)) => {
-                        let value = value.clone();
-                        self.fields(value, fields, has_args)
-                    }
-                    None => self.fail(format_args!("undefined variable: {name}")),
-                }
+                let value = self.variable(name)?;
+                self.fields(value, fields, has_args)
             }
             Expr::Identifier(name) => self.call(dot, At::Operand(operand), name, &[], None),
             Expr::Chain(node, names) => {
@@ -152,7 +173,8 @@ impl<'a> Exec<'a> {
                 return self.fail(format_args!("can't evaluate field {name} in type {}", receiver.type_name()));
             }
         };
-        if let (Some(kind), Some(fields)) = (map.get(STRUCT_TYPE), map.get(STRUCT_FIELDS)) {
+        if let Some(kind) = map.get(STRUCT_TYPE) {
+            let fields = map.get(STRUCT_FIELDS).and_then(Json::as_object).unwrap_or(map);
             return match fields.get(name) {
                 Some(_) if has_args => {
                     self.fail(format_args!("{name} has arguments but cannot be invoked as function"))
