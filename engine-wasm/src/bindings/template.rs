@@ -67,6 +67,10 @@ fn list(args: &Args) -> Result<Value, Failure> {
     let named = args.options(3, &["now", "noTrunc", "quiet", "size", "digests"])?;
     let (kind, format) = (args.text(0, "kind")?, args.text(1, "format")?);
     let data = args.get(2).unwrap_or(&Value::Null);
+    let data = data.get("Volumes").unwrap_or(data);
+    if data.is_object() {
+        return Err(Failure::new("this answer is no list: it is what the engine says when something failed"));
+    }
     let now = named.get("now").and_then(Value::as_f64).unwrap_or_default() as i64;
     let (trunc, quiet) = (!named.flag("noTrunc")?, named.flag("quiet")?);
     let text = match kind {

@@ -34,6 +34,12 @@ fn characters_count_not_bytes_and_bad_bytes_count_one() {
 }
 
 #[test]
+fn wide_characters_take_two_columns_and_accents_none() {
+    let dots = TabWriter::new(0, 8, 1, '.', 0);
+    assert_eq!(dots.format("日本語\tx\ne\u{301}🐳\ty\nabcdef\tz\n"), "日本語.x\ne\u{301}🐳....y\nabcdef.z\n");
+}
+
+#[test]
 fn a_line_of_many_cells_needs_no_deep_stack() {
     let line = "\t".repeat(200_000) + "\n";
     assert_eq!(TabWriter::new(1, 8, 0, '.', 0).format(&line).len(), 200_001);

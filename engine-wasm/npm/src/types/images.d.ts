@@ -153,7 +153,7 @@ export interface ImageQuestions {
   inspect(options?: Choice): { [key: string]: Json };
   /** The image's configuration. */
   config(options?: Choice): { [key: string]: Json };
-  /** What `GET /images/ID/history` gives: newest first, with `template.list` for docker's table. */
+  /** What `GET /images/ID/history` gives: newest first. */
   history(options?: Choice): { [key: string]: Json }[];
   /** History, layers and, with a `dockerfile`, its lines, brought together. */
   steps(options?: Choice & { dockerfile?: string; target?: string }): Step[];

@@ -36,8 +36,6 @@ pub fn list(format: &str, volumes: &Value, quiet: bool) -> Result<String, String
         ("raw", false) => "name: {{.Name}}\\ndriver: {{.Driver}}\\n",
         (other, _) => other,
     };
-    // As the engine answers, or the list in it.
-    let volumes = volumes.get("Volumes").unwrap_or(volumes);
     let mut volumes: Vec<_> = volumes.as_array().into_iter().flatten().collect();
     crate::order::sort_by_key(&mut volumes, |v| text::natural(v["Name"].as_str().unwrap_or_default()));
     let rows: Vec<_> = volumes.into_iter().map(row).collect();
