@@ -109,7 +109,6 @@ impl Credentials {
     }
 
     /// The value of `X-Registry-Config`, which a build sends along: everything that is known, by registry.
-    #[allow(dead_code, reason = "for docker build")]
     pub(crate) fn config_header(&self) -> String {
         URL_SAFE.encode(json!(self.all()).to_string())
     }

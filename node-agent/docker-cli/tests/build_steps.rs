@@ -112,6 +112,41 @@ fn secrets_are_for_a_command_and_in_nothing_that_stays() {
 }
 
 #[test]
+fn what_fails_is_shown_last_and_nothing_of_what_stands_behind_it() {
+    let Some(lab) = lab("build-fails-last") else { return };
+    let dir = lab.dir.join("context");
+    let text = "FROM base AS one\nRUN sleep 1; echo first; exit 3\nFROM base AS two\nRUN echo second\nFROM one\nCOPY --from=two /etc /etc\n";
+    write(&dir, "Dockerfile", text);
+    for client in clients() {
+        let (ok, text) = build(&lab, client, &["--no-cache"], &dir);
+        assert!(
+            !ok && text.contains("\nfirst\n") && !text.contains("Step 3/6") && !text.contains("\nsecond\n"),
+            "{text}"
+        );
+        let excerpt = text.find(">>> RUN sleep 1").expect("the line that failed");
+        assert!(excerpt > text.rfind("first\n").expect("its output"), "{text}");
+    }
+    // A Dockerfile from elsewhere goes up under a name that nobody knows.
+    write(&lab.dir, "elsewhere", "FROM base\nRUN false\n");
+    let (_, text) = build(&lab, false, &["-f", &lab.dir.join("elsewhere").display().to_string()], &dir);
+    assert!(text.contains("\nDockerfile:2\n"), "{text}");
+    no_debris(&lab);
+}
+
+#[test]
+fn images_of_steps_share_nothing_with_what_was_built_on_them() {
+    let Some(lab) = lab("build-shared") else { return };
+    let dir = lab.dir.join("context");
+    write(&dir, "Dockerfile", "FROM base\nRUN head -c 5000000 /dev/zero > /five\nRUN echo x > /x\n");
+    let (ok, text) = build(&lab, false, &["-t", "built"], &dir);
+    assert!(ok, "{text}");
+    let shown = lab.ok(&["system", "df", "-v"]);
+    let row = shown.lines().find(|line| line.starts_with("built")).expect("the image");
+    let columns: Vec<&str> = row.split_whitespace().rev().collect();
+    assert_eq!(columns[1], "5MB", "unique of {shown}");
+}
+
+#[test]
 fn here_documents_are_scripts_and_files() {
     let Some(lab) = lab("build-heredocs") else { return };
     let dir = lab.dir.join("context");

@@ -156,6 +156,31 @@ fn a_terminal_is_asked_for_name_and_password_and_does_not_show_the_password() {
     assert!(again.wait().success());
 }
 
+/// A name that stands for an image of this machine's platform here, and for another's in the registry.
+#[test]
+fn a_build_pulls_the_platform_that_it_is_for() {
+    let Some(lab) = Lab::new("build-platform") else { return };
+    let Some(_registries) = Registries::start(&lab) else { return };
+    let root = lab.dir.join("root.tar.gz").display().to_string();
+    let name = "localhost:5000/other:1";
+    lab.ok(&["import", "--platform", "linux/arm64", &root, name]);
+    lab.ok(&["push", name]);
+    let made_for = || lab.ok(&["image", "inspect", "-f", "{{.Os}}/{{.Architecture}}", name]);
+    for (file, flags) in [
+        (format!("FROM --platform=linux/arm64 {name}\nENV A=b\n"), vec![]),
+        (format!("FROM {name}\nENV A=b\n"), vec!["--platform", "linux/arm64"]),
+        (format!("FROM --platform=linux/arm64 {name}\nENV A=b\n"), vec!["--pull"]),
+    ] {
+        lab.ok(&["tag", "alpine", name]);
+        assert_eq!(made_for(), "linux/amd64");
+        let context = lab.dir.join("context");
+        std::fs::create_dir_all(&context).expect("a directory");
+        std::fs::write(context.join("Dockerfile"), &file).expect("a Dockerfile");
+        lab.ok(&[&["build", "-q"], &flags[..], &[&context.display().to_string()]].concat());
+        assert_eq!(made_for(), "linux/arm64", "{file} {flags:?}");
+    }
+}
+
 /// Makes the lab's network slow, or as fast as it is.
 fn slow(lab: &Lab, slow: bool) {
     let how: &[&str] = if slow { &["tbf", "rate", "4mbit", "burst", "100kb", "latency", "1s"] } else { &[] };

@@ -49,7 +49,9 @@ docker login localhost:5001
 docker push localhost:5001/$T:1 | sed 's/Mounted from.*/Mounted/'
 docker pull localhost:5001/base:1
 docker pull localhost:5001/nosuch
+export DOCKER_BUILDKIT=0; printf 'FROM localhost:5001/base:1\nENV T=t\n' | docker build --pull -q - 2>&1 | tail -1
 docker logout localhost:5001
+export DOCKER_BUILDKIT=0; printf 'FROM localhost:5001/base:1\nENV T=t\n' | docker build --pull -q - 2>&1 | tail -1
 cat config/config.json
 docker logout localhost:5001
 docker pull localhost:5001/base:1

@@ -65,7 +65,10 @@ pub(crate) async fn build(context: &Context) -> Result<u8, Failure> {
     let body = body(source, extra, args.switch("compress"), &show)?;
     let pairs: Vec<String> = query.iter().map(|(name, value)| format!("{name}={}", encode(value))).collect();
     headers.insert("content-type", HeaderValue::from_static("application/x-tar"));
-    headers.insert("x-registry-config", HeaderValue::from_static("e30="));
+    let mut known =
+        HeaderValue::try_from(context.credentials.config_header()).map_err(|e| Failure::new(e.to_string()))?;
+    known.set_sensitive(true);
+    headers.insert("x-registry-config", known);
     let path = format!("/build?{}", pairs.join("&"));
     let answer = context.client.send(Method::POST, &path, headers, body).await;
     show.end();

@@ -63,7 +63,7 @@ pub(super) async fn pull(
     };
     let all_tags = reference.tag().is_none() && reference.digest().is_none();
     let wanted = Wanted { reference, all_tags, platform, credentials: credentials(headers) };
-    follow(peer, |progress| async move { pull::pull_wanted(&engine, &wanted, progress).await.map(drop) }).await
+    follow(peer, |progress| async move { pull::pull(&engine, &wanted, progress).await.map(drop) }).await
 }
 
 /// `POST /images/{name}/push`.

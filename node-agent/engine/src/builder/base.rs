@@ -1,5 +1,6 @@
 //! The images that stages begin with and copy from: found here, pulled where they are not, and of the right platform.
 
+use slipway_images::registry::{ParsePlatformError, Wanted};
 use slipway_images::{ImageId, Reference};
 
 use super::Build;
@@ -9,28 +10,34 @@ use crate::images::pull;
 use crate::types::Config;
 
 impl Build {
-    /// An image by name, pulled when it is not there or `--pull` asks for it.
+    /// An image by name and platform, pulled when it is not there or `--pull` asks for it.
     ///
     /// # Errors
     /// Docker's sentences for a name that is none, a failed pull and another platform.
     pub(crate) async fn image(&self, name: &str, platform: &str, output: &Output) -> Result<ImageId> {
         let engine = &self.engine;
-        if !self.options.pull
-            && let Ok(id) = engine.store.resolve(name)
-        {
-            self.check_platform(&id, name, platform)?;
+        // One of another platform is as good as none: what its name stands for may have the right one.
+        let here = || {
+            let id = engine.store.resolve(name).ok().filter(|_| !self.options.pull)?;
+            self.check_platform(&id, name, platform).is_ok().then_some(id)
+        };
+        if let Some(id) = here() {
             return Ok(id);
         }
         let reference = Reference::parse(name).map_err(|e| Error::bad(e.to_string()))?.with_default_tag();
         // Stages that begin with the same image pull it once.
         let _one_at_a_time = self.pulling.lock().await;
-        if !self.options.pull
-            && let Ok(id) = engine.store.resolve(name)
-        {
+        if let Some(id) = here() {
             return Ok(id);
         }
+        let platform_wanted = match platform {
+            "" => None,
+            text => Some(text.parse().map_err(|e: ParsePlatformError| Error::bad(e.to_string()))?),
+        };
+        let credentials = self.options.logins.of(&reference);
+        let wanted = Wanted { platform: platform_wanted, credentials, ..Wanted::new(reference) };
         let (progress, mut messages) = tokio::sync::mpsc::unbounded_channel();
-        let work = pull::pull(engine, &reference, progress);
+        let work = pull::pull(engine, &wanted, progress);
         let tell = async {
             while let Some(message) = messages.recv().await {
                 output.progress(&message).await?;

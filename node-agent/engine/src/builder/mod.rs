@@ -18,6 +18,7 @@ mod git;
 mod golang;
 mod ignore;
 mod landing;
+mod logins;
 mod mounts;
 mod options;
 mod output;
@@ -65,16 +66,29 @@ use crate::error::{Error, Result};
 
 type BoxFuture<'a, T> = std::pin::Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
-/// What went wrong, and the exit status of a command that failed.
+/// What went wrong, where, and the exit status of a command that failed.
 #[derive(Debug, Clone)]
 pub(crate) struct Failure {
     pub(crate) error: Error,
     pub(crate) code: Option<i32>,
+    /// The instruction's lines in the Dockerfile, the first and the last, from 1.
+    pub(crate) lines: Option<(usize, usize)>,
+}
+
+impl Failure {
+    /// The stage was stopped, because another one has failed or the client has gone.
+    fn is_cancelled(&self) -> bool {
+        self.error.message == output::cancelled().message
+    }
+
+    fn at(self, lines: (usize, usize)) -> Self {
+        Self { lines: Some(lines), ..self }
+    }
 }
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
-        Self { error, code: None }
+        Self { error, code: None, lines: None }
     }
 }
 

@@ -6,6 +6,7 @@ use http::HeaderMap;
 use slipway_images::Reference;
 use slipway_images::registry::Platform;
 
+use super::logins::Logins;
 use super::secrets::Secrets;
 use crate::api::Params;
 use crate::error::{Error, Result};
@@ -40,6 +41,8 @@ pub struct Options {
     pub target: String,
     /// `--platform`
     pub platform: String,
+    /// What the client knows of registries.
+    pub(crate) logins: Logins,
     /// `--secret`
     pub secrets: Secrets,
     /// Limits, network and hosts of the containers that run steps.
@@ -101,6 +104,7 @@ impl Options {
             cache_from: cache_from.unwrap_or_default(),
             target: text("target"),
             platform: text("platform").to_lowercase(),
+            logins: Logins::read(headers),
             secrets: Secrets::read(headers)?,
             host: host(params)?,
         })

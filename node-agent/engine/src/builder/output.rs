@@ -72,6 +72,14 @@ impl Output {
         self.send(json!({ "stream": format!("\u{1b}[91m{text}\u{1b}[0m") })).await
     }
 
+    /// The stage has failed: nothing of the stages behind it is shown.
+    pub(crate) async fn end_all(&self) {
+        if let Some(sender) = &self.sender {
+            // Nobody reading is no matter then.
+            let _ = sender.send(String::new()).await;
+        }
+    }
+
     /// The image that the build has come to.
     pub(crate) async fn image(&self, id: &ImageId) -> Result<()> {
         self.send(json!({ "aux": { "ID": id.to_string() } })).await
@@ -89,7 +97,7 @@ pub(crate) fn cancelled() -> Error {
     Error::internal("context canceled")
 }
 
-/// Reads the stages' channels in order into the client's. With `quiet` nothing is sent; what would have been is returned.
+/// Reads the stages' channels in order into the client's, as far as one that has failed. With `quiet` nothing is sent; what would have been is returned.
 pub(crate) async fn forward(
     channels: Vec<mpsc::Receiver<String>>,
     client: &mpsc::Sender<String>,
@@ -112,6 +120,9 @@ pub(crate) async fn forward(
                 }
             };
             let Some(message) = message else { break };
+            if message.is_empty() {
+                return kept;
+            }
             if quiet {
                 kept.push(message);
             } else if client.send(message).await.is_err() {
@@ -140,6 +151,20 @@ mod tests {
         assert_eq!(received.recv().await.unwrap(), "{\"stream\":\"one\"}\r\n");
         assert_eq!(received.recv().await.unwrap(), "{\"stream\":\"two\"}\r\n");
         assert!(received.recv().await.is_none() && !cancel.is_cancelled());
+    }
+
+    #[tokio::test]
+    async fn behind_a_stage_that_has_failed_nothing_is_shown() {
+        let ((first, a), (second, b)) = (Output::new(), Output::new());
+        second.text("two").await.unwrap();
+        first.text("one").await.unwrap();
+        first.end_all().await;
+        let (client, mut received) = mpsc::channel(8);
+        forward(vec![a, b], &client, false, &CancellationToken::new()).await;
+        drop(client);
+        assert_eq!(received.recv().await.unwrap(), "{\"stream\":\"one\"}\r\n");
+        assert!(received.recv().await.is_none());
+        assert!(second.text("three").await.is_err(), "what nobody reads is not waited for");
     }
 
     #[tokio::test]

@@ -128,6 +128,9 @@ impl Prepared {
             for message in kept {
                 let _ = client.send(message).await;
             }
+            if let Some(lines) = failure.lines {
+                let _ = client.send(output::line(&serde_json::json!({ "stream": build.excerpt(lines) }))).await;
+            }
             let _ = client.send(output::failure(&failure.error, failure.code)).await;
         }
     }

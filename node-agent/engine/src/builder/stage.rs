@@ -35,7 +35,7 @@ impl Build {
     /// Builds a stage.
     ///
     /// # Errors
-    /// What its first failing step says; the step's lines have been shown then.
+    /// What its first failing step says, and where that is.
     pub(crate) async fn run_stage(self: &Arc<Self>, index: usize, output: Output) -> Result<Done, Failure> {
         let definition = &self.program.stages[index];
         let number = self.plan.first_step(index);
@@ -50,23 +50,13 @@ impl Build {
         if let Some(number) = number {
             output.text(format!("Step {number}/{} : {}\n", self.plan.total, definition.original.trim())).await?;
         }
-        let begun = self.begin(index, &output, args).await;
-        let mut stage = match begun {
-            Ok(stage) => stage,
-            Err(failure) => {
-                self.show(&output, definition.lines).await;
-                return Err(failure);
-            }
-        };
+        let mut stage = self.begin(index, &output, args).await.map_err(|failure| failure.at(definition.lines))?;
         for (at, instruction) in definition.commands.iter().enumerate() {
             if let Some(number) = number {
                 let step = number + 1 + at;
                 output.text(format!("Step {step}/{} : {}\n", self.plan.total, instruction.original)).await?;
             }
-            if let Err(failure) = stage.step(instruction).await {
-                self.show(&output, instruction.lines).await;
-                return Err(failure);
-            }
+            stage.step(instruction).await.map_err(|failure| failure.at(instruction.lines))?;
         }
         if index == self.plan.target && !self.options.labels.is_empty() {
             stage.labels().await?;

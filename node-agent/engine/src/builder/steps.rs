@@ -71,7 +71,7 @@ impl Stage {
         if code != 0 {
             let command = line.words.join(" ");
             let error = Error::internal(format!("The command '{command}' returned a non-zero code: {code}"));
-            return Err(Failure { error, code: Some(code) });
+            return Err(Failure { error, code: Some(code), lines: None });
         }
         let keep = !self.build.options.remove && !self.build.options.force_remove;
         let (build, state, id) = (Arc::clone(&self.build), self.state.clone(), container.id.clone());

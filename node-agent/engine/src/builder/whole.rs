@@ -33,16 +33,17 @@ impl Build {
             });
         }
         let mut target = None;
-        let mut failed: Option<Failure> = None;
+        let mut failed: Option<(usize, Failure)> = None;
         while let Some(task) = tasks.join_next().await {
             let (index, done) = task.map_err(Error::internal)?;
             match done {
                 Ok(done) if index == self.plan.target => target = Some(done),
                 Ok(_) => {}
                 Err(failure) => {
-                    // What was only cancelled has nothing to say.
-                    let better = failed.as_ref().is_none_or(|known| known.error.message == output::cancelled().message);
-                    if better {
+                    // What was only cancelled has nothing to say; of several failures the first in the file is shown.
+                    let rank = |(index, failure): &(usize, Failure)| (failure.is_cancelled(), *index);
+                    let failure = (index, failure);
+                    if failed.as_ref().is_none_or(|known| rank(&failure) < rank(known)) {
                         failed = Some(failure);
                     }
                 }
@@ -55,7 +56,7 @@ impl Build {
         // No stage writes any more: the reader comes to its end.
         lock(&self.outputs).clear();
         match (failed, target) {
-            (Some(failure), _) => Err(failure),
+            (Some((_, failure)), _) => Err(failure),
             (None, Some(done)) => Ok(done),
             (None, None) => Err(Error::internal("the target's stage was not built").into()),
         }
@@ -66,7 +67,13 @@ impl Build {
         Box::pin(async move {
             let begin = || {
                 let output = lock(&self.outputs).get_mut(index).and_then(Option::take).unwrap_or_else(Output::nowhere);
-                self.run_stage(index, output)
+                async move {
+                    let done = self.run_stage(index, output.clone()).await;
+                    if done.as_ref().is_err_and(|failure| !failure.is_cancelled()) {
+                        output.end_all().await;
+                    }
+                    done
+                }
             };
             self.stages[index].get_or_init(begin).await.clone()
         })
@@ -114,11 +121,11 @@ impl Build {
         output.red(&warnings.collect::<String>()).await
     }
 
-    /// Shows the lines that failed, as BuildKit does.
-    pub(crate) async fn show(&self, output: &Output, lines: (usize, usize)) {
-        if !self.cancel.is_cancelled() {
-            let _ = output.text(engine_wasm::cli::build::excerpt(&self.context.name, &self.context.text, lines)).await;
-        }
+    /// The lines that failed, as BuildKit shows them.
+    pub(crate) fn excerpt(&self, lines: (usize, usize)) -> String {
+        // Clients give a Dockerfile that is not in the context a name of this kind.
+        let name = if self.context.name.starts_with(".dockerfile.") { "Dockerfile" } else { &self.context.name };
+        engine_wasm::cli::build::excerpt(name, &self.context.text, lines)
     }
 
     /// Names the image and says how it went.

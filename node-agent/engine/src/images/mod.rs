@@ -94,10 +94,8 @@ pub fn list(engine: &Engine, all: bool, filters: &Filters) -> Result<Vec<Value>>
     for mut summary in engine.store.images() {
         let image = Arc::clone(&summary.image);
         let created = clock::parse(&image.created);
-        let named = !summary.tags.is_empty() || !summary.digests.is_empty();
-        // Unnamed images that others are built on are intermediate, shown with --all only.
-        // Among the dangling ones they never are.
-        if !named && (!all || dangling == Some(true)) && !engine.store.children(&image.id).is_empty() {
+        // Shown with --all only; among the dangling ones never.
+        if (!all || dangling == Some(true)) && is_intermediate(engine, &summary) {
             continue;
         }
         if !patterns.is_empty() {
@@ -118,6 +116,12 @@ pub fn list(engine: &Engine, all: bool, filters: &Filters) -> Result<Vec<Value>>
     }
     list.sort_by_key(|(created, _)| std::cmp::Reverse(*created));
     Ok(list.into_iter().map(|(_, v)| v).collect())
+}
+
+/// Whether an image has no name, and others are built on it.
+fn is_intermediate(engine: &Engine, summary: &ImageSummary) -> bool {
+    let named = !summary.tags.is_empty() || !summary.digests.is_empty();
+    !named && !engine.store.children(&summary.image.id).is_empty()
 }
 
 /// How many containers there are of it, and what it shares with others, only `docker system df` asks.

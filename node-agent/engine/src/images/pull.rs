@@ -12,23 +12,11 @@ use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::types::Config;
 
-/// Pulls an image for this machine as nobody in particular, telling `progress` what Docker would.
-///
-/// # Errors
-/// Docker's sentences of a failed pull.
-pub async fn pull(engine: &Arc<Engine>, reference: &Reference, progress: UnboundedSender<Progress>) -> Result<ImageId> {
-    pull_wanted(engine, &Wanted::new(reference.clone()), progress).await
-}
-
 /// Pulls what a client asks for, telling `progress` what Docker would.
 ///
 /// # Errors
 /// Docker's sentences of a failed pull.
-pub async fn pull_wanted(
-    engine: &Arc<Engine>,
-    wanted: &Wanted,
-    progress: UnboundedSender<Progress>,
-) -> Result<ImageId> {
+pub async fn pull(engine: &Arc<Engine>, wanted: &Wanted, progress: UnboundedSender<Progress>) -> Result<ImageId> {
     let pulled = engine.registries.pull(engine.store.clone(), wanted, progress).await.map_err(|e| error_of(&e))?;
     transfer_event(engine, "pull", &wanted.reference, &pulled.id);
     Ok(pulled.id)

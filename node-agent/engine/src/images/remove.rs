@@ -108,14 +108,15 @@ pub struct Sharing {
 }
 
 impl Sharing {
-    /// Counts the layers of all images. Blocking.
+    /// Counts the layers of all images; those of intermediate ones are shared with nobody. Blocking.
     #[must_use]
     pub fn of(engine: &Engine) -> Self {
         let mut sharing = Self::default();
         for summary in engine.store.images() {
+            let user = usize::from(!super::is_intermediate(engine, &summary));
             for chain in ChainId::stack(&summary.image.layers) {
                 let size = engine.store.layer(&chain).map_or(0, |layer| layer.size);
-                sharing.users.entry(chain).or_insert((size, 0)).1 += 1;
+                sharing.users.entry(chain).or_insert((size, 0)).1 += user;
             }
         }
         sharing.total = sharing.users.values().map(|(size, _)| size).sum();
