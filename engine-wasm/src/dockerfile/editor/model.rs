@@ -196,7 +196,7 @@ impl<'a> Model<'a> {
 }
 
 impl Node {
-    pub(super) fn is(&self, name: &str) -> bool {
+    pub(in crate::dockerfile) fn is(&self, name: &str) -> bool {
         self.name.text.eq_ignore_ascii_case(name)
     }
 

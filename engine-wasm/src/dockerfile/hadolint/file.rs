@@ -10,6 +10,7 @@ use crate::dockerfile::{Dockerfile, Node, Word};
 /// What the rules look at.
 pub(super) struct View<'a> {
     pub(super) text: &'a str,
+    pub(super) file: &'a Dockerfile,
     /// The instructions.
     pub(super) main: Vec<Ins<'a>>,
     /// Those inside `ONBUILD`, on their own.
@@ -62,7 +63,7 @@ impl<'a> View<'a> {
                 );
             }
         }
-        Self { text, main, triggers, pragmas }
+        Self { text, file, main, triggers, pragmas }
     }
 }
 

@@ -1,13 +1,16 @@
 //! Ways to mend what the build checks (`docker build --check`) find, where one is safe.
-//! Without a fix are those that need a decision (which version, which path, which name) or would change what the image holds: `DuplicateStageName`, `ReservedStageName`,
+//! A fix never changes what a build does: where the file alone does not tell, there is none. Without one are those that need a decision (which version, which path, which name): `DuplicateStageName`, `ReservedStageName`,
 //! `UndefinedArgInFrom`, `UndefinedVar`, `WorkdirRelativePath`, `SecretsUsedInArgOrEnv`, `InvalidDefaultArgInFrom`, `InvalidBaseImagePlatform`, `FromPlatformFlagConstDisallowed`,
 //! `CopyIgnoredFile`, `InvalidDefinitionDescription`.
+
+#[cfg(test)]
+mod tests;
 
 use std::ops::Range;
 
 use crate::dockerfile::editor::rename;
 use crate::dockerfile::lint::{Diagnostic, Fix, TextEdit};
-use crate::dockerfile::{Dockerfile, Node, parse};
+use crate::dockerfile::{Dockerfile, Node, Word, parse};
 
 /// The rules of the build checks that can have a fix.
 pub const FIXABLE: [&str; 10] = [
@@ -40,7 +43,7 @@ pub fn fixes_in(text: &str, file: &Dockerfile, diagnostic: &Diagnostic) -> Vec<F
                 "ConsistentInstructionCasing" => casing(text, node, &diagnostic.message),
                 "ExposeInvalidFormat" | "ExposeProtoCasing" => ports(text, inner, rule),
                 "FromAsCasing" => keyword(text, node),
-                "JSONArgsRecommended" => json(text, inner),
+                "JSONArgsRecommended" => json(text, file, node),
                 "LegacyKeyValueFormat" => key_value(text, inner),
                 "MaintainerDeprecated" => maintainer(text, node),
                 "RedundantTargetPlatform" => platform(text, node),
@@ -65,7 +68,7 @@ fn replace(title: String, span: Range<usize>, text: String) -> Fix {
 }
 
 /// Whether a word stands in the text as it is read: in one piece.
-fn is_plain(text: &str, word: &crate::dockerfile::Word) -> bool {
+fn is_plain(text: &str, word: &Word) -> bool {
     text.get(word.span.clone()) == Some(word.text.as_str())
 }
 
@@ -97,12 +100,14 @@ fn stage_name(text: &str, node: &Node) -> Option<Fix> {
     Some(Fix { title: format!("Rename the stage to `{lower}`"), edits })
 }
 
-fn platform(text: &str, node: &Node) -> Option<Fix> {
+/// Nothing in the place of `--platform=$TARGETPLATFORM`, unless the file gives that another value.
+pub(super) fn platform(text: &str, node: &Node) -> Option<Fix> {
     let flag = node.flags.iter().find(|flag| flag.text.starts_with("--platform="))?;
     let rest = &text[flag.span.end..];
     let blanks = rest.len() - rest.trim_start_matches([' ', '\t']).len();
     let span = flag.span.start..flag.span.end + blanks;
-    (blanks > 0).then(|| replace("Remove `--platform`".to_owned(), span, String::new()))
+    (blanks > 0 && !text.contains("TARGETPLATFORM="))
+        .then(|| replace("Remove `--platform`".to_owned(), span, String::new()))
 }
 
 fn ports(text: &str, node: &Node, rule: &str) -> Option<Fix> {
@@ -129,7 +134,8 @@ fn key_value(text: &str, node: &Node) -> Option<Fix> {
         return None;
     }
     // Quotes and escapes mean something else once there are quotes around them.
-    if value.text.is_empty() || value.text.contains(['"', '\'', '\\', '`', '\n']) {
+    let special = |word: &Word| word.text.is_empty() || word.text.contains(['"', '\'', '\\', '`', '\n']);
+    if special(name) || special(value) {
         return None;
     }
     let plain = value.text.chars().all(|c| c.is_ascii_alphanumeric() || "._-/:@%+,$".contains(c));
@@ -164,27 +170,50 @@ pub(super) fn maintainer(text: &str, node: &Node) -> Option<Fix> {
     let name = node.args.first().filter(|word| is_plain(text, word))?;
     let inner = name.text.strip_prefix('"').and_then(|text| text.strip_suffix('"')).unwrap_or(&name.text);
     let label = if node.name.text.chars().all(|c| c.is_ascii_lowercase()) { "label" } else { "LABEL" };
-    let simple = !inner.is_empty() && !inner.contains(['"', '\\', '`', '$', '\n', '\r']);
+    // A label that is there already would be lost.
+    let labelled = text.contains("image.authors");
+    let simple = !labelled && !inner.is_empty() && !inner.contains(['"', '\\', '`', '$', '\n', '\r']);
     simple.then(|| {
         let to = format!("{label} org.opencontainers.image.authors=\"{inner}\"");
         replace("Use a label".to_owned(), node.span.start..name.span.end, to)
     })
 }
 
-/// Words that only a shell knows.
-const BUILTINS: [&str; 14] =
-    ["exec", "cd", "source", ".", "export", "set", "ulimit", "umask", "eval", "if", "for", "while", "trap", "unset"];
+/// Words that a shell takes for its own, where they are programs too.
+const BUILTINS: &str = "alias bg bind break builtin caller case cd command compgen complete compopt continue coproc declare dirs disown do done \
+    echo elif else enable esac eval exec exit export fc fg fi for function getopts hash help history if in jobs kill let local logout mapfile \
+    popd printf pushd pwd read readarray readonly return select set shift shopt source suspend test then time times trap type typeset ulimit \
+    umask unalias unset until wait while";
 
-/// The JSON form of a command whose words a shell would not change.
-pub(super) fn json(text: &str, node: &Node) -> Option<Fix> {
-    let health = node.name.text.eq_ignore_ascii_case("healthcheck");
+/// The JSON form of a command whose words a shell would not change, where that leaves everything else as it is:
+/// `CMD` is an argument of an `ENTRYPOINT` in JSON form, and base images may have either.
+pub(super) fn json(text: &str, file: &Dockerfile, node: &Node) -> Option<Fix> {
+    let health = node.is("healthcheck");
     let command = node.args.get(usize::from(health)).filter(|word| is_plain(text, word) && !node.json)?;
+    let other = if node.is("cmd") { "entrypoint" } else { "cmd" };
+    let alone = file.nodes.iter().map(innermost).all(|node| !node.is("shell") && (health || !node.is(other)));
+    if node.child.is_some() || !alone || !(health || from_scratch(file, node)) {
+        return None;
+    }
     let simple = command.text.chars().all(|c| c.is_ascii_alphanumeric() || " \t._-/:=,@%+".contains(c));
     let words: Vec<&str> = command.text.split_whitespace().collect();
     let first = words.first()?;
-    if !simple || BUILTINS.contains(first) || first.contains('=') {
+    // A script without `#!` is run by a shell only.
+    if !simple || BUILTINS.split(' ').any(|name| name == *first) || first.contains(['=', ':', '.', '/']) {
         return None;
     }
     let quoted: Vec<String> = words.iter().map(|word| format!("\"{word}\"")).collect();
     Some(replace("Use the JSON form".to_owned(), command.span.clone(), format!("[{}]", quoted.join(", "))))
+}
+
+/// Whether the stage of an instruction begins with nothing, by way of other stages perhaps.
+fn from_scratch(file: &Dockerfile, node: &Node) -> bool {
+    let mut base = None;
+    for from in file.nodes.iter().rev().filter(|from| from.is("from") && from.span.start < node.span.start) {
+        let named = |name: &str| from.args.get(2).is_some_and(|word| word.text.eq_ignore_ascii_case(name));
+        if base.is_none_or(named) {
+            base = from.args.first().map(|word| word.text.as_str());
+        }
+    }
+    base == Some("scratch")
 }

@@ -181,7 +181,7 @@ table! {
     DL3046 Warning true
         "`useradd` without flag `-l` and high UID will result in excessively large Image."
         "useradd writes a record for the user into `/var/log/lastlog` and `faillog`, at a place given by the user's number. With a high number these sparse files become huge in a layer; `-l` leaves them alone."
-    DL3047 Info true
+    DL3047 Info false
         "Avoid use of wget without progress bar. Use `wget --progress=dot:giga <url>`. Or consider using `-q` or `-nv` (shorthands for `--quiet` or `--no-verbose`)."
         "wget's progress bar redraws itself and fills a build's log. Dots for each megabyte, or silence, are enough."
     DL3048 Style false
@@ -220,7 +220,7 @@ table! {
     DL3059 Info false
         "Multiple consecutive `RUN` instructions. Consider consolidation."
         "Each `RUN` is a layer: what one leaves and the next removes stays in the image. Short commands that belong together can share one."
-    DL3060 Info true
+    DL3060 Info false
         "`yarn cache clean` missing after `yarn install` was run."
         "yarn keeps a copy of what it installs in its cache. Cleaning it in the same `RUN`, or mounting the cache, keeps it out of the layer."
     DL3061 Error false

@@ -26,12 +26,12 @@ const FILES: &[(&str, &str, &str)] = &[
         "FROM a:1\nHEALTHCHECK CMD [\"x\"]\nHEALTHCHECK NONE",
         "FROM a:1\nHEALTHCHECK NONE\nFROM b:1\nHEALTHCHECK NONE",
     ),
-    ("DL3020", "FROM a:1\nADD x /y", "FROM a:1\nADD x.tar http://z /y/"),
+    ("DL3020", "FROM a:1\nADD x.py /y", "FROM a:1\nADD x.tar http://z /y/"),
     ("DL3021", "FROM a:1\nCOPY x y /z", "FROM a:1\nCOPY x y /z/"),
     ("DL3022", "FROM a:1\nCOPY --from=b /x /y", "FROM a:1 AS b\nFROM c:1\nCOPY --from=b /x /y"),
     ("DL3023", "FROM a:1 AS b\nCOPY --from=b /x /y", "FROM a:1 AS b\nFROM a:1\nCOPY --from=b /x /y"),
     ("DL3024", "FROM a:1 AS b\nFROM a:1 AS b", "FROM a:1 AS b\nFROM a:1 AS B"),
-    ("DL3025", "FROM a:1\nCMD x", "FROM a:1\nCMD [\"x\"]"),
+    ("DL3025", "FROM scratch\nCMD x", "FROM scratch\nCMD [\"x\"]"),
     ("DL3029", "FROM --platform=linux/amd64 a:1", "FROM --platform=$BUILDPLATFORM a:1"),
     (
         "DL3033",
@@ -61,14 +61,14 @@ const COMMANDS: &[(&str, &str, &str)] = &[
     ("DL3003", "cd /x && y", "cdx /x && y"),
     ("DL3004", "sudo x", "x sudo"),
     ("DL3008", "apt-get install -t x y", "apt-get install -t x y=1 ./z.deb"),
-    ("DL3009", "apt-get update", "apt-get update && rm -rf /var/lib/apt/lists/*"),
+    ("DL3009", "apt-get update && apt-get install -y x=1", "apt-get update && rm -rf /var/lib/apt/lists/*"),
     ("DL3013", "python3 -m pip install -i u x", "pip install x==1 -r y"),
     ("DL3014", "apt-get install x=1", "apt-get -yq install x=1"),
     ("DL3015", "apt-get install x=1", "apt-get install --no-install-recommends x=1"),
     ("DL3016", "npm install -g @a/b", "npm install -g @a/b@1 ./c"),
     ("DL3018", "apk add --virtual .d x", "apk add --virtual .d x~1"),
     ("DL3019", "apk add x=1", "--mount=type=cache,target=/var/cache/apk apk add x=1"),
-    ("DL3027", "apt search x", "apt-cache search x"),
+    ("DL3027", "apt autoremove", "apt-cache search x"),
     ("DL3028", "gem install x", "gem install x:1"),
     ("DL3030", "yum install x-1 && yum clean all", "yum install -y x-1 && yum clean all"),
     ("DL3032", "yum clean all && yum install -y x-1", "yum install -y x-1 && yum clean all"),
@@ -165,13 +165,16 @@ fn findings_point_at_their_place() {
 fn fixes_mend() {
     for (before, after) in [
         ("FROM a:1\nRUN apt-get install \\\n  x=1", "FROM a:1\nRUN apt-get install -y \\\n  x=1"),
-        ("FROM a:1\nRUN apt update", "FROM a:1\nRUN apt-get update && rm -rf /var/lib/apt/lists/*"),
+        (
+            "FROM a:1\nRUN apt update && apt install -y x=1",
+            "FROM a:1\nRUN apt-get update && apt-get install -y x=1 && rm -rf /var/lib/apt/lists/*",
+        ),
         ("FROM a:1\nRUN apt-get update; x", "FROM a:1\nRUN apt-get update; x"),
         ("FROM a:1\nRUN apk add x=1 && apk add y=1", "FROM a:1\nRUN apk add --no-cache x=1 && apk add --no-cache y=1"),
-        ("FROM a:1\nADD --chown=1 x /y", "FROM a:1\nCOPY --chown=1 x /y"),
+        ("FROM a:1\nADD --chown=1 x.py /y", "FROM a:1\nCOPY --chown=1 x.py /y"),
         ("FROM a:1\nADD $x /y", "FROM a:1\nADD $x /y"),
         ("FROM a:1\nCOPY x y /z", "FROM a:1\nCOPY x y /z/"),
-        ("FROM a:1\nCMD nginx -g x", "FROM a:1\nCMD [\"nginx\", \"-g\", \"x\"]"),
+        ("FROM scratch\nCMD nginx -g x", "FROM scratch\nCMD [\"nginx\", \"-g\", \"x\"]"),
         ("FROM a:1\nCMD echo $x", "FROM a:1\nCMD echo $x"),
         ("FROM a:1\nHEALTHCHECK --interval=1s CMD true", "FROM a:1\nHEALTHCHECK --interval=1s CMD [\"true\"]"),
         ("FROM a:1\nCMD [\"x\"]\nRUN y\nCMD [\"z\"]\nCMD [\"w\"]\n", "FROM a:1\nRUN y\nCMD [\"w\"]\n"),
@@ -243,7 +246,7 @@ fn a_fix_leaves_nothing_of_what_it_fixes() {
         }
         fixed += holds(&text);
     }
-    assert!(fixed > 1000, "{fixed}");
+    assert!(fixed > 800, "{fixed}");
 }
 
 #[test]
@@ -284,7 +287,7 @@ fn build_checks_are_mended_too() {
         ("LegacyKeyValueFormat", 2, "", "FROM a\nENV k  v w", "FROM a\nENV k=\"v w\""),
         ("LegacyKeyValueFormat", 2, "", "FROM a\nLABEL k v", "FROM a\nLABEL k=v"),
         ("LegacyKeyValueFormat", 2, "", "FROM a\nENV k \"v\"", "FROM a\nENV k \"v\""),
-        ("JSONArgsRecommended", 2, "", "FROM a\nENTRYPOINT top -b", "FROM a\nENTRYPOINT [\"top\", \"-b\"]"),
+        ("JSONArgsRecommended", 2, "", "FROM scratch\nENTRYPOINT top -b", "FROM scratch\nENTRYPOINT [\"top\", \"-b\"]"),
         ("NoEmptyContinuation", 2, "", "FROM a\nRUN x \\\n\n \n  y", "FROM a\nRUN x \\\n  y"),
         ("RedundantTargetPlatform", 1, "", "FROM --platform=$TARGETPLATFORM a", "FROM a"),
         ("ExposeProtoCasing", 2, "", "FROM a\nEXPOSE 80/TCP 81", "FROM a\nEXPOSE 80/tcp 81"),

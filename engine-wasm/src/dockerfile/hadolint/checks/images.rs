@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::{Ins, Sink};
 use crate::dockerfile::hadolint::file::Base;
-use crate::dockerfile::lint::{Fix, TextEdit};
+use crate::dockerfile::hadolint::fix;
 
 pub(super) fn check(sink: &mut Sink<'_>, list: &[Ins<'_>]) {
     let mut aliases: BTreeSet<&str> = BTreeSet::new();
@@ -51,14 +51,7 @@ fn platform(sink: &mut Sink<'_>, ins: &Ins<'_>, base: &Base<'_>) {
         sink.add_at("DL3029", ins, flag.span.clone(), None);
     }
     if matches!(platform, "$TARGETPLATFORM" | "${TARGETPLATFORM}") {
-        // The flag and the blanks after it.
-        let rest = &sink.view.text[flag.span.end..];
-        let end = flag.span.end + (rest.len() - rest.trim_start_matches([' ', '\t']).len());
-        let fix = (end > flag.span.end).then(|| Fix {
-            title: "Remove `--platform`".to_owned(),
-            edits: vec![TextEdit { span: flag.span.start..end, text: String::new() }],
-        });
-        sink.add_at("DL3065", ins, flag.span.clone(), fix);
+        sink.add_at("DL3065", ins, flag.span.clone(), fix::platform(sink.view.text, ins.node));
     }
 }
 

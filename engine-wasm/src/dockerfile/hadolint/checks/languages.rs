@@ -182,7 +182,10 @@ fn pip_cache(sink: &mut Sink<'_>, list: &[Ins<'_>]) {
         if !set {
             let one = std::slice::from_ref(ins);
             sink.commands("DL3042", one, forgot, "Add `--no-cache-dir`", |sink, cmd| {
-                sink.flag_after(cmd, &["install"], "--no-cache-dir")
+                // `pip-sync` and the like have other flags.
+                let version = cmd.name.trim_start_matches("pip");
+                let known = cmd.name.starts_with("python") || version.chars().all(|c| c.is_ascii_digit() || c == '.');
+                sink.flag_after(cmd, &["install"], "--no-cache-dir").filter(|_| known)
             });
         }
     }
@@ -204,10 +207,8 @@ fn yarn(sink: &mut Sink<'_>, list: &[Ins<'_>]) {
     });
     for (ins, stage) in forgot {
         if shipped(list, stage) {
-            // Cleaning first and installing then needs the first removed, which is not for an automaton.
-            let cleans = ins.script.commands.iter().any(|cmd| cmd.is("yarn", &["cache", "clean"]));
-            let fix = sink.append(ins, "Add `yarn cache clean`", "yarn cache clean").filter(|_| !cleans);
-            sink.add_at("DL3060", ins, ins.span.clone(), fix);
+            // No fix: where yarn keeps its cache in the project, the program runs from it.
+            sink.add("DL3060", ins);
         }
     }
 }

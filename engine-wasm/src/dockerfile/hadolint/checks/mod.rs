@@ -133,7 +133,10 @@ impl Sink<'_> {
     /// A fix that puts a command at the end of a `RUN`, where the commands before are a chain of `&&`.
     fn append(&self, ins: &Ins<'_>, title: &str, command: &str) -> Option<Fix> {
         let script = &ins.script;
-        let fits = script.chain && ins.node.heredocs.is_empty() && !ins.node.json && !script.text.contains('#');
+        // What is in a cache of the builder's is there to be kept.
+        let cached = ins.node.flags.iter().any(|flag| flag.text.contains("type=cache"));
+        let fits = script.chain && !cached && ins.node.heredocs.is_empty() && !ins.node.json;
+        let fits = fits && !script.text.contains('#');
         let end = ins.node.args.last()?.span.end;
         // Text after the arguments, such as an escape at the file's end, is not understood here.
         (fits && end == ins.span.end).then(|| Fix {

@@ -68,7 +68,12 @@ fn apk(sink: &mut Sink<'_>, list: &[Ins<'_>]) {
     );
     let forgot = |cmd: &Cmd| cmd.is("apk", &["add"]) && !cmd.has_flag(&["no-cache"]);
     let before = sink.found.len();
-    sink.commands("DL3019", list, forgot, "Add `--no-cache`", |sink, cmd| sink.flag_after(cmd, &["add"], "--no-cache"));
+    sink.commands("DL3019", list, forgot, "Add `--no-cache`", |sink, cmd| {
+        // A later command may use the index that this one fetches, and without a network this one uses an earlier's.
+        let index =
+            cmd.has_flag(&["U", "update", "update-cache", "no-network"]) || sink.view.text.contains("--network");
+        sink.flag_after(cmd, &["add"], "--no-cache").filter(|_| !index)
+    });
     let cached: Vec<usize> = runs(list).filter(|ins| ins.mounts("/var/cache/apk")).map(|ins| ins.span.start).collect();
     let lines: Vec<usize> = runs(list).filter(|ins| cached.contains(&ins.span.start)).map(|ins| ins.lines.0).collect();
     let new = sink.found.split_off(before);
@@ -78,7 +83,10 @@ fn apk(sink: &mut Sink<'_>, list: &[Ins<'_>]) {
 fn zypper(sink: &mut Sink<'_>, list: &[Ins<'_>]) {
     let changes = ["install", "in", "remove", "rm", "source-install", "si", "patch"];
     let asks = |cmd: &Cmd| cmd.is("zypper", &changes) && !cmd.has_flag(&["non-interactive", "n", "no-confirm", "y"]);
-    sink.commands("DL3034", list, asks, "Add `-y`", |sink, cmd| sink.flag_after(cmd, &changes, "-y"));
+    sink.commands("DL3034", list, asks, "Add `-y`", |sink, cmd| {
+        // `source-install` does not ask, nor know `-y`.
+        sink.flag_after(cmd, &changes, "-y").filter(|_| !cmd.has(&["source-install", "si"]))
+    });
     sink.commands("DL3035", list, |cmd| cmd.is("zypper", &["dist-upgrade", "dup"]), "", |_, _| None);
     unpinned(
         sink,
@@ -220,10 +228,18 @@ fn lists(sink: &mut Sink<'_>, list: &[Ins<'_>]) {
             forgot.push((ins, stage));
         }
     });
+    // Whether a `RUN` may install from lists that an earlier one fetched; scripts may do anything.
+    let needs = |other: &Ins<'_>| {
+        let text = &other.script.text;
+        other.name == "RUN"
+            && (text.contains("sh") || text.contains("apt") && !other.script.commands.iter().any(updates))
+    };
     for (ins, stage) in forgot {
         if shipped(list, stage) {
-            let command = "rm -rf /var/lib/apt/lists/*";
-            let fix = sink.append(ins, "Remove the lists at the end", command);
+            let installs = ins.script.commands.iter().any(|cmd| cmd.name.starts_with("apt") && cmd.has(&["install"]));
+            let mut later = sink.view.main.iter().chain(&sink.view.triggers);
+            let own = installs && !later.any(|other| other.span.start > ins.span.start && needs(other));
+            let fix = sink.append(ins, "Remove the lists at the end", "rm -rf /var/lib/apt/lists/*").filter(|_| own);
             sink.add_at("DL3009", ins, ins.span.clone(), fix);
         }
     }

@@ -11,6 +11,10 @@ const ARCHIVES: [&str; 15] = [
     ".tar", ".Z", ".bz2", ".gz", ".lz", ".lzma", ".tZ", ".tb2", ".tbz", ".tbz2", ".tgz", ".tlz", ".tpz", ".txz", ".xz",
 ];
 
+/// Endings of files that `ADD` copies as they are.
+const TEXTS: &str = "c cfg conf cpp cs css csv env go gradle h html ini java js json jsx kt lock lua md mjs mod php pl properties py rb rs \
+    service sh sql sum svg toml ts tsx txt vue xml yaml yml";
+
 /// What is known on the way through the file.
 #[derive(Default)]
 struct Known<'a> {
@@ -86,7 +90,12 @@ fn copy<'a>(sink: &mut Sink<'_>, ins: &Ins<'a>, index: usize, known: &mut Known<
     let target = unquoted(&dest.text);
     if sources.len() > 1 && !target.ends_with('/') {
         let plain = sink.view.text.get(dest.span.clone()) == Some(dest.text.as_str()) && !ins.node.json;
-        let fix = (plain && target == dest.text && !target.is_empty() && ins.node.heredocs.is_empty()).then(|| Fix {
+        let fix = (plain
+            && target == dest.text
+            && !target.is_empty()
+            && !target.contains('$')
+            && ins.node.heredocs.is_empty())
+        .then(|| Fix {
             title: format!("Copy into `{target}/`"),
             edits: vec![TextEdit { span: dest.span.end..dest.span.end, text: "/".to_owned() }],
         });
@@ -123,8 +132,14 @@ fn add(sink: &mut Sink<'_>, ins: &Ins<'_>) {
     let is_url = |path: &str| ["http://", "https://"].iter().any(|scheme| unquoted(path).starts_with(scheme));
     let plain = |word: &&crate::dockerfile::Word| !is_archive(&word.text) && !is_url(&word.text);
     let Some(first) = sources.iter().find(plain) else { return };
-    // Only what `COPY` does just the same: no downloads, no archives, no variables that could be either.
-    let local = |text: &str| !is_archive(text) && !text.contains([':', '$', '@']) && !text.ends_with(".git");
+    let local = |text: &str| {
+        let path = unquoted(text);
+        let name = path.trim_end_matches('/').rsplit('/').next().unwrap_or_default();
+        // What `ADD` unpacks it knows by the content: a file must have a name that no archive has.
+        let known = name.rsplit_once('.').is_some_and(|(_, ending)| TEXTS.split(' ').any(|text| text == ending));
+        let directory = matches!(name, "." | "..") || (path.ends_with('/') && !name.contains('.'));
+        (known || directory) && !path.contains([':', '$', '@', '*', '?', '[', '\\'])
+    };
     let flags = ["--chown", "--chmod", "--link", "--exclude"];
     let same = ins.node.flags.iter().all(|flag| flags.contains(&flag.text.split('=').next().unwrap_or_default()));
     let name = &ins.node.name.span;

@@ -16,32 +16,14 @@ pub(super) fn check(sink: &mut Sink<'_>, list: &[Ins<'_>]) {
         "DL3027",
         list,
         |cmd| cmd.name == "apt",
-        "Use apt-get or apt-cache",
+        "Use apt-get",
         |sink, cmd| {
-            let cache = ["search", "show", "policy", "showsrc", "depends", "rdepends"];
-            let get = [
-                "install",
-                "remove",
-                "purge",
-                "update",
-                "upgrade",
-                "autoremove",
-                "clean",
-                "autoclean",
-                "build-dep",
-                "source",
-                "download",
-            ];
-            let command = cmd.plain(&[]).first().map(|arg| arg.text.clone())?;
-            let tool = if get.contains(&command.as_str()) {
-                "apt-get"
-            } else if cache.contains(&command.as_str()) {
-                "apt-cache"
-            } else {
-                return None;
-            };
+            // Those that do and print the same: `apt upgrade` installs more, `apt search` prints another form.
+            let same = "install remove purge update autoremove clean autoclean build-dep source download";
+            let command = &cmd.plain(&[]).first()?.text;
             let as_read = sink.view.text.get(cmd.span.clone()) == Some("apt");
-            as_read.then(|| TextEdit { span: cmd.span.clone(), text: tool.to_owned() })
+            let fits = as_read && same.split(' ').any(|name| name == command);
+            fits.then(|| TextEdit { span: cmd.span.clone(), text: "apt-get".to_owned() })
         },
     );
     let long_user = |cmd: &Cmd| {
@@ -56,9 +38,8 @@ pub(super) fn check(sink: &mut Sink<'_>, list: &[Ins<'_>]) {
             && !cmd.has_flag(&["progress", "q", "quiet", "o", "output-file", "a", "append-output", "no-verbose"])
             && !cmd.has(&["-nv"])
     };
-    sink.commands("DL3047", list, noisy, "Add `--progress=dot:giga`", |sink, cmd| {
-        sink.flag_first(cmd, "--progress=dot:giga")
-    });
+    // Only GNU's wget has `--progress=dot:giga`; which one it is, the file does not tell.
+    sink.commands("DL3047", list, noisy, "", no_fix);
 }
 
 /// What depends on the instructions before, and is not looked for in `ONBUILD`.

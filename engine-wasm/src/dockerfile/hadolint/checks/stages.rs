@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::{Ins, Sink};
+use crate::dockerfile::hadolint::fix;
 use crate::dockerfile::lint::{Fix, TextEdit};
 
 pub(super) fn check(sink: &mut Sink<'_>, list: &[Ins<'_>]) {
@@ -13,7 +14,7 @@ pub(super) fn check(sink: &mut Sink<'_>, list: &[Ins<'_>]) {
     for ins in list {
         match ins.name.as_str() {
             "MAINTAINER" => {
-                let fix = crate::dockerfile::hadolint::fix::maintainer(sink.view.text, ins.node);
+                let fix = fix::maintainer(sink.view.text, ins.node);
                 sink.add_at("DL4000", ins, ins.span.clone(), fix);
             }
             "ONBUILD" => {
@@ -25,7 +26,7 @@ pub(super) fn check(sink: &mut Sink<'_>, list: &[Ins<'_>]) {
             "CMD" | "ENTRYPOINT" | "HEALTHCHECK" => {
                 let none = ins.name == "HEALTHCHECK" && !ins.first().eq_ignore_ascii_case("cmd");
                 if !ins.node.json && !none && !ins.node.args.is_empty() {
-                    let fix = crate::dockerfile::hadolint::fix::json(sink.view.text, ins.node);
+                    let fix = fix::json(sink.view.text, sink.view.file, ins.node);
                     sink.add_at("DL3025", ins, ins.span.clone(), fix);
                 }
             }
