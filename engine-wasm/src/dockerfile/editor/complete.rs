@@ -106,9 +106,9 @@ impl Completer<'_> {
 
     fn words(&self, before: &Before) -> Vec<Item> {
         if before.words.len() < 2 {
-            let instructions =
-                INSTRUCTIONS.iter().map(|found| item(found.name, ItemKind::Keyword, found.syntax, found.doc));
-            return instructions.collect();
+            let never = |name| before.trigger && matches!(name, "FROM" | "MAINTAINER" | "ONBUILD");
+            let instructions = INSTRUCTIONS.iter().filter(|found| !never(found.name));
+            return instructions.map(|found| item(found.name, ItemKind::Keyword, found.syntax, found.doc)).collect();
         }
         let Some(found) = instruction(before.name()) else {
             return Vec::new();
@@ -117,13 +117,15 @@ impl Completer<'_> {
         let arguments = before.arguments();
         if word.starts_with('-') && arguments.is_empty() {
             return match word.split_once('=') {
-                Some((name, value)) => found.flag(name).map(|flag| self.values(flag, value)).unwrap_or_default(),
+                Some((name, value)) => {
+                    found.flag(name).map(|flag| self.values(before, flag, value)).unwrap_or_default()
+                }
                 None => found.flags.iter().map(flag_item).collect(),
             };
         }
         match (found.name, arguments.as_slice()) {
             ("FROM", []) => {
-                let mut items = self.stages(self.model.stage_at(self.offset));
+                let mut items = self.stages(before);
                 items.push(item("scratch", ItemKind::Stage, "an empty file system", ""));
                 items.extend(found.flags.iter().map(flag_item));
                 items
@@ -137,11 +139,6 @@ impl Completer<'_> {
                 items.extend(found.flags.iter().map(flag_item));
                 items
             }
-            ("ONBUILD", []) => INSTRUCTIONS
-                .iter()
-                .filter(|found| !matches!(found.name, "FROM" | "MAINTAINER" | "ONBUILD"))
-                .map(|found| item(found.name, ItemKind::Keyword, found.syntax, found.doc))
-                .collect(),
             ("STOPSIGNAL", []) => {
                 ["SIGTERM", "SIGINT", "SIGQUIT", "SIGHUP", "SIGKILL", "SIGUSR1", "SIGUSR2", "SIGWINCH"]
                     .iter()
@@ -170,22 +167,22 @@ impl Completer<'_> {
         }
     }
 
-    fn values(&self, flag: &Flag, value: &str) -> Vec<Item> {
+    fn values(&self, before: &Before, flag: &Flag, value: &str) -> Vec<Item> {
         match flag.values {
             Values::Free => Vec::new(),
             Values::List(values) => values.iter().map(|value| item(value, ItemKind::Value, "", "")).collect(),
-            Values::Stage => self.stages(self.model.stage_at(self.offset)),
-            Values::Mount => self.mount(value),
+            Values::Stage => self.stages(before),
+            Values::Mount => self.mount(before, value),
         }
     }
 
-    fn mount(&self, value: &str) -> Vec<Item> {
+    fn mount(&self, before: &Before, value: &str) -> Vec<Item> {
         let (done, last) = value.rsplit_once(',').unwrap_or(("", value));
         let options: Vec<(&str, &str)> = done.split(',').filter_map(|option| option.split_once('=')).collect();
         if let Some((name, _)) = last.split_once('=') {
             return match name {
                 "type" => MOUNTS.iter().map(|(kind, _, doc)| item(kind, ItemKind::Value, "", doc)).collect(),
-                "from" => self.stages(self.model.stage_at(self.offset)),
+                "from" => self.stages(before),
                 "sharing" => {
                     ["shared", "private", "locked"].iter().map(|value| item(value, ItemKind::Value, "", "")).collect()
                 }
@@ -213,10 +210,11 @@ impl Completer<'_> {
             .collect()
     }
 
-    /// The stages that can be named in a stage: those before it.
-    fn stages(&self, current: Option<usize>) -> Vec<Item> {
-        let before = &self.model.stages[..current.unwrap_or(0)];
-        let names = before.iter().filter_map(|stage| {
+    /// The stages that can be named in a stage: those before it. What is after `ONBUILD` is run in another, perhaps the last.
+    fn stages(&self, before: &Before) -> Vec<Item> {
+        let all = &self.model.stages;
+        let limit = if before.trigger { all.len() } else { self.model.stage_at(self.offset).unwrap_or(0) };
+        let names = all[..limit].iter().filter_map(|stage| {
             let base = stage.base.as_ref().map_or(String::new(), |base| format!("stage from {}", base.text));
             Some(item(&stage.name.as_ref()?.text, ItemKind::Stage, &base, ""))
         });

@@ -20,6 +20,8 @@ pub(super) struct Before {
     pub(super) words: Vec<String>,
     /// Where the last word begins.
     pub(super) start: usize,
+    /// Whether it is an instruction after `ONBUILD`.
+    pub(super) trigger: bool,
 }
 
 impl Before {
@@ -51,7 +53,9 @@ pub(super) fn context(text: &str, file: &Dockerfile, offset: usize) -> Context {
     let (mut at, mut top, mut continued) = (0, true, false);
     // Skips to the instruction around the place: instructions that end before it do not matter.
     if let Some(node) = file.nodes.iter().rfind(|node| node.span.end < offset) {
-        at = text[node.span.end..offset].find('\n').map_or(node.span.start, |end| node.span.end + end + 1);
+        // An escape at its end goes on; a here-document's lines are not the instruction's.
+        let after = text[node.span.end..offset].find('\n').filter(|_| !node.heredocs.is_empty());
+        at = after.map_or(node.span.start, |end| node.span.end + end + 1);
         top = false;
     }
     for line in text[at..].split_inclusive('\n') {
@@ -74,23 +78,25 @@ pub(super) fn context(text: &str, file: &Dockerfile, offset: usize) -> Context {
         }
         top = false;
         if !continued {
-            before = Before { words: Vec::new(), start };
+            before = Before { start, ..Before::default() };
         }
-        let piece = seen.trim_end_matches([' ', '\t']).strip_suffix(file.escape).filter(|_| !last);
+        let piece = seen.trim_end_matches([' ', '\t']).strip_suffix(file.escape);
+        let piece = piece.filter(|piece| !last && !piece.ends_with(file.escape));
         words(&mut before, piece.unwrap_or(seen), start, continued);
         if last {
             break;
         }
         continued = piece.is_some();
         if !continued {
-            before = Before { words: Vec::new(), start: at };
+            before = Before { start: at, ..Before::default() };
         }
     }
     if before.words.is_empty() {
-        before = Before { words: vec![String::new()], start: offset };
+        before = Before { words: vec![String::new()], start: offset, trigger: false };
     }
     while before.words.len() > 1 && before.words[0].eq_ignore_ascii_case("onbuild") {
         before.words.remove(0);
+        before.trigger = true;
     }
     Context::Instruction(before)
 }

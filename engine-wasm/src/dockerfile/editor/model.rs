@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::variables::{Quoting, find};
-use crate::dockerfile::{Dockerfile, Node, Word, parse};
+use crate::dockerfile::{Dockerfile, Node, Word, heredoc, parse};
 
 /// A file with its names.
 pub(super) struct Model<'a> {
@@ -141,8 +141,11 @@ impl<'a> Model<'a> {
         if !(node.json && node.takes_command()) {
             node.args.iter().for_each(|word| within(word.span.clone(), quoting));
         }
-        for heredoc in node.heredocs.iter().filter(|heredoc| heredoc.expand) {
-            within(heredoc.span.clone(), Quoting::None);
+        // A `RUN` that is nothing but a here-document runs it as its script, whether the delimiter is quoted or not.
+        let script =
+            node.is("run") && node.args.first().is_some_and(|word| matches!(heredoc::parse(&word.text), Ok(Some(_))));
+        for heredoc in node.heredocs.iter().filter(|heredoc| script || heredoc.expand) {
+            within(heredoc.span.clone(), if script { Quoting::Words } else { Quoting::None });
         }
         if node.is("arg") {
             for word in &node.args {

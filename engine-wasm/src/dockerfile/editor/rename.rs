@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::model::Model;
 use super::navigate::{Named, named, places};
 use super::values::is_predefined;
-use super::variables::is_valid_name;
+use super::variables::{is_name, is_valid_name};
 use crate::dockerfile::lint::TextEdit;
 
 /// Why something is not renamed.
@@ -33,6 +33,14 @@ pub enum RenameError {
     /// Something else has this name already, or means another thing by it, such as an image.
     #[error("{0:?} is taken")]
     Taken(String),
+    /// A command or a here-document names this in a way that may mean a variable of the shell's, or plain text: an assignment, `${#name}`, a quoted word.
+    #[error("line {line} names {name} in a way that only its shell understands: change that line by hand first")]
+    Shell {
+        /// The line, from 1.
+        line: usize,
+        /// The old or the new name.
+        name: String,
+    },
 }
 
 /// The name at a place, if it can be renamed.
@@ -55,11 +63,17 @@ pub fn rename(text: &str, offset: usize, new: &str) -> Result<Vec<TextEdit>, Ren
         Named::Stage(stage) => stage_name(&model, *stage, new)?,
         Named::Variable(name, stages) => variable_name(&model, name, stages, new)?,
     }
+    let places = places(&model, &target);
+    if let Named::Variable(name, stages) = &target
+        && name != new
+    {
+        shell_names(&model, &places, stages, &[name, new])?;
+    }
     let numbers = |span: &Range<usize>| {
         // `--from=0` goes on meaning the same stage.
         matches!(target, Named::Stage(_)) && model.text[span.clone()].bytes().all(|b| b.is_ascii_digit())
     };
-    let edits = places(&model, &target).into_iter().filter(|span| !numbers(span));
+    let edits = places.into_iter().filter(|span| !numbers(span));
     let mut edits: Vec<TextEdit> = edits.map(|span| TextEdit { span, text: new.to_owned() }).collect();
     // The comment that describes a stage calls it by its name in lower case.
     let told = if matches!(target, Named::Stage(_)) { new.to_ascii_lowercase() } else { new.to_owned() };
@@ -156,4 +170,53 @@ fn variable_name(model: &Model<'_>, old: &str, stages: &[Option<usize>], new: &s
         return Err(RenameError::Taken(new.to_owned()));
     }
     Ok(())
+}
+
+/// Refuses names in commands and here-documents at other places than those known: only a shell or another program knows what they mean.
+fn shell_names(
+    model: &Model<'_>,
+    known: &[Range<usize>],
+    stages: &[Option<usize>],
+    names: &[&str],
+) -> Result<(), RenameError> {
+    for node in &model.file.nodes {
+        if !stages.contains(&model.stage_at(node.span.start)) {
+            continue;
+        }
+        let mut inner = node;
+        while let Some(child) = &inner.child {
+            inner = child;
+        }
+        let heredoc = node.heredocs.first().map_or(node.span.end, |heredoc| heredoc.span.start);
+        let mut at = if inner.takes_command() { inner.name.span.end } else { heredoc };
+        for line in model.text[at..node.span.end].split_inclusive('\n') {
+            let start = at;
+            at += line.len();
+            if line.trim_start().starts_with('#') {
+                continue;
+            }
+            for name in names {
+                let found = line.match_indices(name).find(|(from, _)| {
+                    let place = start + from..start + from + name.len();
+                    stands_alone(line, *from, name.len())
+                        && known.binary_search_by_key(&place.start, |p| p.start).is_err()
+                });
+                if let Some((from, _)) = found {
+                    let line = model.text[..start + from].matches('\n').count() + 1;
+                    return Err(RenameError::Shell { line, name: (*name).to_owned() });
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Whether a name in a line could be a variable's: not a part of a word, an option or a path.
+fn stands_alone(line: &str, from: usize, length: usize) -> bool {
+    let before = line[..from].bytes().next_back().unwrap_or(b' ');
+    let after = line.as_bytes().get(from + length).copied().unwrap_or(b' ');
+    // Where a shell computes, `-` and `/` are signs.
+    let computes = ["((", "[", "let ", ":"].iter().any(|sign| line.contains(sign));
+    let part = matches!(before, b'-' | b'/') || matches!(after, b'-' | b'/');
+    !is_name(before) && !is_name(after) && (computes || !part)
 }
