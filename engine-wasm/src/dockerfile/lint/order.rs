@@ -120,8 +120,9 @@ impl<'a> Check<'a> {
             if globals.declared.contains(name) {
                 continue;
             }
-            let options = crate::order::set(globals.declared.iter().map(String::as_str).chain(globals.scope.names()));
-            let near = closest(name, options);
+            let options = || globals.declared.iter().map(String::as_str).chain(globals.scope.names());
+            let compares = self.compares(options().count());
+            let near = if compares { closest(name, crate::order::set(options())) } else { None };
             let message = instructions::with_suggestion(&format!("FROM argument '{name}' is not declared"), near);
             let place = self.variable(name, place);
             self.warn(config, &rules::UNDEFINED_ARG_IN_FROM, place, message);

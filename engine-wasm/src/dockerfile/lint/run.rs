@@ -12,6 +12,9 @@ use super::{Config, Diagnostic, Options, Problem, Report};
 use crate::golang::quote::quote;
 use crate::reference;
 
+/// Names that are looked through in all for ones similar to those that are not defined.
+const MAX_COMPARED: usize = 1 << 16;
+
 /// Where something is.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Place {
@@ -28,6 +31,8 @@ pub(super) struct Check<'a> {
     pub(super) options: &'a Options<'a>,
     pub(super) config: Config,
     pub(super) report: Report,
+    /// How many names have been looked through for a similar one.
+    pub(super) compared: usize,
 }
 
 impl<'a> Check<'a> {
@@ -38,7 +43,13 @@ impl<'a> Check<'a> {
         build: &'a expand::Options,
         options: &'a Options<'a>,
     ) -> Self {
-        Self { text, file, program, build, options, config: Config::default(), report: Report::default() }
+        Self { text, file, program, build, options, config: Config::default(), report: Report::default(), compared: 0 }
+    }
+
+    /// Whether so many more names are to be looked through for a similar one: no longer once that would take seconds.
+    pub(super) fn compares(&mut self, names: usize) -> bool {
+        self.compared += names;
+        self.compared < MAX_COMPARED
     }
 
     /// Notes an error; `None` when it is the end.

@@ -277,3 +277,15 @@ fn an_epoch_is_a_number_or_names_what_has_a_time() {
     let report = check("FROM scratch", &Options { build: Some(&build), ..Options::default() });
     assert_eq!(report.errors[0].message, "invalid SOURCE_DATE_EPOCH: 1.5");
 }
+
+#[test]
+fn similar_names_are_looked_for_as_long_as_that_is_quick() {
+    let text = |count: usize| {
+        let lines = |line: &str| (0..count).map(|n| line.replace('#', &n.to_string())).collect::<String>();
+        format!("FROM scratch\n{}{}", lines("ENV LONG_NAME_#=x\n"), lines("ENV X#=$LONG_NAMF_#\n"))
+    };
+    let suggested = |count: usize| messages(&text(count)).iter().filter(|text| text.contains("did you mean")).count();
+    assert_eq!(suggested(150), 150, "all of an ordinary file");
+    let many = suggested(2000);
+    assert!((1..100).contains(&many), "{many}");
+}

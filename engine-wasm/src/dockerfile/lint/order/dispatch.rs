@@ -69,7 +69,8 @@ impl<'a> Check<'a> {
         let build = self.build;
         let step = scope.step(globals, build, &work.command, &mut |event| match event {
             Event::Unset { name, scope } => {
-                let near = closest(name, scope.names()).map(|near| format!("${near}"));
+                let near = if self.compares(scope.names().count()) { closest(name, scope.names()) } else { None };
+                let near = near.map(|near| format!("${near}"));
                 let message = format!("Usage of undefined variable '${name}'");
                 let place = self.variable(name, place);
                 self.warn(config, &rules::UNDEFINED_VAR, place, with_suggestion(&message, near.as_deref()));
