@@ -7,8 +7,8 @@ use super::image::{archive, failure as image_failure};
 use super::offsets::Offsets;
 use super::{Failure, strings, variables};
 use crate::dockerfile::expand::{self, Platform};
-use crate::image::ReadAt;
-use crate::store::{BuildError, BuildOptions, ContextFile, Error, SaveFormat, Store, context};
+use crate::image::{self, ReadAt};
+use crate::store::{BuildError, BuildOptions, ContextFile, Error, MAX_BYTES, SaveFormat, Store, context};
 
 /// Images, and the files of the next build.
 #[derive(Debug, Default)]
@@ -16,6 +16,8 @@ pub struct Kept {
     store: Store,
     files: Vec<ContextFile>,
     downloads: Vec<(String, Vec<u8>)>,
+    /// Bytes of both.
+    taken: u64,
 }
 
 impl Kept {
@@ -51,7 +53,7 @@ impl Kept {
             }
             "build" => self.build(&args)?,
             "clear" => {
-                (self.files, self.downloads) = Default::default();
+                self.files();
                 Value::Null
             }
             other => return Err(Failure::new(format!("a store answers no question {other:?}"))),
@@ -74,10 +76,16 @@ impl Kept {
     /// Puts a file, directory or link into the next build's context: `["path", {"mode": 420, "symlink": "…", "directory": true, "url": true}]`.
     ///
     /// # Errors
-    /// Wrong arguments.
+    /// Wrong arguments; more than a build may have.
     pub fn add(&mut self, args: &str, content: Vec<u8>) -> Result<(), Failure> {
         let args = Args::parse(args)?;
         let path = args.text(0, "path")?;
+        self.taken += content.len() as u64;
+        if self.taken > MAX_BYTES {
+            self.files();
+            let (what, subject) = ("the build's context".to_owned(), "the size of its files");
+            return Err(image_failure(image::Error::Limit { what, subject, limit: MAX_BYTES }));
+        }
         let named = args.options(1, &["mode", "symlink", "directory", "url"])?;
         if named.flag("url")? {
             self.downloads.push((path.to_owned(), content));
@@ -92,15 +100,24 @@ impl Kept {
         Ok(())
     }
 
+    /// Takes the files that were added.
+    fn files(&mut self) -> (Vec<ContextFile>, Vec<(String, Vec<u8>)>) {
+        self.taken = 0;
+        (std::mem::take(&mut self.files), std::mem::take(&mut self.downloads))
+    }
+
     /// Builds from the files that were added since the last build.
     fn build(&mut self, args: &Args) -> Result<Value, Failure> {
-        let (files, downloads) = (std::mem::take(&mut self.files), std::mem::take(&mut self.downloads));
+        let (files, downloads) = self.files();
         let text = args.text(0, "dockerfile")?;
         let named = args.options(1, &["tags", "target", "buildArgs", "labels", "platform", "epoch", "ignore"])?;
         let tags = named.get("tags").map(|tags| strings(tags, "tags")).transpose()?.unwrap_or_default();
         let options = BuildOptions {
             expand: expanded(&named)?,
-            epoch: named.get("epoch").and_then(Value::as_i64).unwrap_or_default(),
+            epoch: match named.get("epoch") {
+                Some(epoch) => epoch.as_i64().ok_or_else(|| expected("epoch", "a whole number"))?,
+                None => 0,
+            },
             tags: tags.into_iter().map(str::to_owned).collect(),
             labels: variables(&named, "labels")?,
             ignore: named.text("ignore")?.map(|text| text.as_bytes().to_vec()),
@@ -126,13 +143,13 @@ fn expanded(named: &Named<'_>) -> Result<expand::Options, Failure> {
 }
 
 /// A fault of a build, with its place in the Dockerfile.
-#[allow(clippy::needless_pass_by_value, reason = "as map_err gives it")]
 fn at(error: BuildError, text: &str) -> Failure {
     let placed = error.lines.0 > 0;
+    let inner = error.error.downcast().map(|error| failure(*error));
     Failure {
         line: placed.then_some(error.lines.0),
         span: placed.then(|| Offsets::new(text).pair(&error.span)),
-        ..Failure::new(error.to_string())
+        ..inner.unwrap_or_else(|error| Failure::new(error.to_string()))
     }
 }
 

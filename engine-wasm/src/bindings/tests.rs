@@ -152,3 +152,35 @@ fn a_faulty_archive_says_where() {
     let place = failure.place.expect("a place");
     assert_eq!((place.file.as_deref(), place.offset.is_some()), (Some("the archive"), true), "{}", failure.message);
 }
+
+#[test]
+fn a_build_that_is_too_large_says_so_by_its_code() {
+    let mut kept = Kept::default();
+    let mut added = Ok(());
+    for n in 0..17 {
+        assert!(added.is_ok(), "{n}");
+        added = kept.add(&format!("[\"f{n}\"]"), vec![0; 64 << 20]);
+    }
+    let failure = added.expect_err("17 times 64 MiB");
+    assert_eq!((failure.code, failure.place.is_some()), (Some("limit"), true), "{failure}");
+    kept.add(r#"["f"]"#, vec![0; 64 << 20]).expect("room again");
+    for n in 0..17 {
+        kept.add(&format!(r#"["l{n}", {{"symlink": "f"}}]"#), Vec::new()).expect("a link");
+    }
+    let failure = kept.call("build", r#"["FROM scratch\nCOPY l* /\n"]"#).expect_err("a layer of 17 times 64 MiB");
+    assert_eq!((failure.code, failure.line), (Some("limit"), Some(2)), "{failure}");
+    assert!(kept.call("build", r#"["FROM scratch\nLABEL a=b\n"]"#).is_ok());
+}
+
+#[test]
+fn builds_refuse_epochs_that_are_none_and_sources_on_a_network() {
+    let said = |args: &str| Kept::default().call("build", args).expect_err("refused").message;
+    for epoch in [r#""a""#, "1.5", "1e30"] {
+        assert_eq!(said(&format!(r#"["FROM scratch\n", {{"epoch": {epoch}}}]"#)), "`epoch` must be a whole number");
+    }
+    for url in ["git@github.com:a/b.git", "ssh://git@example.org/a", "git://example.org/a", "https://example.org/a.git"]
+    {
+        let message = said(&format!(r#"["FROM scratch\nADD {url} /\n"]"#));
+        assert!(message.starts_with(&format!("ADD {url}: there is no network here")), "{message}");
+    }
+}

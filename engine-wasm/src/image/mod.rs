@@ -48,7 +48,7 @@ mod source;
 mod steps;
 pub mod tar;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 mod time;
 mod tree;
 mod unpack;

@@ -6,31 +6,31 @@ use super::digest::Digest;
 
 /// An entry to write: path, kind, link, content.
 #[derive(Clone, Copy)]
-pub(super) struct Item<'a> {
-    pub(super) path: &'a str,
-    pub(super) kind: u8,
-    pub(super) link: &'a str,
-    pub(super) data: &'a [u8],
+pub(crate) struct Item<'a> {
+    pub(crate) path: &'a str,
+    pub(crate) kind: u8,
+    pub(crate) link: &'a str,
+    pub(crate) data: &'a [u8],
 }
 
-pub(super) fn file<'a>(path: &'a str, data: &'a [u8]) -> Item<'a> {
+pub(crate) fn file<'a>(path: &'a str, data: &'a [u8]) -> Item<'a> {
     Item { path, kind: b'0', link: "", data }
 }
 
-pub(super) fn dir(path: &str) -> Item<'_> {
+pub(crate) fn dir(path: &str) -> Item<'_> {
     Item { path, kind: b'5', link: "", data: b"" }
 }
 
-pub(super) fn symlink<'a>(path: &'a str, link: &'a str) -> Item<'a> {
+pub(crate) fn symlink<'a>(path: &'a str, link: &'a str) -> Item<'a> {
     Item { path, kind: b'2', link, data: b"" }
 }
 
-pub(super) fn hardlink<'a>(path: &'a str, link: &'a str) -> Item<'a> {
+pub(crate) fn hardlink<'a>(path: &'a str, link: &'a str) -> Item<'a> {
     Item { path, kind: b'1', link, data: b"" }
 }
 
 /// A ustar header with its sum.
-pub(super) fn header(path: &[u8], kind: u8, link: &[u8], size: u64) -> [u8; 512] {
+pub(crate) fn header(path: &[u8], kind: u8, link: &[u8], size: u64) -> [u8; 512] {
     let mut block = [0; 512];
     let mut put = |at: usize, bytes: &[u8]| block[at..at + bytes.len()].copy_from_slice(bytes);
     put(0, path);
@@ -47,19 +47,19 @@ pub(super) fn header(path: &[u8], kind: u8, link: &[u8], size: u64) -> [u8; 512]
 }
 
 /// Puts the right sum into a header.
-pub(super) fn seal(block: &mut [u8; 512]) {
+pub(crate) fn seal(block: &mut [u8; 512]) {
     block[148..156].copy_from_slice(b"        ");
     let sum: u32 = block.iter().map(|b| u32::from(*b)).sum();
     block[148..156].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
 }
 
-pub(super) fn padded(out: &mut Vec<u8>, data: &[u8]) {
+pub(crate) fn padded(out: &mut Vec<u8>, data: &[u8]) {
     out.extend_from_slice(data);
     out.resize(out.len().next_multiple_of(512), 0);
 }
 
 /// A tar without its end.
-pub(super) fn open_tar(items: &[Item<'_>]) -> Vec<u8> {
+pub(crate) fn open_tar(items: &[Item<'_>]) -> Vec<u8> {
     let mut out = Vec::new();
     for item in items {
         if item.path.len() > 100 {
@@ -74,24 +74,24 @@ pub(super) fn open_tar(items: &[Item<'_>]) -> Vec<u8> {
 }
 
 /// A tar with its end.
-pub(super) fn tar(items: &[Item<'_>]) -> Vec<u8> {
+pub(crate) fn tar(items: &[Item<'_>]) -> Vec<u8> {
     let mut out = open_tar(items);
     out.resize(out.len() + 1024, 0);
     out
 }
 
-pub(super) fn gzip(bytes: &[u8]) -> Vec<u8> {
+pub(crate) fn gzip(bytes: &[u8]) -> Vec<u8> {
     let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
     encoder.write_all(bytes).unwrap();
     encoder.finish().unwrap()
 }
 
-pub(super) fn zstd(bytes: &[u8]) -> Vec<u8> {
+pub(crate) fn zstd(bytes: &[u8]) -> Vec<u8> {
     ruzstd::encoding::compress_to_vec(bytes, ruzstd::encoding::CompressionLevel::Fastest)
 }
 
 /// A PAX record.
-pub(super) fn record(key: &str, value: &str) -> String {
+pub(crate) fn record(key: &str, value: &str) -> String {
     let rest = key.len() + value.len() + 3;
     let mut length = rest + 1;
     while length != rest + length.to_string().len() {
@@ -101,7 +101,7 @@ pub(super) fn record(key: &str, value: &str) -> String {
 }
 
 /// A configuration with these layers and history entries (`created_by`, whether empty).
-pub(super) fn config(layers: &[Vec<u8>], history: &[(&str, bool)]) -> Vec<u8> {
+pub(crate) fn config(layers: &[Vec<u8>], history: &[(&str, bool)]) -> Vec<u8> {
     let diff_ids: Vec<Digest> = layers.iter().map(|layer| Digest::of(layer)).collect();
     let history: Vec<_> = history
         .iter()
@@ -116,7 +116,7 @@ pub(super) fn config(layers: &[Vec<u8>], history: &[(&str, bool)]) -> Vec<u8> {
 }
 
 /// A `docker save` of these uncompressed layers.
-pub(super) fn docker_archive(layers: &[Vec<u8>], history: &[(&str, bool)], tags: &[&str]) -> Vec<u8> {
+pub(crate) fn docker_archive(layers: &[Vec<u8>], history: &[(&str, bool)], tags: &[&str]) -> Vec<u8> {
     let config = config(layers, history);
     let id = Digest::of(&config);
     let config_name = format!("{}.json", id.hex());
@@ -129,29 +129,29 @@ pub(super) fn docker_archive(layers: &[Vec<u8>], history: &[(&str, bool)], tags:
 }
 
 /// An OCI archive: blobs by content, and `index.json`.
-pub(super) struct Oci {
+pub(crate) struct Oci {
     blobs: Vec<(String, Vec<u8>)>,
 }
 
 impl Oci {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { blobs: Vec::new() }
     }
 
     /// Adds a blob and gives its descriptor.
-    pub(super) fn blob(&mut self, media_type: &str, bytes: &[u8]) -> serde_json::Value {
+    pub(crate) fn blob(&mut self, media_type: &str, bytes: &[u8]) -> serde_json::Value {
         let digest = Digest::of(bytes);
         self.blobs.push((format!("blobs/sha256/{}", digest.hex()), bytes.to_vec()));
         serde_json::json!({"mediaType": media_type, "digest": digest, "size": bytes.len()})
     }
 
-    pub(super) fn document(&mut self, document: &serde_json::Value) -> serde_json::Value {
+    pub(crate) fn document(&mut self, document: &serde_json::Value) -> serde_json::Value {
         let media_type = document["mediaType"].as_str().unwrap().to_owned();
         self.blob(&media_type, &serde_json::to_vec(document).unwrap())
     }
 
     /// Adds an image of packed layers (with their uncompressed tars) and gives its manifest's descriptor.
-    pub(super) fn image(&mut self, layers: &[(Vec<u8>, Vec<u8>)], history: &[(&str, bool)]) -> serde_json::Value {
+    pub(crate) fn image(&mut self, layers: &[(Vec<u8>, Vec<u8>)], history: &[(&str, bool)]) -> serde_json::Value {
         let plain: Vec<Vec<u8>> = layers.iter().map(|(_, plain)| plain.clone()).collect();
         let config = self.blob("application/vnd.oci.image.config.v1+json", &config(&plain, history));
         let layers: Vec<_> =
@@ -162,17 +162,17 @@ impl Oci {
     }
 
     /// Puts other bytes under a blob's name.
-    pub(super) fn replace(&mut self, digest: &Digest, bytes: &[u8]) {
+    pub(crate) fn replace(&mut self, digest: &Digest, bytes: &[u8]) {
         for (_, content) in self.blobs.iter_mut().filter(|(path, _)| path.ends_with(digest.hex())) {
             *content = bytes.to_vec();
         }
     }
 
-    pub(super) fn remove(&mut self, digest: &str) {
+    pub(crate) fn remove(&mut self, digest: &str) {
         self.blobs.retain(|(path, _)| !path.ends_with(digest.trim_start_matches("sha256:")));
     }
 
-    pub(super) fn archive(&self, manifests: &[serde_json::Value]) -> Vec<u8> {
+    pub(crate) fn archive(&self, manifests: &[serde_json::Value]) -> Vec<u8> {
         let index = serde_json::to_vec(&serde_json::json!({"schemaVersion": 2, "manifests": manifests})).unwrap();
         let mut items = vec![file("oci-layout", b"{\"imageLayoutVersion\":\"1.0.0\"}"), file("index.json", &index)];
         items.extend(self.blobs.iter().map(|(path, bytes)| file(path, bytes)));
@@ -181,7 +181,7 @@ impl Oci {
 }
 
 /// A layer's tree.
-pub(super) fn tree(items: &[Item<'_>]) -> super::Tree {
+pub(crate) fn tree(items: &[Item<'_>]) -> super::Tree {
     let limits = super::Limits::default();
     let mut builder = super::Builder::new(&limits, super::Options::default());
     let mut stream = super::tar::Stream::new(&limits, "layer");

@@ -37,9 +37,12 @@ pub enum Error {
     /// A configuration and a list of layers that do not belong together.
     #[error("image {0} names {1} layers in its configuration and has {2}")]
     LayerCount(String, usize, usize),
-    /// More than the memory for images allows.
-    #[error("the images take more than {0} bytes")]
+    /// More than the memory for layers allows.
+    #[error("the layers would take more than {0} bytes: remove images, or build on a node")]
     TooLarge(u64),
+    /// An archive for `ADD` in a compression that is not read here.
+    #[error("ADD {0}: {1} cannot be unpacked here; compress it with gzip or zstd, or build on a node")]
+    Archive(String, &'static str),
     /// A path with too many elements.
     #[error("{0}: too many levels of directories")]
     TooDeep(String),

@@ -20,6 +20,11 @@ pub struct Content {
 }
 
 impl Content {
+    /// A part of a tar.
+    pub(super) fn part(tar: &Arc<Vec<u8>>, range: Range<usize>) -> Self {
+        Self { bytes: Arc::clone(tar), range }
+    }
+
     /// The bytes.
     pub fn bytes(&self) -> &[u8] {
         self.bytes.get(self.range.clone()).unwrap_or_default()

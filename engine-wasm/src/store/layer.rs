@@ -19,7 +19,6 @@ use std::collections::BTreeMap;
 use std::collections::HashMap;
 
 use super::fs::{Body, Fs};
-use crate::image::Digest;
 use crate::image::tar::{BLOCK, Kind};
 
 /// What a header says.
@@ -165,26 +164,12 @@ impl LayerWriter {
     }
 }
 
-/// A finished layer.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct BuiltLayer {
-    /// The uncompressed tar.
-    pub tar: Vec<u8>,
-    /// Its digest, which is both the blob's and the diff id.
-    pub diff_id: Digest,
-    /// Bytes of all files.
-    pub size: u64,
-}
-
-/// The layer of what was changed in a file system since it was settled; none where nothing was.
-pub fn layer_of_changes(fs: &Fs, mtime: i64) -> Option<BuiltLayer> {
+/// Gives the layer of what was changed in a file system since it was settled to `out`, piece by piece: nothing where nothing was. Returns the bytes of all its files.
+pub fn write_changes(fs: &Fs, mtime: i64, out: &mut dyn FnMut(&[u8])) -> u64 {
     let changes = fs.changes();
-    if changes.is_empty() {
-        return None;
-    }
-    let mut writer = LayerWriter::new(mtime);
+    let writer = LayerWriter::new(mtime);
     let mut first: HashMap<usize, String> = HashMap::new();
-    let mut total = 0;
+    let (mut total, ends) = (0, if changes.is_empty() { 0 } else { 2 });
     for (at, id) in changes {
         let Some(node) = fs.node(id) else { continue };
         let mut header = Header {
@@ -226,11 +211,12 @@ pub fn layer_of_changes(fs: &Fs, mtime: i64) -> Option<BuiltLayer> {
             });
         }
         total += bytes.len() as u64;
-        writer.header(&header, bytes.len() as u64);
-        writer.content(bytes);
+        out(&writer.encode(&header, bytes.len() as u64));
+        out(bytes);
+        out(&[0; BLOCK][..bytes.len().next_multiple_of(BLOCK) - bytes.len()]);
     }
-    let tar = writer.finish();
-    Some(BuiltLayer { diff_id: Digest::of(&tar), tar, size: total })
+    out(&[0; 2 * BLOCK][..ends * BLOCK]);
+    total
 }
 
 /// A name in ustar's two fields; `None` where it does not fit.

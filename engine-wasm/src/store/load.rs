@@ -7,9 +7,6 @@ use crate::image::tar::{Entry, Sink, Stream};
 use crate::image::{Archive, CHUNK, Decoder, Digest, Image, Limits, TarProblem};
 use crate::reference;
 
-/// Bytes that all layers may take, uncompressed.
-const MAX_BYTES: u64 = 1 << 30;
-
 impl Store {
     /// Takes all images of an archive in, with their names. Returns the lines that `docker load` prints.
     ///
@@ -48,8 +45,7 @@ impl Store {
             if self.layers.contains_key(diff_id) {
                 continue;
             }
-            let taken: u64 = self.layers.values().map(|layer| layer.tar.len() as u64).sum();
-            let limits = Limits { layer: MAX_BYTES.saturating_sub(taken), ..archive.limits().clone() };
+            let limits = Limits { layer: self.room(), ..archive.limits().clone() };
             let mut tar = Vec::new();
             let mut decoder = Decoder::new(&limits, layer.title());
             let mut take = |piece: &[u8]| {
@@ -67,27 +63,24 @@ impl Store {
                 decoder.feed(buffer.get(..read).unwrap_or_default(), &mut take)?;
             }
             decoder.finish(&mut take)?;
-            if taken + tar.len() as u64 > MAX_BYTES {
-                return Err(Error::TooLarge(MAX_BYTES));
-            }
-            self.add_layer(tar, Some(diff_id))?;
+            self.add_layer(tar, diff_id)?;
         }
         let config = serde_json::from_slice(&image.config_json).unwrap_or_default();
         Ok(self.add(image.config_json.clone(), config, wanted.clone()))
     }
 
-    /// Keeps a layer; says its diff id.
-    pub(super) fn add_layer(&mut self, tar: Vec<u8>, wanted: Option<&Digest>) -> Result<Digest, Error> {
-        let diff_id = Digest::of(&tar);
-        if let Some(wanted) = wanted.filter(|wanted| **wanted != diff_id) {
-            return Err(Error::WrongLayer { wanted: wanted.to_string(), found: diff_id.to_string() });
+    /// Keeps a layer that is what it should be.
+    fn add_layer(&mut self, tar: Vec<u8>, wanted: &Digest) -> Result<(), Error> {
+        let found = Digest::of(&tar);
+        if found != *wanted {
+            return Err(Error::WrongLayer { wanted: wanted.to_string(), found: found.to_string() });
         }
         let mut total = Total(0);
         let mut stream = Stream::new(&Limits::default(), "layer");
         stream.feed(&tar, &mut total)?;
         stream.finish()?;
-        self.layers.insert(diff_id.clone(), StoredLayer { tar: Arc::new(tar), size: total.0 });
-        Ok(diff_id)
+        self.layers.insert(found, StoredLayer { tar: Arc::new(tar), size: total.0 });
+        Ok(())
     }
 }
 

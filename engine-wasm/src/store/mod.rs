@@ -16,6 +16,8 @@ mod copy;
 mod error;
 mod fs;
 pub mod layer;
+#[cfg(test)]
+mod limit_tests;
 mod list;
 mod load;
 mod mode;
@@ -62,12 +64,23 @@ struct StoredImage {
 }
 
 /// Images, their layers (each once) and their names.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Store {
     images: Map<Digest, StoredImage>,
     layers: Map<Digest, StoredLayer>,
     /// Full names (`docker.io/library/debian:12`) and what they name.
     tags: Map<String, Digest>,
+    /// Bytes that all layers may take, uncompressed.
+    most: u64,
+}
+
+/// Bytes that a store's layers may take, and the files of a build's context likewise.
+pub const MAX_BYTES: u64 = 1 << 30;
+
+impl Default for Store {
+    fn default() -> Self {
+        Self { images: Map::default(), layers: Map::default(), tags: Map::default(), most: MAX_BYTES }
+    }
 }
 
 impl Store {
@@ -138,6 +151,11 @@ impl Store {
         Ok(())
     }
 
+    /// Bytes that further layers may take.
+    fn room(&self) -> u64 {
+        self.most.saturating_sub(self.layers.values().map(|layer| layer.tar.len() as u64).sum())
+    }
+
     fn add(&mut self, config_json: Vec<u8>, config: Value, diff_ids: Vec<Digest>) -> Digest {
         let id = Digest::of(&config_json);
         self.images.insert(id.clone(), StoredImage { config_json, config, diff_ids });
@@ -151,8 +169,9 @@ impl Store {
     pub fn files(&self, id: &Digest) -> Result<Fs, Error> {
         let mut fs = Fs::default();
         for diff_id in self.images.get(id).map_or(&[][..], |image| &image.diff_ids) {
-            let tar = self.layers.get(diff_id).map_or(&[][..], |layer| &layer.tar);
-            unpack::layer(&mut fs, tar)?;
+            if let Some(layer) = self.layers.get(diff_id) {
+                unpack::layer(&mut fs, &layer.tar)?;
+            }
         }
         fs.settle();
         Ok(fs)

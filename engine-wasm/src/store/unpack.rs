@@ -1,63 +1,62 @@
 //! Unpacks tars into a file system: an image's layers with their whiteouts, and archives that `ADD` is given.
 
-use super::Error;
-use super::fs::{Body, Fs, Node};
+use std::sync::Arc;
+
+use super::fs::{Body, Content, Fs, Node};
+use super::{Error, MAX_BYTES};
 use crate::image::tar::{Entry, Kind, Sink, Stream};
-use crate::image::{Decoder, Limits};
+use crate::image::{self, CHUNK, Decoder, Limits, TarProblem};
 
-/// Bytes that a sparse file may be written out to.
-const MAX_SPARSE: u64 = 256 << 20;
-
-/// Applies a layer to what is below it. The tar is uncompressed.
+/// Applies a layer to what is below it. The tar is uncompressed; the files' bytes stay in it.
 ///
 /// # Errors
 /// A broken tar.
-pub(super) fn layer(fs: &mut Fs, tar: &[u8]) -> Result<(), Error> {
-    let mut sink = Unpacker { fs, base: String::new(), whiteouts: true, owner: None, current: None };
-    let mut stream = Stream::new(&Limits::default(), "layer");
-    stream.feed(tar, &mut sink)?;
-    stream.finish()?;
-    Ok(())
+pub(super) fn layer(fs: &mut Fs, tar: &Arc<Vec<u8>>) -> Result<(), Error> {
+    Unpacker { fs, tar, base: "", whiteouts: true, owner: None, room: MAX_BYTES }.run("layer")
 }
 
-/// Unpacks an archive below a directory, as `ADD` does: what is there is replaced, directories are merged. Says whether it is an archive at all.
+/// Unpacks an archive, given with its name, below a directory, as `ADD` does: what is there is replaced, directories are merged. Says whether it is an archive at all, which its
+/// beginning tells, as for BuildKit: what has the header of a tar there is one. It may take `room` bytes, from which what it takes is subtracted.
 ///
 /// # Errors
-/// An archive that is broken after its first entry.
-pub(super) fn archive(fs: &mut Fs, bytes: &[u8], dest: &str, owner: Option<(u32, u32)>) -> Result<bool, Error> {
-    let limits = Limits { layer: Limits::default().archive_in_memory, ..Limits::default() };
-    let Some(tar) = decompress(bytes, &limits) else { return Ok(false) };
-    // Nothing is written until the first header has been understood.
-    let mut probe = Probe(false);
-    let readable =
-        Stream::new(&limits, "archive").feed(tar.get(..tar.len().min(64 << 10)).unwrap_or_default(), &mut probe);
-    if !probe.0 {
-        return Ok(false);
-    }
-    readable?;
-    let mut sink = Unpacker { fs, base: dest.to_owned(), whiteouts: false, owner, current: None };
-    let mut stream = Stream::new(&limits, "archive");
-    stream.feed(&tar, &mut sink)?;
-    stream.finish()?;
-    Ok(true)
-}
-
-fn decompress(bytes: &[u8], limits: &Limits) -> Option<Vec<u8>> {
-    let mut out = Vec::new();
-    let mut decoder = Decoder::new(limits, "archive");
+/// An archive that is broken after its first entry's header, is too large, or has a compression that is not read here.
+pub(super) fn archive(
+    fs: &mut Fs,
+    (name, bytes): (&str, &[u8]),
+    base: &str,
+    owner: Option<(u32, u32)>,
+    room: &mut u64,
+) -> Result<bool, Error> {
+    // The first piece is always looked at.
+    let limits = Limits { layer: *room + CHUNK as u64, ..Limits::default() };
+    let (mut probe, mut stream) = (Probe(false), Stream::new(&limits, name));
+    let mut tar = Vec::new();
     let mut take = |piece: &[u8]| {
-        out.extend_from_slice(piece);
+        if !probe.0 {
+            stream.feed(piece, &mut probe)?;
+        }
+        tar.extend_from_slice(piece);
         Ok(())
     };
-    decoder.feed(bytes, &mut take).ok()?;
-    decoder.finish(&mut take).ok()?;
-    Some(out)
+    let mut decoder = Decoder::new(&limits, name);
+    let read = bytes.chunks(CHUNK).try_for_each(|piece| decoder.feed(piece, &mut take));
+    let read = read.and_then(|()| decoder.finish(&mut take));
+    match read {
+        Err(image::Error::UnknownCompression { kind, .. }) => return Err(Error::Archive(name.to_owned(), kind)),
+        // This decoder holds back as much as a window.
+        Err(error @ image::Error::Compression { kind: "zstd", .. }) if tar.is_empty() => return Err(error.into()),
+        _ if !probe.0 => return Ok(false),
+        read => read?,
+    }
+    *room = room.saturating_sub(tar.len() as u64);
+    Unpacker { fs, tar: &Arc::new(tar), base, whiteouts: false, owner, room: *room }.run(name)?;
+    Ok(true)
 }
 
 struct Probe(bool);
 
 impl Sink for Probe {
-    fn entry(&mut self, _: &Entry) -> Result<bool, crate::image::TarProblem> {
+    fn entry(&mut self, _: &Entry) -> Result<bool, TarProblem> {
         self.0 = true;
         Ok(false)
     }
@@ -69,24 +68,41 @@ impl Sink for Probe {
 
 struct Unpacker<'a> {
     fs: &'a mut Fs,
+    tar: &'a Arc<Vec<u8>>,
     /// Where everything goes.
-    base: String,
+    base: &'a str,
     whiteouts: bool,
     owner: Option<(u32, u32)>,
-    /// The file that is being read.
-    current: Option<Reading>,
-}
-
-/// A file whose content is coming.
-struct Reading {
-    at: String,
-    node: Node,
-    content: Vec<u8>,
-    /// A sparse file's parts and size.
-    sparse: Option<(Vec<(u64, u64)>, u64)>,
+    /// Bytes that sparse files may be written out to.
+    room: u64,
 }
 
 impl Unpacker<'_> {
+    fn run(mut self, what: &str) -> Result<(), Error> {
+        let mut stream = Stream::new(&Limits::default(), what);
+        stream.feed(self.tar, &mut self)?;
+        Ok(stream.finish()?)
+    }
+
+    /// A file's bytes where they lie in the tar; those of a sparse file are written out, its holes as zeros.
+    fn content(&mut self, entry: &Entry) -> Result<Content, TarProblem> {
+        let at = |place: u64| usize::try_from(place).unwrap_or(usize::MAX);
+        let stored = Content::part(self.tar, at(entry.data)..at(entry.data.saturating_add(entry.stored)));
+        let Some(parts) = &entry.sparse else { return Ok(stored) };
+        let left = self.room.checked_sub(entry.size);
+        self.room = left.ok_or(TarProblem::Limit("the size of sparse files", self.room))?;
+        let mut out = vec![0; at(entry.size)];
+        let mut rest = stored.bytes();
+        for (offset, length) in parts {
+            let (piece, after) = rest.split_at(rest.len().min(at(*length)));
+            rest = after;
+            if let Some(place) = out.get_mut(at(*offset)..) {
+                place.iter_mut().zip(piece).for_each(|(slot, byte)| *slot = *byte);
+            }
+        }
+        Ok(out.into())
+    }
+
     /// A path of the tar below the base: `..` never leaves it.
     fn place(&self, path: &[u8]) -> String {
         let path = String::from_utf8_lossy(path);
@@ -94,7 +110,7 @@ impl Unpacker<'_> {
         let inside = cleaned.trim_start_matches('/');
         match (self.base.is_empty(), inside.is_empty()) {
             (true, _) => inside.to_owned(),
-            (_, true) => self.base.clone(),
+            (_, true) => self.base.to_owned(),
             _ => format!("{}/{inside}", self.base),
         }
     }
@@ -135,7 +151,7 @@ impl Unpacker<'_> {
 }
 
 impl Sink for Unpacker<'_> {
-    fn entry(&mut self, entry: &Entry) -> Result<bool, crate::image::TarProblem> {
+    fn entry(&mut self, entry: &Entry) -> Result<bool, TarProblem> {
         let at = self.place(&entry.path);
         if self.whiteouts && self.whiteout(&at) {
             return Ok(false);
@@ -148,7 +164,7 @@ impl Sink for Unpacker<'_> {
             Kind::Character => Body::Character(entry.device.0, entry.device.1),
             Kind::Block => Body::Block(entry.device.0, entry.device.1),
             Kind::Fifo => Body::Fifo,
-            Kind::File => Body::File(Default::default()),
+            Kind::File => Body::File(self.content(entry)?),
             Kind::Hardlink => {
                 let target = self.fs.resolve_parent(&self.place(&entry.link)).ok().and_then(|t| self.fs.find(&t));
                 if let (Some(id), Ok(at)) = (target, self.fs.resolve_parent(&at)) {
@@ -159,49 +175,11 @@ impl Sink for Unpacker<'_> {
             Kind::Other => return Ok(false),
         };
         let xattrs = crate::order::map(entry.xattrs.iter().map(|(name, value)| (text(name), value.clone())));
-        let node = Node { body, mode: entry.mode, uid, gid, xattrs };
-        if entry.kind != Kind::File {
-            self.put(&at, node);
-            return Ok(false);
-        }
-        if entry.stored == 0 && entry.sparse.is_none() {
-            self.put(&at, node);
-            return Ok(false);
-        }
-        let sparse = entry.sparse.clone().map(|parts| (parts, entry.size));
-        self.current = Some(Reading { at, node, content: Vec::new(), sparse });
-        Ok(true)
+        self.put(&at, Node { body, mode: entry.mode, uid, gid, xattrs });
+        Ok(false)
     }
 
-    fn content(&mut self, bytes: &[u8]) {
-        if let Some(reading) = &mut self.current {
-            reading.content.extend_from_slice(bytes);
-        }
-    }
+    fn content(&mut self, _: &[u8]) {}
 
-    fn end(&mut self) {
-        if let Some(Reading { at, mut node, content, sparse }) = self.current.take() {
-            let content = match sparse {
-                Some((parts, size)) => expand(&content, &parts, size),
-                None => content,
-            };
-            node.body = Body::File(content.into());
-            self.put(&at, node);
-        }
-    }
-}
-
-/// A sparse file with its holes as zeros, up to [`MAX_SPARSE`] bytes.
-fn expand(stored: &[u8], parts: &[(u64, u64)], size: u64) -> Vec<u8> {
-    let at = |place: u64| usize::try_from(place.min(size).min(MAX_SPARSE)).unwrap_or(0);
-    let mut out = vec![0; at(size)];
-    let mut rest = stored;
-    for (offset, length) in parts {
-        let (piece, after) = rest.split_at(rest.len().min(usize::try_from(*length).unwrap_or(usize::MAX)));
-        rest = after;
-        if let Some(place) = out.get_mut(at(*offset)..) {
-            place.iter_mut().zip(piece).for_each(|(slot, byte)| *slot = *byte);
-        }
-    }
-    out
+    fn end(&mut self) {}
 }

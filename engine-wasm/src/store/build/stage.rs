@@ -1,17 +1,19 @@
 //! One stage: its base, its triggers, its instructions.
 
+use std::sync::Arc;
+
 use super::files::{copy_single, single};
 use super::{BuildError, Builder, Origin, exclusions};
 use crate::dockerfile::instructions::{self, Command, Copy, Files, Instruction};
 use crate::dockerfile::{self};
 use crate::ignore::{Matcher, path};
-use crate::image::Digest;
-use crate::store::Error;
+use crate::image::{Digest, Hasher};
 use crate::store::copy::{CopyOptions, copy, copy_one, sources};
 use crate::store::fs::Fs;
-use crate::store::layer::layer_of_changes;
+use crate::store::layer::write_changes;
 use crate::store::mode::Mode;
 use crate::store::recipe::Recipe;
+use crate::store::{Error, StoredLayer};
 use crate::store::{unpack, users};
 
 /// A stage as far as it is built.
@@ -109,16 +111,18 @@ impl Builder<'_> {
         if let Some(chmod) = files.chmod.as_ref().filter(|word| !word.text.is_empty()) {
             options.mode = Some(Mode::parse(&chmod.text)?);
         }
+        let mut room = self.store.room();
         let dest = destination(&state.recipe.config.run.working_dir, &files.dest.text);
         for word in &files.paths {
             let path = word.text.as_str();
             if let Some((unpack, checksum)) = add
                 && is_url(path)
             {
-                self.download(state, path, &dest, &options, unpack.unwrap_or(false), checksum)?;
+                let room = unpack.unwrap_or(false).then_some(&mut room);
+                self.download(state, path, &dest, &options, room, checksum)?;
             } else if add.is_some_and(|(unpack, _)| unpack.unwrap_or(true)) {
                 for found in sources(source, path, &options)? {
-                    self.add_local(state, source, &found, &dest, &options)?;
+                    add_local(state, source, &found, &dest, &options, &mut room)?;
                 }
             } else if parents {
                 let (pivot, pattern) = path.split_once("/./").unwrap_or(("/", path));
@@ -144,34 +148,13 @@ impl Builder<'_> {
         self.commit(state)
     }
 
-    /// A local source of `ADD`: an archive is unpacked.
-    fn add_local(
-        &self,
-        state: &mut StageState,
-        source: &Fs,
-        found: &str,
-        dest: &str,
-        options: &CopyOptions,
-    ) -> Result<(), Error> {
-        let at = source.resolve(found)?;
-        if let Some(crate::store::Body::File(content)) = source.get(&at).map(|node| &node.body) {
-            let base = state.fs.resolve(dest)?;
-            if state.fs.get(&base).is_none_or(crate::store::Node::is_dir)
-                && unpack::archive(&mut state.fs, content.bytes(), &base, options.owner)?
-            {
-                return Ok(());
-            }
-        }
-        copy_one(source, found, &mut state.fs, dest, options)
-    }
-
     fn download(
         &self,
         state: &mut StageState,
         url: &str,
         dest: &str,
         options: &CopyOptions,
-        unpack: bool,
+        room: Option<&mut u64>,
         checksum: Option<&str>,
     ) -> Result<(), Error> {
         let bytes = self.options.downloads.get(url).ok_or_else(|| Error::Download(url.to_owned()))?;
@@ -182,7 +165,9 @@ impl Builder<'_> {
             }
         }
         let base = state.fs.resolve(dest)?;
-        if unpack && unpack::archive(&mut state.fs, bytes, &base, options.owner)? {
+        if let Some(room) = room
+            && unpack::archive(&mut state.fs, (url, bytes), &base, options.owner, room)?
+        {
             return Ok(());
         }
         let rest = url.split_once("://").map_or(url, |(_, rest)| rest).split(['?', '#']).next().unwrap_or_default();
@@ -194,14 +179,54 @@ impl Builder<'_> {
         copy_single(&from, name, &mut state.fs, dest, options)
     }
 
-    /// Makes a layer of what was changed, where anything was.
+    /// Makes a layer of what was changed, where anything was. Memory is taken only for one that the store lacks and has room for.
     fn commit(&mut self, state: &mut StageState) -> Result<(), Error> {
-        if let Some(layer) = layer_of_changes(&state.fs, self.options.epoch) {
-            state.fs.settle();
-            state.recipe.config.add_layer(self.store.add_layer(layer.tar, None)?);
+        let write = |out: &mut dyn FnMut(&[u8])| write_changes(&state.fs, self.options.epoch, out);
+        let mut length = 0;
+        let size = write(&mut |piece| length += piece.len());
+        if length == 0 {
+            return Ok(());
         }
+        let too_large = Error::TooLarge(self.store.most);
+        if length as u64 > self.store.most {
+            return Err(too_large);
+        }
+        let mut hasher = Hasher::like(None);
+        write(&mut |piece| hasher.update(piece));
+        let diff_id = hasher.finish();
+        if !self.store.layers.contains_key(&diff_id) {
+            if length as u64 > self.store.room() {
+                return Err(too_large);
+            }
+            let mut tar = Vec::with_capacity(length);
+            write(&mut |piece| tar.extend_from_slice(piece));
+            self.store.layers.insert(diff_id.clone(), StoredLayer { tar: Arc::new(tar), size });
+        }
+        state.fs.settle();
+        state.recipe.config.add_layer(diff_id);
         Ok(())
     }
+}
+
+/// A local source of `ADD`: an archive is unpacked.
+fn add_local(
+    state: &mut StageState,
+    source: &Fs,
+    found: &str,
+    dest: &str,
+    options: &CopyOptions,
+    room: &mut u64,
+) -> Result<(), Error> {
+    let at = source.resolve(found)?;
+    if let Some(crate::store::Body::File(content)) = source.get(&at).map(|node| &node.body) {
+        let base = state.fs.resolve(dest)?;
+        if state.fs.get(&base).is_none_or(crate::store::Node::is_dir)
+            && unpack::archive(&mut state.fs, (found, content.bytes()), &base, options.owner, room)?
+        {
+            return Ok(());
+        }
+    }
+    copy_one(source, found, &mut state.fs, dest, options)
 }
 
 /// A destination from the working directory, the slash or dot at its end kept.
@@ -212,6 +237,7 @@ fn destination(working_dir: &str, dest: &str) -> String {
     if (written.ends_with('/') || written.ends_with("/.")) && cleaned != "/" { format!("{cleaned}/") } else { cleaned }
 }
 
+/// Whether it comes from a network: a file's address or a Git repository's.
 fn is_url(path: &str) -> bool {
-    path.starts_with("http://") || path.starts_with("https://")
+    ["http://", "https://", "git@", "git://", "ssh://"].iter().any(|start| path.starts_with(start))
 }
