@@ -4,6 +4,14 @@
 /// How much of a file is looked at.
 pub(super) const HEAD: usize = 4096;
 
+/// How much of one that has PEM in that: keys stand behind chains of certificates.
+pub(super) const PEM: usize = 64 << 10;
+
+/// Whether a file has PEM at its beginning.
+pub(super) fn has_pem(head: &[u8]) -> bool {
+    contains(head, "-----BEGIN ")
+}
+
 /// Beyond this size a file is no credential.
 const MOST: u64 = 1 << 20;
 
@@ -66,8 +74,11 @@ pub(super) fn by_content(name: &[u8], head: &[u8], size: u64) -> Option<&'static
     if size > MOST || head.len() < 16 || head.contains(&0) {
         return None;
     }
-    if contains(head, "PRIVATE KEY-----") && contains(head, "-----BEGIN ") {
-        return private_key(head);
+    if contains(head, "\"service_account\"") && contains(head, "\"private_key\"") {
+        return Some("Google Cloud service account");
+    }
+    if has_pem(head) && private_key(head) {
+        return Some("private key");
     }
     if name == b".npmrc" || name == b".yarnrc" || name == b".yarnrc.yml" {
         return ["_authToken", "_auth=", "_password", "npmAuthToken"]
@@ -81,22 +92,20 @@ pub(super) fn by_content(name: &[u8], head: &[u8], size: u64) -> Option<&'static
     if name == b"config.json" || name == b".dockercfg" || name == b".dockerconfigjson" || name == b"auth.json" {
         return (contains(head, "\"auth\"") || contains(head, "\"identitytoken\"")).then_some("registry credentials");
     }
-    if contains(head, "\"type\": \"service_account\"") && contains(head, "\"private_key\"") {
-        return Some("Google Cloud service account");
-    }
     TOKENS.iter().find(|(prefix, ..)| contains(head, prefix)).and_then(|_| token(head))
 }
 
-/// A key with its content, in PEM; a program that knows the words for it is none.
-fn private_key(head: &[u8]) -> Option<&'static str> {
+/// Whether there is a key with its content, in PEM, also within JSON; a program that knows the words for it has none.
+fn private_key(head: &[u8]) -> bool {
     let text = String::from_utf8_lossy(head);
-    let (_, after) = text.split_once("PRIVATE KEY-----")?;
     // Keys that documentation shows are cut short by dots; code has quotes or markup behind the words.
-    let after = after.trim_start_matches("\\n").trim_start_matches(['\r', '\n']);
-    let line = after.lines().next().unwrap_or_default();
     let encoded =
         |line: &str| line.len() >= 32 && line.bytes().all(|b| b.is_ascii_alphanumeric() || b"+/=".contains(&b));
-    (encoded(line.trim()) || line.starts_with("Proc-Type:") || line.starts_with("Version: ")).then_some("private key")
+    text.split("PRIVATE KEY-----").skip(1).any(|after| {
+        let after = after.trim_start_matches("\\r").trim_start_matches("\\n").trim_start_matches(['\r', '\n']);
+        let line = after.split(['\r', '\n', '\\']).next().unwrap_or_default();
+        encoded(line.trim()) || line.starts_with("Proc-Type:") || line.starts_with("Version: ")
+    })
 }
 
 /// Tokens that show by their beginning: prefix, characters that follow at least, what it is.
@@ -159,6 +168,15 @@ mod tests {
         let found = |name: &str, text: &str| by_content(name.as_bytes(), text.as_bytes(), text.len() as u64);
         assert_eq!(found("key.pem", &key), Some("private key"));
         assert_eq!(found("doc.md", "write -----BEGIN RSA PRIVATE KEY----- above it"), None);
+        let json = serde_json::json!({"type": "service_account", "private_key": key});
+        assert_eq!(found("sa.json", &json.to_string()), Some("Google Cloud service account"));
+        assert_eq!(
+            found("sa.json", &serde_json::to_string_pretty(&json).unwrap()),
+            Some("Google Cloud service account")
+        );
+        assert_eq!(found("own.json", &serde_json::json!({"key": key}).to_string()), Some("private key"));
+        let program = "const BEGIN: &str = \"-----BEGIN PRIVATE KEY-----\\n\"; // AKIA0123456789ABCDEF";
+        assert_eq!(found("a.rs", program), Some("AWS access key"), "the words alone do not end the search");
         assert_eq!(found(".npmrc", "//registry.example/:_authToken=abcdef0123\n"), Some("npm token"));
         assert_eq!(found(".npmrc", "registry=https://registry.example/\n"), None);
         assert_eq!(found("config.json", r#"{"auths":{"r.example":{"auth":"dTpw"}}}"#), Some("registry credentials"));

@@ -38,7 +38,9 @@ pub struct Builder {
     /// The file whose content comes now.
     current: Option<NodeId>,
     hash: XxHash64,
+    /// Its beginning, and how much of it is wanted.
     head: Vec<u8>,
+    wanted: usize,
 }
 
 impl Builder {
@@ -64,7 +66,8 @@ impl Builder {
             hash: 0,
             data: 0,
         });
-        Self { tree, limits: limits.clone(), options, current: None, hash: XxHash64::with_seed(0), head: Vec::new() }
+        let (limits, hash) = (limits.clone(), XxHash64::with_seed(0));
+        Self { tree, limits, options, current: None, hash, head: Vec::new(), wanted: 0 }
     }
 
     /// The tree of all that was told.
@@ -287,6 +290,7 @@ impl Sink for Builder {
             self.current = Some(id);
             self.hash = XxHash64::with_seed(0);
             self.head.clear();
+            self.wanted = secrets::HEAD;
         }
         Ok(wanted)
     }
@@ -295,9 +299,13 @@ impl Sink for Builder {
         if self.options.hash {
             self.hash.write(bytes);
         }
-        if self.options.secrets && self.head.len() < secrets::HEAD {
-            let room = secrets::HEAD - self.head.len();
-            self.head.extend_from_slice(&bytes[..bytes.len().min(room)]);
+        if self.options.secrets && self.head.len() < self.wanted {
+            let (piece, rest) = bytes.split_at(bytes.len().min(self.wanted - self.head.len()));
+            self.head.extend_from_slice(piece);
+            if self.head.len() == secrets::HEAD && secrets::has_pem(&self.head) {
+                self.wanted = secrets::PEM;
+                self.head.extend_from_slice(&rest[..rest.len().min(secrets::PEM - secrets::HEAD)]);
+            }
         }
     }
 

@@ -139,7 +139,18 @@ fn hostile_paths_are_refused_by_name() {
 fn contents_are_told_apart_and_secrets_seen() {
     let line = "MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQC7";
     let key = format!("-----BEGIN PRIVATE KEY-----\n{line}\n");
-    let tree = build(&[file("a", b"same"), file("b", b"same"), file("c", b"other"), file("k", key.as_bytes())]);
+    let chain = format!("-----BEGIN CERTIFICATE-----\n{}-----END CERTIFICATE-----\n{key}", "A123\n".repeat(4000));
+    let long = format!("{}{key}", "# 456\n".repeat(4000));
+    let tree = build(&[
+        file("a", b"same"),
+        file("b", b"same"),
+        file("c", b"other"),
+        file("k", key.as_bytes()),
+        file("chain", chain.as_bytes()),
+        file("long", long.as_bytes()),
+    ]);
+    let secret = |path: &[u8]| tree.extra(tree.find(path).unwrap()).and_then(|extra| extra.secret);
+    assert_eq!((secret(b"chain"), secret(b"long")), (Some("private key"), None), "behind certificates, not anywhere");
     let hash = |path: &[u8]| tree.node(tree.find(path).unwrap()).hash;
     assert_eq!(hash(b"a"), hash(b"b"));
     assert_ne!(hash(b"a"), hash(b"c"));
