@@ -110,7 +110,7 @@ impl Opened {
                     go_on(progress, 0, progress.total, watch)?;
                 }
                 let report = verifier.finish();
-                json!({ "good": report.is_good(), "checks": to_value(&report.checks)? })
+                json!({ "good": report.is_good(), "checks": to_value(&report.checks)?, "problems": report.problems })
             }
             other => return Err(Failure::new(format!("an image answers no question {other:?}"))),
         };

@@ -103,6 +103,7 @@ fn entry(
             let limit = archive.limits.index_depth as u64;
             return Err(Error::Limit { what, subject: "the nesting of indexes", limit });
         }
+        check_size(archive, &what, descriptor, &bytes);
         for inner in &manifests {
             let place = Place { index: Some(&descriptor.digest), depth: place.depth + 1, ..place };
             entry(archive, inner, place, attestations)?;
@@ -117,6 +118,7 @@ fn entry(
             && let Ok(subject) = subject.parse()
         {
             archive.has_room()?;
+            check_size(archive, &what, descriptor, &bytes);
             let statements = layers.iter().map(|layer| statement(archive, layer)).collect();
             attestations.push(Attestation { digest: descriptor.digest.clone(), subject, statements });
         }
@@ -163,6 +165,7 @@ fn image(
     };
     let title = format!("config {}", config.digest);
     check(archive, &title, &config.digest, &json);
+    check_size(archive, &title, config, &json);
     let parsed: Config = match parse(&title, &json) {
         Ok(parsed) => parsed,
         Err(error) => {
@@ -221,6 +224,13 @@ fn statement(archive: &Archive, layer: &Descriptor) -> Statement {
         digest: layer.digest.clone(),
         size: layer.size,
         path: Some(blob_path(&layer.digest)).filter(|path| archive.files.size(path).is_some()),
+    }
+}
+
+/// Likewise its size. That of an image's manifest is compared when the archive is verified.
+fn check_size(archive: &mut Archive, what: &str, descriptor: &Descriptor, bytes: &[u8]) {
+    if descriptor.size != bytes.len() as u64 {
+        archive.problems.push(format!("{what}: {} bytes, expected {}", bytes.len(), descriptor.size));
     }
 }
 

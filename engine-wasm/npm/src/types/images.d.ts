@@ -133,6 +133,8 @@ export interface Verification {
   /** Nothing is wrong. */
   good: boolean;
   checks: { subject: string; name: string; expected: string; failure: string | null }[];
+  /** What is wrong with its documents besides, as in {@link ArchiveList}. */
+  problems: string[];
 }
 
 export interface ImageDiff {

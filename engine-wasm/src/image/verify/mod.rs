@@ -57,7 +57,7 @@ impl Verifier {
     pub fn new(archive: &Archive) -> Self {
         let mut work = Vec::new();
         let mut known = BTreeSet::new();
-        let mut report = Report::default();
+        let mut report = Report { problems: archive.problems.clone(), ..Report::default() };
         let mut blob = |subject, kind: &str, digest: &Digest, size, path: Option<String>| {
             if known.insert((digest.clone(), path.clone())) {
                 let name = format!("{kind} {digest}");
@@ -79,10 +79,8 @@ impl Verifier {
                     Some(blob_path(&manifest.digest)),
                 );
             }
-            let named = super::docker::named_digest(&image.config_path).unwrap_or_else(|| image.id.clone());
             // Where the file's name says nothing, the ID was computed from it and there is nothing to compare.
-            let legacy = image.layers.iter().any(|layer| layer.diff_id.is_none());
-            if !legacy && super::docker::named_digest(&image.config_path).is_some() {
+            if let Some(named) = super::docker::named_digest(&image.config_path) {
                 blob(Subject::Config, "config", &named, None, Some(image.config_path.clone()));
             }
             for attestation in &image.attestations {
@@ -98,11 +96,13 @@ impl Verifier {
                     );
                 }
             }
-            if image.config.rootfs.diff_ids.len() != image.layers.len() && !legacy {
+            // The oldest archives have no diff ids.
+            let diff_ids = image.config.rootfs.diff_ids.len();
+            if diff_ids != 0 && diff_ids != image.layers.len() {
                 report.checks.push(Check {
                     subject: Subject::Document,
                     name: format!("image {}", image.title()),
-                    expected: format!("{} layers", image.config.rootfs.diff_ids.len()),
+                    expected: format!("{diff_ids} layers"),
                     failure: Some(format!("the manifest has {} layers", image.layers.len())),
                 });
             }

@@ -44,12 +44,14 @@ pub struct Check {
 pub struct Report {
     /// All comparisons in order.
     pub checks: Vec<Check>,
+    /// What else is wrong with the archive's documents: see [`Archive::problems`](crate::image::Archive::problems).
+    pub problems: Vec<String>,
 }
 
 impl Report {
     /// Whether nothing is wrong.
     pub fn is_good(&self) -> bool {
-        self.failures().next().is_none()
+        self.failures().next().is_none() && self.problems.is_empty()
     }
 
     /// What is wrong.

@@ -1,6 +1,6 @@
 use super::*;
 use crate::image::Limits;
-use crate::image::testing::{Oci, docker_archive, file, gzip, tar};
+use crate::image::testing::{Oci, config, docker_archive, file, gzip, tar};
 
 fn report(bytes: Vec<u8>) -> Report {
     Archive::open(bytes, &Limits::default()).unwrap().verify()
@@ -49,4 +49,40 @@ fn each_kind_of_damage_is_named() {
     let report = report(oci.archive(&[image]));
     assert_eq!(kinds(&report), [Subject::Size, Subject::Blob]);
     assert!(failures(&report)[1].1.contains("lacks"));
+}
+
+#[test]
+fn documents_that_disagree_are_not_good() {
+    let (one, two) = (tar(&[file("a", b"1")]), tar(&[file("b", b"2")]));
+    let said = |report: &Report| (report.is_good(), report.problems.join("; "));
+    // A layer more than the configuration has diff ids.
+    let mut oci = Oci::new();
+    let json = config(std::slice::from_ref(&one), &[]);
+    let config = oci.blob("application/vnd.oci.image.config.v1+json", &json);
+    let layers = [&one, &two].map(|layer| oci.blob("application/vnd.oci.image.layer.v1.tar", layer));
+    let media_type = "application/vnd.oci.image.manifest.v1+json";
+    let manifest = serde_json::json!({"schemaVersion": 2, "mediaType": media_type, "config": config, "layers": layers});
+    let image = oci.document(&manifest);
+    let found = report(oci.archive(&[image]));
+    assert_eq!(failures(&found), [(Subject::Document, "the manifest has 2 layers".to_owned())]);
+    assert!(said(&found).1.ends_with("has 2 layers, its configuration 1"), "{found:?}");
+    // Sizes of documents: of an index, and of a configuration.
+    let mut oci = Oci::new();
+    let image = oci.image(&[(gzip(&one), one.clone())], &[]);
+    let index = serde_json::json!({"schemaVersion": 2, "mediaType": "application/vnd.oci.image.index.v1+json", "manifests": [image]});
+    let mut top = oci.document(&index);
+    let archive = |oci: &Oci, top: &serde_json::Value| report(oci.archive(std::slice::from_ref(top)));
+    assert!(archive(&oci, &top).is_good());
+    let size = std::mem::replace(&mut top["size"], serde_json::json!(7));
+    let found = archive(&oci, &top);
+    let digest = top["digest"].as_str().unwrap();
+    assert_eq!(said(&found), (false, format!("manifest {digest}: {size} bytes, expected 7")));
+    let mut manifest = manifest;
+    manifest["layers"].as_array_mut().unwrap().pop();
+    manifest["config"]["size"] = serde_json::json!(1);
+    oci.blob("application/vnd.oci.image.config.v1+json", &json);
+    oci.blob("application/vnd.oci.image.layer.v1.tar", &one);
+    let image = oci.document(&manifest);
+    let (good, problems) = said(&archive(&oci, &image));
+    assert!(!good && problems.ends_with("bytes, expected 1"), "{problems}");
 }
