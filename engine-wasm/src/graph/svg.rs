@@ -5,6 +5,7 @@ use std::fmt::Write;
 
 use super::layout::{self, DETAIL_COLUMN, LABEL_COLUMN, Layout, Path, Place};
 use super::{Graph, Kind, Relation};
+use crate::image::Digest;
 
 /// Pixels a text may take before it is cut.
 pub(super) const MAX_TEXT: i64 = 216;
@@ -19,7 +20,7 @@ pub const STYLE: &str = include_str!("svg.css");
 /// How the picture is written.
 #[derive(Debug, Clone, Copy)]
 pub struct SvgOptions<'a> {
-    /// Put in front of the picture's ids, so that a page may hold several. Letters, digits, `-` and `_` of it are used.
+    /// Put in front of the picture's ids, which come from what it shows, so that a page may hold several. Letters, digits, `-` and `_` of it are used.
     pub prefix: &'a str,
     /// Whether [`STYLE`] is inside. Pages that allow no inline styles bring it themselves.
     pub style: bool,
@@ -37,13 +38,8 @@ impl Graph {
         let prefix: String =
             options.prefix.chars().filter(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_')).collect();
         let (w, h) = (layout.width, layout.height);
-        let mut out = format!(
-            "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"slipway-graph\" viewBox=\"0 0 {w} {h}\" width=\"{w}\" height=\"{h}\" \
-             role=\"graphics-document document\" aria-labelledby=\"{prefix}-title\" aria-describedby=\"{prefix}-desc\">\n\
-             <title id=\"{prefix}-title\">{}</title>\n<desc id=\"{prefix}-desc\">{}</desc>\n",
-            escape(&self.title),
-            escape(&self.description),
-        );
+        let (title, description) = (escape(&self.title), escape(&self.description));
+        let mut out = String::new();
         if options.style {
             let _ = writeln!(out, "<style>\n{STYLE}</style>");
         }
@@ -87,7 +83,13 @@ impl Graph {
             );
         }
         out.push_str("</svg>\n");
-        out
+        let hash = Digest::of([&title, &description, &out].map(String::as_str).concat().as_bytes());
+        let id = format!("{prefix}-{}", hash.short());
+        format!(
+            "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"slipway-graph\" viewBox=\"0 0 {w} {h}\" width=\"{w}\" height=\"{h}\" \
+             role=\"graphics-document document\" aria-labelledby=\"{id}-title\" aria-describedby=\"{id}-desc\">\n\
+             <title id=\"{id}-title\">{title}</title>\n<desc id=\"{id}-desc\">{description}</desc>\n{out}"
+        )
     }
 
     /// What a node is and how it is connected, in words; one a node.

@@ -155,3 +155,17 @@ fn archives_show_which_layers_their_images_share() {
     };
     assert_eq!(ids(&live), ids(&graph));
 }
+
+#[test]
+fn pictures_in_one_page_have_ids_of_their_own() {
+    let id = |text: &str| {
+        let svg = from_dockerfile(text, &DockerfileOptions::default()).write(Format::Svg).unwrap();
+        let id = svg.split(" id=\"").nth(1).unwrap().split("-title\"").next().unwrap().to_owned();
+        assert!(id.starts_with("graph-") && svg.contains(&format!("<desc id=\"{id}-desc\">")), "{svg}");
+        assert!(svg.contains(&format!("aria-labelledby=\"{id}-title\" aria-describedby=\"{id}-desc\"")), "{svg}");
+        id
+    };
+    // Title and description are the same; what is shown is not.
+    assert_ne!(id("FROM a\n"), id("FROM b\n"));
+    assert_eq!(id("FROM a\n"), id("FROM a\n"));
+}
