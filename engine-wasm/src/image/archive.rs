@@ -180,8 +180,7 @@ impl Archive {
     /// [`Error::Missing`] for a layer that the archive lacks, or a failing source.
     pub fn read_layer(&self, layer: &Layer, offset: u64, buffer: &mut [u8]) -> Result<usize> {
         let Some(path) = &layer.path else {
-            let file = layer.digest.as_ref().map_or_else(String::new, oci::blob_path);
-            return Err(Error::Missing { what: layer.title(), file });
+            return Err(Error::Missing { what: layer.title(), file: layer.file.clone() });
         };
         fill(buffer, |at, rest| self.files.read_at(path, offset + at, rest))
             .map_err(|error| Error::Io { what: layer.title(), error })

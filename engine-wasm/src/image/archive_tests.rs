@@ -210,3 +210,13 @@ fn documents_that_lie_are_named() {
     let archive = open(oci.archive(&[image])).unwrap();
     assert_eq!((archive.images().len(), archive.absent().len()), (0, 1));
 }
+
+#[test]
+fn a_layer_that_is_missing_is_named() {
+    let config = config(&[tar(&[file("a", b"1")])], &[]);
+    let manifest = r#"[{"Config": "c.json", "RepoTags": ["demo:1"], "Layers": ["abc/layer.tar"]}]"#;
+    let bytes = tar(&[file("c.json", &config), file("manifest.json", manifest.as_bytes())]);
+    let archive = Archive::open(bytes, &Limits::default()).unwrap();
+    let error = archive.read_layer(&archive.images()[0].layers[0], 0, &mut [0; 8]).unwrap_err().to_string();
+    assert!(error.starts_with("layer sha256:") && error.ends_with("the archive has no file abc/layer.tar"), "{error}");
+}

@@ -81,7 +81,8 @@ fn image(archive: &Archive, top: &str, names: Vec<String>) -> Result<Image> {
             digest: None,
             media_type: String::new(),
             size: None,
-            path: stored.map(|_| file),
+            path: stored.map(|_| file.clone()),
+            file,
             stored: stored.unwrap_or_default(),
             annotations: Map::new(),
         }

@@ -178,15 +178,16 @@ fn image(
         archive.problems.push(format!("{what} has {} layers, its configuration {}", layers.len(), diff_ids.len()));
     }
     let layers = layers.into_iter().enumerate().map(|(at, layer)| {
-        let path = Some(blob_path(&layer.digest)).filter(|path| archive.files.size(path).is_some());
-        let stored = path.as_deref().and_then(|path| archive.files.size(path)).unwrap_or_default();
+        let file = blob_path(&layer.digest);
+        let stored = archive.files.size(&file);
         Layer {
             diff_id: diff_ids.get(at).cloned(),
             digest: Some(layer.digest),
             media_type: layer.media_type,
             size: Some(layer.size),
-            path,
-            stored,
+            path: stored.map(|_| file.clone()),
+            file,
+            stored: stored.unwrap_or_default(),
             annotations: layer.annotations,
         }
     });

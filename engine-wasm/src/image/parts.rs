@@ -52,6 +52,8 @@ pub struct Layer {
     pub media_type: String,
     /// Its blob's size, as the manifest says.
     pub size: Option<u64>,
+    /// The archive's file as the manifest names it.
+    pub file: String,
     /// The archive's file; `None` where the archive lacks it.
     pub path: Option<String>,
     /// The size of that file.
@@ -102,7 +104,7 @@ impl Layer {
     pub fn title(&self) -> String {
         match self.digest.as_ref().or(self.diff_id.as_ref()) {
             Some(digest) => format!("layer {digest}"),
-            None => format!("layer {}", self.path.as_deref().unwrap_or("?")),
+            None => format!("layer {}", self.file),
         }
     }
 }
