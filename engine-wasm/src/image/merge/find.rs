@@ -20,6 +20,14 @@ impl Merged {
     /// # Errors
     /// [`Error::Path`] with Linux's words.
     pub fn resolve(&self, path: &[u8]) -> Result<MergedId> {
+        self.resolve_with(path, false)
+    }
+
+    /// [`Self::resolve`], if so wished also through what the topmost layer removed.
+    ///
+    /// # Errors
+    /// As [`Self::resolve`].
+    pub fn resolve_with(&self, path: &[u8], removed: bool) -> Result<MergedId> {
         let error = |problem| Error::Path { path: String::from_utf8_lossy(path).into_owned(), problem };
         let mut left: Vec<&[u8]> = path.split(|b| *b == b'/').rev().collect();
         let (mut at, mut hops) = (Self::ROOT, 0);
@@ -34,7 +42,7 @@ impl Merged {
                 _ if self.kind(at) != Kind::Directory => return Err(error("not a directory")),
                 _ => {}
             }
-            let found = self.child(at, part).filter(|id| !self.get(*id).gone);
+            let found = self.child(at, part).filter(|id| self.is_shown(*id, removed));
             let id = found.ok_or_else(|| error("no such file or directory"))?;
             let link = self.entry(id).filter(|_| self.kind(id) == Kind::Symlink);
             let Some(target) = link.and_then(|(_, tree, node)| tree.link(node)) else {

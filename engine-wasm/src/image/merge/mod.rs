@@ -162,10 +162,14 @@ impl Merged {
         })
     }
 
+    /// Whether it is there or, if so wished, was removed by the topmost layer.
+    fn is_shown(&self, id: MergedId, removed: bool) -> bool {
+        !self.get(id).gone || (removed && self.mark(id) == Mark::Removed)
+    }
+
     /// The children of a directory by name; with those that the topmost layer removed, if so wished.
     pub fn children(&self, id: MergedId, removed: bool) -> Vec<MergedId> {
-        let shown = |id: &MergedId| !self.get(*id).gone || (removed && self.mark(*id) == Mark::Removed);
-        let mut children: Vec<MergedId> = self.all_children(id).filter(shown).collect();
+        let mut children: Vec<MergedId> = self.all_children(id).filter(|id| self.is_shown(*id, removed)).collect();
         crate::order::sort_by_key(&mut children, |id| self.name(*id));
         children
     }

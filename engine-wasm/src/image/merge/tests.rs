@@ -104,3 +104,15 @@ fn searching_gives_paths_in_order_up_to_a_number() {
     assert_eq!(paths("etc", 9), ["etc", "etc/x.conf", "x/etc", "x/etc/y.conf"]);
     assert_eq!(paths("x", 1), ["d/x"]);
 }
+
+#[test]
+fn what_the_topmost_layer_removed_can_be_entered() {
+    let merged = stack(&[BASE, &[file(".wh.d", b"")]]);
+    assert!(merged.resolve(b"/d").is_err());
+    let d = merged.resolve_with(b"/d", true).unwrap();
+    assert_eq!(merged.children(d, true).len(), 2);
+    assert_eq!(merged.path(merged.resolve_with(b"d/x", true).unwrap()), b"d/x");
+    // What a layer below it removed is no longer there.
+    let merged = stack(&[BASE, &[file(".wh.d", b"")], &[file("z", b"")]]);
+    assert!(merged.resolve_with(b"/d", true).is_err());
+}
