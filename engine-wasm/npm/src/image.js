@@ -105,7 +105,7 @@ export class Store {
   load(from, options = {}) {
     const opened = source(from);
     try {
-      return watched([options], (_, watch) => decode(this.#use().load(opened, watch)));
+      return watched([options], (args, watch) => decode(this.#use().load(opened, encode(args), watch)));
     } finally {
       opened.close();
     }

@@ -57,7 +57,7 @@ export type RemoteContextFile = ContextFile | Blob | { content: Blob; mode?: num
 
 /** A store in the Worker. */
 export interface RemoteStore extends Promised<StoreQuestions> {
-  load(from: Exclude<ArchiveSource, { read(offset: number, length: number): Uint8Array }> | Blob, options?: Controls): Promise<string[]>;
+  load(from: Exclude<ArchiveSource, { read(offset: number, length: number): Uint8Array }> | Blob, options?: Controls & { platform?: string }): Promise<string[]>;
   save(images: string | string[], options?: { format?: "docker" | "oci" }): Promise<Uint8Array>;
   build(
     dockerfile: string,

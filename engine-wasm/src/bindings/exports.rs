@@ -208,8 +208,8 @@ impl StoreHandle {
         self.0.call(name, args).map_err(thrown)
     }
 
-    pub fn load(&mut self, source: Source, watch: &Function) -> Result<String, JsValue> {
-        Reader::watched(source, watch, |reader| self.0.load(reader))
+    pub fn load(&mut self, source: Source, args: &str, watch: &Function) -> Result<String, JsValue> {
+        Reader::watched(source, watch, |reader| self.0.load(reader, args))
     }
 
     pub fn save(&self, args: &str) -> Result<Vec<u8>, JsValue> {

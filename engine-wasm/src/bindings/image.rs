@@ -11,8 +11,8 @@ use crate::dockerfile;
 use crate::graph::from_archive;
 use crate::image::tar::Kind;
 use crate::image::{
-    Archive, ContentReader, Digests, Error, Image, LayerReader, Limits, Merged, MergedId, Options, Progress, ReadAt,
-    TarProblem, Tree, Unpacked, Verifier, align, diff, efficiency, findings, history, inspect, platform, steps,
+    Archive, ContentReader, Digests, Error, Image, LayerReader, Limits, Merged, MergedId, Options, Platform, Progress,
+    ReadAt, TarProblem, Tree, Unpacked, Verifier, align, diff, efficiency, findings, history, inspect, platform, steps,
 };
 
 // WebAssembly has 4 GiB at the very most, and who runs out of it is ended: limits are lower here than where memory is plenty.
@@ -160,8 +160,7 @@ impl Opened {
     }
 
     fn chosen(&self, name: Option<&str>, wanted: Option<&str>) -> Result<Image, Failure> {
-        let wanted = wanted.map(platform::parse).transpose().map_err(Failure::new)?;
-        self.archive.select(name, wanted.as_ref()).cloned().map_err(failure)
+        self.archive.select(name, parsed(wanted)?.as_ref()).cloned().map_err(failure)
     }
 
     /// The layers of an image, those read before as they are.
@@ -268,13 +267,18 @@ impl Opened {
             None => trees.len(),
         };
         let merged = Merged::of(trees.get(..upto).unwrap_or_default());
-        let path = args.text(0, "path")?;
-        let id = merged.resolve(path.as_bytes()).map_err(failure)?;
+        let (path, removed) = (args.text(0, "path")?, named.flag("removed")?);
+        let id = merged.resolve_with(path.as_bytes(), removed).map_err(failure)?;
         if merged.kind(id) != Kind::Directory {
             return Err(Failure::new(format!("{path}: is no directory")));
         }
-        Ok(merged.children(id, named.flag("removed")?).into_iter().map(|id| entry(&merged, id)).collect())
+        Ok(merged.children(id, removed).into_iter().map(|id| entry(&merged, id)).collect())
     }
+}
+
+/// The platform of an option.
+pub(super) fn parsed(platform: Option<&str>) -> Result<Option<Platform>, Failure> {
+    platform.map(platform::parse).transpose().map_err(Failure::new)
 }
 
 /// Indexes an archive; says whether it is the source's bytes as they are, or had to be decompressed.

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::args::{Args, Options as Named, expected};
-use super::image::{archive, failure as image_failure};
+use super::image::{archive, failure as image_failure, parsed};
 use super::offsets::Offsets;
 use super::{Failure, strings, variables};
 use crate::dockerfile::expand::{self, Platform};
@@ -21,12 +21,13 @@ pub struct Kept {
 }
 
 impl Kept {
-    /// Takes an archive's images in; gives the lines that `docker load` prints, as JSON.
+    /// Takes an archive's images in, those of one platform: `[{"platform": "linux/arm64"}]`. Gives the lines that `docker load` prints, as JSON.
     ///
     /// # Errors
-    /// What is wrong with the archive.
-    pub fn load(&mut self, source: impl ReadAt + Clone + 'static) -> Result<String, Failure> {
-        let lines = self.store.load(&archive(source)?.0).map_err(failure)?;
+    /// Wrong arguments, what is wrong with the archive, no image for the platform.
+    pub fn load(&mut self, source: impl ReadAt + Clone + 'static, args: &str) -> Result<String, Failure> {
+        let platform = parsed(Args::parse(args)?.options(0, &["platform"])?.text("platform")?)?;
+        let lines = self.store.load_for(&archive(source)?.0, platform.as_ref()).map_err(failure)?;
         Ok(Value::from(lines).to_string())
     }
 

@@ -1,4 +1,5 @@
 use super::*;
+use crate::image::testing::{Oci, dir, docker_archive, file, tar};
 
 fn result(name: &str, args: &str) -> String {
     call(name, args).unwrap_or_else(|failure| failure.to_json().to_string())
@@ -91,7 +92,7 @@ fn explore(bytes: &[u8]) -> Result<usize, Failure> {
         errors += usize::from(opened.call(question, args, &mut |_, _| true).is_err());
     }
     errors += usize::from(opened.read_file(r#"["/etc/motd"]"#, &mut |_, _| true).is_err());
-    errors += usize::from(Kept::default().load(bytes.to_vec()).is_err());
+    errors += usize::from(Kept::default().load(bytes.to_vec(), "[]").is_err());
     Ok(errors)
 }
 
@@ -183,4 +184,47 @@ fn builds_refuse_epochs_that_are_none_and_sources_on_a_network() {
         let message = said(&format!(r#"["FROM scratch\nADD {url} /\n"]"#));
         assert!(message.starts_with(&format!("ADD {url}: there is no network here")), "{message}");
     }
+}
+
+#[test]
+fn a_directory_that_a_layer_removed_is_listed_on_request() {
+    let layers = [tar(&[dir("d/"), file("d/x", b"1")]), tar(&[file(".wh.d", b"")])];
+    let mut opened = image::Opened::open(docker_archive(&layers, &[], &["demo:1"])).expect("an archive");
+    let mut list = |args: &str| opened.call("tree", args, &mut |_, _| true);
+    let json: Value =
+        serde_json::from_str(&list(r#"["/d", {"layer": 1, "removed": true}]"#).expect("it is shown")).expect("JSON");
+    assert_eq!((&json[0]["path"], &json[0]["mark"]), (&"d/x".into(), &"removed".into()), "{json}");
+    assert!(list(r#"["/d", {"layer": 1}]"#).is_err());
+}
+
+#[test]
+fn a_store_loads_the_platform_that_is_wanted() {
+    let mut oci = Oci::new();
+    let mut image = |platform: &str| {
+        let plain = tar(&[file(platform, b"")]);
+        let mut image = oci.image(&[(plain.clone(), plain)], &[]);
+        let (os, architecture) = platform.split_once('/').expect("a platform");
+        image["platform"] = serde_json::json!({"os": os, "architecture": architecture});
+        image["annotations"] = serde_json::json!({"io.containerd.image.name": "docker.io/library/demo:1"});
+        image
+    };
+    let (amd64, arm64) = (image("linux/amd64"), image("linux/arm64"));
+    let (both, one) = (oci.archive(&[amd64, arm64.clone()]), oci.archive(&[arm64]));
+    let layers = |archive: &[u8], args: &str| {
+        let mut kept = Kept::default();
+        let said = kept.load(archive.to_vec(), args).map_err(|failure| failure.message)?;
+        assert_eq!(said, r#"["Loaded image: demo:1"]"#);
+        let json: Value =
+            serde_json::from_str(&kept.call("inspect", r#"["demo:1"]"#).expect("it is there")).expect("JSON");
+        assert_eq!(kept.call("list", "[]").map(|list| list.matches("\"Id\"").count()), Ok(1), "and nothing else is");
+        Ok::<_, String>(json["RootFS"]["Layers"][0].as_str().map(str::to_owned))
+    };
+    let layer = |platform: &str| Ok(Some(crate::image::Digest::of(&tar(&[file(platform, b"")])).to_string()));
+    assert_eq!(layers(&both, "[]"), layer("linux/amd64"));
+    assert_eq!(layers(&both, r#"[{"platform": "linux/amd64"}]"#), layer("linux/amd64"));
+    assert_eq!(layers(&both, r#"[{"platform": "linux/arm64"}]"#), layer("linux/arm64"));
+    assert_eq!(layers(&one, "[]"), layer("linux/arm64"), "what there is");
+    let none = layers(&both, r#"[{"platform": "linux/s390x"}]"#).expect_err("no such image");
+    assert_eq!(none, "no image for linux/s390x; the archive has linux/amd64, linux/arm64");
+    assert!(layers(&both, r#"[{"plattform": "linux/amd64"}]"#).expect_err("misspelt").contains("there is no option"));
 }

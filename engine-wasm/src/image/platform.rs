@@ -65,7 +65,7 @@ fn normal(platform: &Platform) -> Platform {
 }
 
 /// How well an image of platform `offered` serves one who wants `wanted`: 0 is best, `None` not at all.
-pub(super) fn rank(wanted: &Platform, offered: &Platform) -> Option<u32> {
+pub(crate) fn rank(wanted: &Platform, offered: &Platform) -> Option<u32> {
     let (wanted, offered) = (normal(wanted), normal(offered));
     if wanted.os != offered.os || wanted.architecture != offered.architecture {
         return None;

@@ -3,18 +3,28 @@
 use std::sync::Arc;
 
 use super::{Error, Store, StoredLayer};
+use crate::image::platform::rank;
 use crate::image::tar::{Entry, Sink, Stream};
-use crate::image::{Archive, CHUNK, Decoder, Digest, Image, Limits, TarProblem};
+use crate::image::{Archive, CHUNK, Decoder, Digest, Image, Limits, Platform, TarProblem};
 use crate::reference;
 
 impl Store {
-    /// Takes all images of an archive in, with their names. Returns the lines that `docker load` prints.
+    /// [`Store::load_for`] `linux/amd64`, or what the archive's first image is for.
     ///
     /// # Errors
-    /// A broken archive, a layer that is not what it should be, too much data. What was loaded before stays.
+    /// As [`Store::load_for`].
     pub fn load(&mut self, archive: &Archive) -> Result<Vec<String>, Error> {
+        self.load_for(archive, None)
+    }
+
+    /// Takes all images of an archive in that are for one platform, with their names. Returns the lines that `docker load` prints.
+    ///
+    /// # Errors
+    /// No image for the platform, a broken archive, a layer that is not what it should be, too much data. What was loaded before stays.
+    pub fn load_for(&mut self, archive: &Archive, platform: Option<&Platform>) -> Result<Vec<String>, Error> {
+        let chosen = &archive.select(None, platform)?.platform;
         let mut said = Vec::new();
-        for image in archive.images() {
+        for image in archive.images().iter().filter(|image| rank(chosen, &image.platform) == Some(0)) {
             let id = self.load_image(archive, image)?;
             let mut named = false;
             for name in &image.names {

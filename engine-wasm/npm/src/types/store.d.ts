@@ -41,8 +41,11 @@ export declare class Store implements StoreQuestions {
   diskUsage: StoreQuestions["diskUsage"];
   tag: StoreQuestions["tag"];
   remove: StoreQuestions["remove"];
-  /** `docker load`; gives the lines it prints. Layers are decompressed and kept. */
-  load(from: ArchiveSource, options?: Watched): string[];
+  /**
+   * `docker load`; gives the lines it prints. Layers are decompressed and kept. Of several platforms one is loaded: `platform` (`linux/arm64`), or else
+   * `linux/amd64`, or else the archive's first.
+   */
+  load(from: ArchiveSource, options?: Watched & { platform?: string }): string[];
   /** `docker save`, the same bytes each time. */
   save(images: string | string[], options?: { format?: "docker" | "oci" }): Uint8Array;
   /**
