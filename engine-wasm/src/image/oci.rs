@@ -228,7 +228,7 @@ fn statement(archive: &Archive, layer: &Descriptor) -> Statement {
     }
 }
 
-/// Likewise its size. That of an image's manifest is compared when the archive is verified.
+/// A document of another size than its descriptor says is told; an image's manifest is compared when the archive is verified.
 fn check_size(archive: &mut Archive, what: &str, descriptor: &Descriptor, bytes: &[u8]) {
     if descriptor.size != bytes.len() as u64 {
         archive.problems.push(format!("{what}: {} bytes, expected {}", bytes.len(), descriptor.size));

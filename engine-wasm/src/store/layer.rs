@@ -55,6 +55,13 @@ impl LayerWriter {
         Self { out: Vec::new(), mtime }
     }
 
+    /// Takes the memory for this many bytes at once.
+    #[must_use]
+    pub(super) fn with_room(mut self, bytes: usize) -> Self {
+        self.out.reserve_exact(bytes);
+        self
+    }
+
     /// Writes an entry's header, PAX header included. `size` bytes of content have to follow by [`LayerWriter::content`].
     pub fn header(&mut self, header: &Header, size: u64) {
         let block = self.encode(header, size);

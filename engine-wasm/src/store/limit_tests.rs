@@ -118,3 +118,17 @@ fn sparse_files_take_the_room_that_they_are_written_out_to() {
     let said = fails(&mut small(2_500), "FROM scratch\nADD s.tar /\n", &named("s.tar", tar));
     assert!(said.contains("the size of sparse files exceeds the limit"), "{said}");
 }
+
+#[test]
+fn an_archive_takes_no_more_memory_than_its_bytes() {
+    let mut store = Store::default();
+    let built =
+        store.build("FROM scratch\nCOPY a /\n", &named("a", vec![1; 300_000]), &BuildOptions::default()).unwrap();
+    let saved = store.save(&[built.id.hex()], SaveFormat::Docker).unwrap();
+    assert!(
+        saved.len() > 300_000 && saved.capacity() < saved.len() + 16_384,
+        "{} of {}",
+        saved.len(),
+        saved.capacity()
+    );
+}

@@ -1,7 +1,7 @@
 //! Writes archives, the same bytes each time: an OCI layout, for docker with `manifest.json` beside it as docker 25 and later write it.
 //! Entries are sorted by name, of root, with the time 0; layers are uncompressed.
 
-use std::collections::BTreeMap;
+use std::borrow::Cow;
 
 use serde_json::Value;
 
@@ -9,7 +9,8 @@ use super::config::canonical;
 use super::layer::{Header, LayerWriter};
 use super::{Error, Store, familiar};
 use crate::image::Digest;
-use crate::image::tar::Kind;
+use crate::image::tar::{BLOCK, Kind};
+use crate::small::Map;
 
 /// The kind of archive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,7 +38,8 @@ impl Store {
                 None => wanted.push((id, named.into_iter().collect())),
             }
         }
-        let mut files: BTreeMap<String, Vec<u8>> = BTreeMap::new();
+        // Layers stay where they are until they are written.
+        let mut files: Map<String, Cow<'_, [u8]>> = Map::default();
         let (mut index, mut manifests) = (Vec::new(), Vec::new());
         for (id, names) in &wanted {
             let Some(image) = self.images.get(id) else { continue };
@@ -45,9 +47,9 @@ impl Store {
             for diff_id in &image.diff_ids {
                 let tar = self.layer(diff_id).unwrap_or_default();
                 layers.push(descriptor("application/vnd.oci.image.layer.v1.tar", diff_id, tar.len()));
-                files.entry(blob(diff_id)).or_insert_with(|| tar.to_vec());
+                files.insert(blob(diff_id), tar.into());
             }
-            files.insert(blob(id), image.config_json.clone());
+            files.insert(blob(id), image.config_json.as_slice().into());
             let manifest = json!({
                 "schemaVersion": 2,
                 "mediaType": "application/vnd.oci.image.manifest.v1+json",
@@ -57,7 +59,7 @@ impl Store {
             let manifest = canonical(&manifest);
             let digest = Digest::of(&manifest);
             let mut entry = descriptor("application/vnd.oci.image.manifest.v1+json", &digest, manifest.len());
-            files.insert(blob(&digest), manifest);
+            files.insert(blob(&digest), manifest.into());
             if names.is_empty() {
                 index.push(entry.clone());
             }
@@ -74,18 +76,19 @@ impl Store {
         let index = json!({
             "schemaVersion": 2, "mediaType": "application/vnd.oci.image.index.v1+json", "manifests": index,
         });
-        files.insert("index.json".to_owned(), canonical(&index));
-        files.insert("oci-layout".to_owned(), canonical(&json!({"imageLayoutVersion": "1.0.0"})));
+        files.insert("index.json".to_owned(), canonical(&index).into());
+        files.insert("oci-layout".to_owned(), canonical(&json!({"imageLayoutVersion": "1.0.0"})).into());
         if format == SaveFormat::Docker {
-            files.insert("manifest.json".to_owned(), canonical(&Value::Array(manifests)));
+            files.insert("manifest.json".to_owned(), canonical(&Value::Array(manifests)).into());
         }
-        let mut writer = LayerWriter::new(0);
+        let length: usize = files.values().map(|bytes| bytes.len() + 3 * BLOCK).sum();
+        let mut writer = LayerWriter::new(0).with_room(length + 4 * BLOCK);
         for directory in ["blobs", "blobs/sha256"] {
             let header =
                 Header { path: directory.to_owned(), kind: Some(Kind::Directory), mode: 0o755, ..Header::default() };
             writer.header(&header, 0);
         }
-        for (path, bytes) in &files {
+        for (path, bytes) in files.iter() {
             writer.header(&Header { path: path.clone(), mode: 0o644, ..Header::default() }, bytes.len() as u64);
             writer.content(bytes);
         }
