@@ -38,7 +38,8 @@ test("a build is the same everywhere, and what it says", async () => {
 
 test("images are loaded, listed, tagged, inspected and removed as docker does it", async () => {
   for (const store of [engine.createStore(), await inWorker.createStore()]) {
-    assert.deepEqual(await store.load(example(engine)), ["Loaded image: example:1"]);
+    await assert.rejects(async () => store.load(example(engine), { platform: "linux/s390x" }), { message: "no image for linux/s390x; the archive has linux/amd64" });
+    assert.deepEqual(await store.load(example(engine), { platform: "linux/amd64" }), ["Loaded image: example:1"]);
     await store.tag("example:1", "other");
     const [listed] = await store.list();
     assert.deepEqual(listed.RepoTags, ["example:1", "other:latest"]);
