@@ -1,5 +1,8 @@
 //! Giving a stage or a variable another name, everywhere at once and without changing what anything else means.
 
+#[cfg(test)]
+mod tests;
+
 use std::ops::Range;
 
 use super::model::Model;
