@@ -51,19 +51,20 @@ export class Engine {
     const id = this.#next++;
     const token = signal && makeToken();
     return new Promise((resolve, reject) => {
-      const abort = () => {
-        token.cancel();
+      const stop = (reason) => {
+        token?.cancel();
         if (question.kind === "open") this.#orphans.add(id);
         settle();
-        reject(signal.reason);
+        reject(reason);
       };
+      const abort = () => stop(signal.reason);
       const settle = () => {
         this.#waiting.delete(id);
         signal?.removeEventListener("abort", abort);
         token?.release();
       };
       signal?.addEventListener("abort", abort, { once: true });
-      this.#waiting.set(id, { resolve, reject, settle, onProgress });
+      this.#waiting.set(id, { resolve, reject, settle, stop, onProgress });
       try {
         this.#port.post({ ...question, id, args: sent, token: token?.shared, progress: onProgress !== undefined });
       } catch (error) {
@@ -81,7 +82,14 @@ export class Engine {
       if (!progress && this.#orphans.delete(id) && value !== undefined) this.#ask({ kind: "close", object: value }).catch(() => {});
       return;
     }
-    if (progress) return waiting.onProgress?.(progress);
+    if (progress) {
+      try {
+        waiting.onProgress?.(progress);
+      } catch (error) {
+        waiting.stop(error);
+      }
+      return;
+    }
     waiting.settle();
     if (error) waiting.reject(error.foreign ? Object.assign(new Error(error.message), { name: error.name }) : new EngineError(error));
     else waiting.resolve(value);

@@ -5,6 +5,7 @@ import { readFileSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { gzipSync } from "node:zlib";
+import { large } from "./fixtures.mjs";
 import { load, packageDir, project } from "./support.mjs";
 
 const { engine, worker } = await load();
@@ -41,6 +42,15 @@ test("a worker answers many questions at once, in any order", async () => {
   const inWorker = worker.createWorker();
   const answers = await Promise.all(Array.from({ length: 50 }, (_, i) => inWorker.template.render("{{.}}", i)));
   assert.deepEqual(answers, Array.from({ length: 50 }, (_, i) => String(i)));
+  inWorker.terminate();
+});
+
+test("what a watcher throws in a worker is thrown by what it watches", async () => {
+  const inWorker = worker.createWorker();
+  const failure = new Error("of the one who watches");
+  const watch = { onProgress: () => { throw failure; } };
+  await assert.rejects(inWorker.openImage(gzipSync(large(engine, 8), { level: 1 }), watch), (error) => error === failure);
+  assert.equal(await inWorker.units.bytesSize(2048), "2KiB");
   inWorker.terminate();
 });
 

@@ -10,7 +10,6 @@ use crate::dockerfile::{Dockerfile, Node, Word};
 /// What the rules look at.
 pub(super) struct View<'a> {
     pub(super) text: &'a str,
-    pub(super) file: &'a Dockerfile,
     /// The instructions.
     pub(super) main: Vec<Ins<'a>>,
     /// Those inside `ONBUILD`, on their own.
@@ -63,7 +62,7 @@ impl<'a> View<'a> {
                 );
             }
         }
-        Self { text, file, main, triggers, pragmas }
+        Self { text, main, triggers, pragmas }
     }
 }
 

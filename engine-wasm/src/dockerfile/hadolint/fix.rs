@@ -1,5 +1,5 @@
 //! Ways to mend what the build checks (`docker build --check`) find, where one is safe.
-//! A fix never changes what a build does: where the file alone does not tell, there is none. Without one are those that need a decision (which version, which path, which name): `DuplicateStageName`, `ReservedStageName`,
+//! A fix never changes what a build does: where the file alone does not tell, there is none. Without one are those that need a decision (which version, which path, which name) or knowledge of the base image (its shell, its `ENTRYPOINT`): `JSONArgsRecommended`, `DuplicateStageName`, `ReservedStageName`,
 //! `UndefinedArgInFrom`, `UndefinedVar`, `WorkdirRelativePath`, `SecretsUsedInArgOrEnv`, `InvalidDefaultArgInFrom`, `InvalidBaseImagePlatform`, `FromPlatformFlagConstDisallowed`,
 //! `CopyIgnoredFile`, `InvalidDefinitionDescription`.
 
@@ -13,12 +13,11 @@ use crate::dockerfile::lint::{Diagnostic, Fix, TextEdit};
 use crate::dockerfile::{Dockerfile, Node, Word, parse};
 
 /// The rules of the build checks that can have a fix.
-pub const FIXABLE: [&str; 10] = [
+pub const FIXABLE: [&str; 9] = [
     "ConsistentInstructionCasing",
     "ExposeInvalidFormat",
     "ExposeProtoCasing",
     "FromAsCasing",
-    "JSONArgsRecommended",
     "LegacyKeyValueFormat",
     "MaintainerDeprecated",
     "NoEmptyContinuation",
@@ -43,7 +42,6 @@ pub fn fixes_in(text: &str, file: &Dockerfile, diagnostic: &Diagnostic) -> Vec<F
                 "ConsistentInstructionCasing" => casing(text, node, &diagnostic.message),
                 "ExposeInvalidFormat" | "ExposeProtoCasing" => ports(text, inner, rule),
                 "FromAsCasing" => keyword(text, node),
-                "JSONArgsRecommended" => json(text, file, node),
                 "LegacyKeyValueFormat" => key_value(text, inner),
                 "MaintainerDeprecated" => maintainer(text, node),
                 "RedundantTargetPlatform" => platform(text, node),
@@ -177,43 +175,4 @@ pub(super) fn maintainer(text: &str, node: &Node) -> Option<Fix> {
         let to = format!("{label} org.opencontainers.image.authors=\"{inner}\"");
         replace("Use a label".to_owned(), node.span.start..name.span.end, to)
     })
-}
-
-/// Words that a shell takes for its own, where they are programs too.
-const BUILTINS: &str = "alias bg bind break builtin caller case cd command compgen complete compopt continue coproc declare dirs disown do done \
-    echo elif else enable esac eval exec exit export fc fg fi for function getopts hash help history if in jobs kill let local logout mapfile \
-    popd printf pushd pwd read readarray readonly return select set shift shopt source suspend test then time times trap type typeset ulimit \
-    umask unalias unset until wait while";
-
-/// The JSON form of a command whose words a shell would not change, where that leaves everything else as it is:
-/// `CMD` is an argument of an `ENTRYPOINT` in JSON form, and base images may have either.
-pub(super) fn json(text: &str, file: &Dockerfile, node: &Node) -> Option<Fix> {
-    let health = node.is("healthcheck");
-    let command = node.args.get(usize::from(health)).filter(|word| is_plain(text, word) && !node.json)?;
-    let other = if node.is("cmd") { "entrypoint" } else { "cmd" };
-    let alone = file.nodes.iter().map(innermost).all(|node| !node.is("shell") && (health || !node.is(other)));
-    if node.child.is_some() || !alone || !(health || from_scratch(file, node)) {
-        return None;
-    }
-    let simple = command.text.chars().all(|c| c.is_ascii_alphanumeric() || " \t._-/:=,@%+".contains(c));
-    let words: Vec<&str> = command.text.split_whitespace().collect();
-    let first = words.first()?;
-    // A script without `#!` is run by a shell only.
-    if !simple || BUILTINS.split(' ').any(|name| name == *first) || first.contains(['=', ':', '.', '/']) {
-        return None;
-    }
-    let quoted: Vec<String> = words.iter().map(|word| format!("\"{word}\"")).collect();
-    Some(replace("Use the JSON form".to_owned(), command.span.clone(), format!("[{}]", quoted.join(", "))))
-}
-
-/// Whether the stage of an instruction begins with nothing, by way of other stages perhaps.
-fn from_scratch(file: &Dockerfile, node: &Node) -> bool {
-    let mut base = None;
-    for from in file.nodes.iter().rev().filter(|from| from.is("from") && from.span.start < node.span.start) {
-        let named = |name: &str| from.args.get(2).is_some_and(|word| word.text.eq_ignore_ascii_case(name));
-        if base.is_none_or(named) {
-            base = from.args.first().map(|word| word.text.as_str());
-        }
-    }
-    base == Some("scratch")
 }

@@ -121,7 +121,7 @@ table! {
     DL3024 Error false
         "FROM aliases (stage names) must be unique"
         "When two stages have one name, which of them is meant depends on where it is used."
-    DL3025 Warning true
+    DL3025 Warning false
         "Use arguments JSON notation for CMD and ENTRYPOINT arguments"
         "In the shell form the program runs as a child of a shell that does not pass signals on, so `docker stop` has to wait and kill. In the JSON form the program itself is process 1."
     DL3026 Error false

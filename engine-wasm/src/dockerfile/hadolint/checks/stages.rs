@@ -26,8 +26,7 @@ pub(super) fn check(sink: &mut Sink<'_>, list: &[Ins<'_>]) {
             "CMD" | "ENTRYPOINT" | "HEALTHCHECK" => {
                 let none = ins.name == "HEALTHCHECK" && !ins.first().eq_ignore_ascii_case("cmd");
                 if !ins.node.json && !none && !ins.node.args.is_empty() {
-                    let fix = fix::json(sink.view.text, sink.view.file, ins.node);
-                    sink.add_at("DL3025", ins, ins.span.clone(), fix);
+                    sink.add("DL3025", ins);
                 }
             }
             _ => {}

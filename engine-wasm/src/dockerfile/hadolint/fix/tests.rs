@@ -22,24 +22,11 @@ fn fixes_change_no_meaning() {
         "FROM a:1\nRUN apt-get update && apt-get install -y x=1; y",
         // busybox's wget knows no `--progress=dot:giga`.
         "FROM a:1\nRUN wget http://x/y",
-        // The `CMD` would become arguments, or may be some.
+        // The base image's shell, `ENTRYPOINT` and `CMD` are not known.
         "FROM a:1\nENTRYPOINT x",
-        "FROM a:1\nCMD x",
-        "FROM scratch\nENTRYPOINT x\nCMD [\"y\"]",
-        "FROM scratch AS b\nENTRYPOINT x\nFROM b\nCMD [\"y\"]",
-        "FROM scratch\nENTRYPOINT [\"x\"]\nCMD y",
-        "FROM scratch\nENTRYPOINT x\nONBUILD CMD [\"y\"]",
-        "FROM scratch\nONBUILD CMD y",
-        // Another shell, and what only a shell knows.
-        "FROM scratch AS b\nSHELL [\"/x\", \"-c\"]\nFROM b\nCMD y",
-        "FROM a:1\nSHELL [\"/x\", \"-c\"]\nHEALTHCHECK CMD y",
+        "FROM a:1\nENTRYPOINT x\nCMD [\"y\"]",
+        "FROM a:1\nSHELL [\"/x\", \"-c\"]\nCMD y",
         "FROM a:1\nHEALTHCHECK CMD exit 0",
-        "FROM a:1\nHEALTHCHECK CMD : x",
-        "FROM a:1\nHEALTHCHECK CMD ./check",
-        "FROM a:1\nHEALTHCHECK CMD until x",
-        "FROM a:1\nHEALTHCHECK CMD type x",
-        "FROM scratch\nCMD wait",
-        "FROM scratch\nCMD echo x",
         // `ADD` unpacks what these may be.
         "FROM a:1\nADD x.tar.zst /",
         "FROM a:1\nADD x.zst /",
@@ -72,8 +59,6 @@ fn fixes_change_no_meaning() {
             "FROM a:1\nRUN apt-get update && apt-get install -y x=1\nRUN y",
             "FROM a:1\nRUN apt-get update && apt-get install -y x=1 && rm -rf /var/lib/apt/lists/*\nRUN y",
         ),
-        ("FROM scratch AS b\nFROM B\nENTRYPOINT x -y", "FROM scratch AS b\nFROM B\nENTRYPOINT [\"x\", \"-y\"]"),
-        ("FROM a:1\nHEALTHCHECK CMD curl -f x/y", "FROM a:1\nHEALTHCHECK CMD [\"curl\", \"-f\", \"x/y\"]"),
         ("FROM a:1\nADD x.py ./src/ . /", "FROM a:1\nCOPY x.py ./src/ . /"),
         ("FROM a:1\nRUN apk update && apk add x=1", "FROM a:1\nRUN apk update && apk add --no-cache x=1"),
         ("FROM a:1\nRUN pip3.11 install x==1", "FROM a:1\nRUN pip3.11 install --no-cache-dir x==1"),
