@@ -96,7 +96,7 @@ impl Client {
         }
         let mut sender = self.connect("/_ping").await?;
         let request = self.request(Method::HEAD, "/_ping", HeaderMap::new(), empty())?;
-        let response = sender.send_request(request).await.map_err(|e| self.broken("/_ping", &e))?;
+        let response = sender.send_request(request).await.map_err(|e| self.broken(&Method::HEAD, "/_ping", &e))?;
         let version = response.headers().get("api-version").and_then(|v| v.to_str().ok()).map(str::to_owned);
         let experimental = response.headers().get("docker-experimental").is_some_and(|value| value == "true");
         let ping = Ping { version, experimental };
@@ -165,8 +165,8 @@ impl Client {
             _ => self.connect(&path).await?,
         };
         let head = method == Method::HEAD;
-        let request = self.request(method, &path, headers, body)?;
-        let response = sender.send_request(request).await.map_err(|e| self.broken(&path, &e))?;
+        let request = self.request(method.clone(), &path, headers, body)?;
+        let response = sender.send_request(request).await.map_err(|e| self.broken(&method, &path, &e))?;
         let status = response.status();
         if status.as_u16() < 400 {
             // The sender may go: hyper keeps the connection until the answer has been read.
@@ -218,17 +218,23 @@ impl Client {
     }
 
     /// The answer to `path` did not come.
-    fn broken(&self, path: &str, e: &hyper::Error) -> CallError {
-        let why = if e.is_incomplete_message() || e.is_canceled() { "EOF".to_owned() } else { e.to_string() };
-        CallError::Transport(format!("error during connect: {} {why}", self.go_request(path)))
+    fn broken(&self, method: &Method, path: &str, e: &hyper::Error) -> CallError {
+        let why = match std::error::Error::source(e) {
+            _ if e.is_incomplete_message() || e.is_canceled() => "EOF".to_owned(),
+            // The body that was to be sent knows what is wrong with it.
+            Some(body) if e.is_user() => body.to_string(),
+            _ => e.to_string(),
+        };
+        CallError::Transport(format!("error during connect: {} {why}", self.go_request(method, path)))
     }
 
-    fn go_request(&self, path: &str) -> String {
+    fn go_request(&self, method: &Method, path: &str) -> String {
         let host = match &self.endpoint {
             Endpoint::Unix(socket) => socket.to_string_lossy().replace('/', "%2F"),
             Endpoint::Tcp(host, port) => format!("{host}:{port}"),
         };
-        format!("Get \"http://{host}{path}\":")
+        let (first, rest) = method.as_str().split_at(1);
+        format!("{first}{} \"http://{host}{path}\":", rest.to_lowercase())
     }
 
     fn unreachable(&self, path: &str, e: &std::io::Error, dial: &str) -> CallError {
@@ -237,16 +243,16 @@ impl Client {
             PermissionDenied => format!(
                 "permission denied while trying to connect to the Docker daemon socket at {}: {} {dial}: {}",
                 self.address,
-                self.go_request(path),
+                self.go_request(&Method::GET, path),
                 go_io(e)
             ),
             NotFound | ConnectionRefused | TimedOut => {
                 format!("Cannot connect to the Docker daemon at {}. Is the docker daemon running?", self.address)
             }
             _ if e.raw_os_error().is_some() => {
-                format!("error during connect: {} {dial}: {}", self.go_request(path), go_io(e))
+                format!("error during connect: {} {dial}: {}", self.go_request(&Method::GET, path), go_io(e))
             }
-            _ => format!("error during connect: {} {dial}: no such host", self.go_request(path)),
+            _ => format!("error during connect: {} {dial}: no such host", self.go_request(&Method::GET, path)),
         })
     }
 }

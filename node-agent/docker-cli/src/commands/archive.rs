@@ -11,7 +11,9 @@ use engine_wasm::reference;
 use http::{HeaderMap, HeaderValue, Method};
 use http_body_util::{BodyExt, StreamBody};
 use hyper::body::{Frame, Incoming};
-use std::io::{Read, Write};
+use std::fs::{File, FileType, OpenOptions};
+use std::io::{ErrorKind, Read, Write};
+use std::os::unix::fs::{FileTypeExt as _, OpenOptionsExt as _};
 use std::path::Path;
 
 /// A request body that is read from a file or a pipe while it is sent.
@@ -26,7 +28,7 @@ pub(crate) fn upload(mut source: impl Read + Send + 'static) -> Body {
                     buffer.truncate(n);
                     Ok(Frame::data(Bytes::from(buffer)))
                 }
-                Err(e) if e.kind() == std::io::ErrorKind::Interrupted => continue,
+                Err(e) if e.kind() == ErrorKind::Interrupted => continue,
                 Err(e) => Err(e),
             };
             let failed = piece.is_err();
@@ -40,8 +42,24 @@ pub(crate) fn upload(mut source: impl Read + Send + 'static) -> Body {
     BodyExt::boxed(StreamBody::new(stream))
 }
 
-fn open(path: &str) -> Result<std::fs::File, Failure> {
-    std::fs::File::open(path).map_err(|e| Failure::new(format!("open {path}: {}", go_io(&e))))
+/// A file that names itself when it cannot be read.
+struct Named {
+    file: File,
+    path: String,
+}
+
+impl Read for Named {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        self.file.read(buffer).map_err(|e| match e.kind() {
+            ErrorKind::Interrupted => e,
+            _ => std::io::Error::other(format!("read {}: {}", self.path, go_io(&e))),
+        })
+    }
+}
+
+fn open(path: &str) -> Result<Named, Failure> {
+    let file = File::open(path).map_err(|e| Failure::new(format!("open {path}: {}", go_io(&e))))?;
+    Ok(Named { file, path: path.to_owned() })
 }
 
 /// Writes an answer to a file (complete or not at all) or to standard output.
@@ -57,10 +75,10 @@ async fn download(mut body: Incoming, path: &str) -> Result<(), Failure> {
     }
     let wrong = |e: std::io::Error| Failure::new(format!("write {path}: {}", go_io(&e)));
     let target = Path::new(path);
-    let special = std::fs::metadata(target).is_ok_and(|m| !m.is_file());
-    let partial =
-        if special { target.to_owned() } else { target.with_file_name(format!(".docker_temp_{}", std::process::id())) };
-    let mut file = std::fs::File::create(&partial).map_err(wrong)?;
+    let partial = target.with_file_name(format!(".docker_temp_{}", std::process::id()));
+    let _ = std::fs::remove_file(&partial);
+    // What an image or a container holds is nobody else's business.
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&partial).map_err(wrong)?;
     let result = async {
         while let Some(frame) = body.frame().await {
             let frame = frame.map_err(|e| Failure::new(e.to_string()))?;
@@ -68,13 +86,26 @@ async fn download(mut body: Incoming, path: &str) -> Result<(), Failure> {
                 file.write_all(data).map_err(wrong)?;
             }
         }
-        if special { Ok(()) } else { std::fs::rename(&partial, target).map_err(wrong) }
+        std::fs::rename(&partial, target).map_err(wrong)
     }
     .await;
-    if result.is_err() && !special {
+    if result.is_err() {
         let _ = std::fs::remove_file(&partial);
     }
     result
+}
+
+/// What a file is that no archive can take the place of.
+fn unfit(kind: FileType) -> Option<&'static str> {
+    match () {
+        () if kind.is_dir() => Some("directory"),
+        () if kind.is_symlink() => Some("symbolic link directly"),
+        () if kind.is_fifo() => Some("named pipe (FIFO)"),
+        () if kind.is_socket() => Some("socket"),
+        () if kind.is_char_device() => Some("character device file"),
+        () if kind.is_block_device() => Some("block device file"),
+        () => None,
+    }
 }
 
 /// Checks that an output file can be written, before anything is asked of the engine.
@@ -92,10 +123,11 @@ fn check_output(path: &str, verb: &str) -> Result<(), Failure> {
             missing.display()
         )));
     }
-    if Path::new(path).is_dir() {
-        return Err(Failure::new(format!("failed to {verb}: cannot write to a directory")));
+    let kind = Path::new(path).symlink_metadata().map(|found| found.file_type());
+    match kind.ok().and_then(unfit) {
+        Some(what) => Err(Failure::new(format!("failed to {verb}: cannot write to a {what}"))),
+        None => Ok(()),
     }
-    Ok(())
 }
 
 /// `docker save`.
