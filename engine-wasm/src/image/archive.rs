@@ -10,7 +10,7 @@ use super::json::Platform;
 use super::limits::Limits;
 use super::parts::{Absent, Format, Image, Layer};
 use super::source::{Files, ReadAt};
-use super::{docker, legacy, oci, platform};
+use super::{docker, oci, platform};
 
 /// Bytes that are read at once from a layer.
 pub const CHUNK: usize = 256 << 10;
@@ -45,10 +45,7 @@ impl Archive {
     /// # Errors
     /// As [`Archive::open`].
     pub fn from_files(files: impl Files + 'static, limits: &Limits) -> Result<Self> {
-        let format = Format {
-            docker: files.size("manifest.json").is_some() || files.size("repositories").is_some(),
-            oci: files.size("index.json").is_some(),
-        };
+        let format = Format { docker: files.size("manifest.json").is_some(), oci: files.size("index.json").is_some() };
         let mut archive = Self {
             files: Box::new(files),
             limits: limits.clone(),
@@ -59,17 +56,15 @@ impl Archive {
         };
         if !format.docker && !format.oci {
             return Err(Error::NoImage(
-                "the archive holds no image: it has neither manifest.json nor index.json (is it a file system's tar?)"
+                "the archive holds no image: it has neither manifest.json nor index.json (is it a file system's tar, or from before docker 1.10?)"
                     .into(),
             ));
         }
         if format.oci {
             oci::read(&mut archive)?;
         }
-        if archive.files.size("manifest.json").is_some() {
+        if format.docker {
             docker::read(&mut archive)?;
-        } else if !format.oci {
-            legacy::read(&mut archive)?;
         }
         Ok(archive)
     }

@@ -126,38 +126,6 @@ fn what_both_layouts_describe_is_one_image() {
 }
 
 #[test]
-fn the_oldest_archives_are_read_by_their_chain() {
-    let (top, base) = ("b".repeat(64), "a".repeat(64));
-    let layers = layers();
-    let json_of = |id: &str, parent: Option<&str>, cmd: &str| {
-        serde_json::to_vec(&json!({"id": id, "parent": parent, "created": "2014-01-01T00:00:00Z", "architecture": "amd64", "os": "linux",
-            "container_config": {"Cmd": ["/bin/sh", "-c", cmd]}, "config": {"Cmd": ["sh"]}}))
-        .unwrap()
-    };
-    let repositories = serde_json::to_vec(&json!({"old": {"latest": top}})).unwrap();
-    let paths =
-        [format!("{top}/json"), format!("{top}/layer.tar"), format!("{base}/json"), format!("{base}/layer.tar")];
-    let (upper, lower) = (json_of(&top, Some(&base), "touch x"), json_of(&base, None, "#(nop) ADD"));
-    let items = [
-        file("repositories", &repositories),
-        file(&paths[0], &upper),
-        file(&paths[1], &layers[1]),
-        file(&paths[2], &lower),
-        file(&paths[3], &layers[0]),
-    ];
-    let archive = open(tar(&items)).unwrap();
-    let image = archive.select(Some("old:latest"), None).unwrap();
-    let steps: Vec<_> = image.config.history.iter().map(|h| h.created_by.clone().unwrap()).collect();
-    assert_eq!(steps, ["/bin/sh -c #(nop) ADD", "/bin/sh -c touch x"]);
-    let (_, tree) = archive.read_tree(&image.layers[1], Digests::Both, Options::default()).unwrap();
-    assert!(tree.find(b"b").is_some());
-    // A chain that leads back into itself.
-    let round = json_of(&base, Some(&top), "x");
-    let items = [file("repositories", &repositories), file(&paths[0], &upper), file(&paths[2], &round)];
-    assert!(matches!(open(tar(&items)), Err(Error::Limit { .. })));
-}
-
-#[test]
 fn what_is_no_image_archive_says_what_it_is() {
     let text = |bytes: Vec<u8>| open(bytes).unwrap_err().to_string();
     assert!(text(tar(&[file("etc/passwd", b"")])).contains("neither manifest.json nor index.json"));

@@ -36,7 +36,6 @@ mod index;
 mod inspect;
 mod json;
 mod layer;
-mod legacy;
 mod limits;
 mod merge;
 mod oci;

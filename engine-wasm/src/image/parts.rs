@@ -8,7 +8,7 @@ use super::json::{Config, Descriptor, Map, Platform};
 /// In which layouts an archive describes its images. Docker 25 and later write both.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Format {
-    /// `manifest.json`, or only `repositories` in the oldest.
+    /// `manifest.json`.
     pub docker: bool,
     /// `oci-layout` and `index.json`.
     pub oci: bool,
@@ -44,7 +44,7 @@ pub struct Image {
 /// A layer as an archive has it.
 #[derive(Debug, Clone)]
 pub struct Layer {
-    /// The digest of its uncompressed tar. Unknown only in archives older than docker 1.10.
+    /// The digest of its uncompressed tar. Unknown where the configuration does not say it.
     pub diff_id: Option<Digest>,
     /// The digest of its blob, where the archive says it.
     pub digest: Option<Digest>,

@@ -96,7 +96,7 @@ impl Verifier {
                     );
                 }
             }
-            // The oldest archives have no diff ids.
+            // A configuration without any is not of a container image: there is nothing to compare.
             let diff_ids = image.config.rootfs.diff_ids.len();
             if diff_ids != 0 && diff_ids != image.layers.len() {
                 report.checks.push(Check {
