@@ -46,7 +46,7 @@ docker cp $K:/t/d .; docker cp -a $K:/t/d kept; docker cp $K:/t/d/. contents; (u
 ## what is in the way
 inside 'mkdir -p /t/d/x; cd /t; echo f > f; echo y > d/y; find . | xargs touch -d "2001-02-03 00:00:00"'
 mkdir f2 f; echo x > file; mkdir -p d out/d/y; mkdir -p e/d; echo x > e/d/x; mkdir -p s/d elsewhere; ln -s ../../elsewhere s/d/x
-docker cp $K:/t/f .; docker cp $K:/t/d file; docker cp $K:/t/d out; docker cp $K:/t/d e; docker cp $K:/t/d s; docker cp $K:/t/f none/; docker cp $K:/t/f none/x; docker cp $K:/t/f file/; docker cp $K:/t/f file/x; docker cp $K:/none .; docker cp $K:/none none/x; docker cp $K: .; docker cp none:/x .; docker cp $K:/t/f /dev/null; docker cp $K:t/f relative; docker cp $K:/t/f $PWD/./f2/../abs; cd f2; docker cp $K:/t/f ..; docker cp $K:/t/f .
+docker cp $K:/t/f .; docker cp $K:/t/d file; docker cp $K:/t/d out; docker cp $K:/t/d e; docker cp $K:/t/d s; docker cp $K:/t/f none/; docker cp $K:/t/f none/x; docker cp $K:/t/f file/; docker cp $K:/t/f file/x; docker cp $K:/none .; docker cp $K:/none none/x; docker cp $K: .; docker cp none:/x .; mknod null c 1 3; docker cp $K:/t/f null; rm null; docker cp $K:t/f relative; docker cp $K:/t/f $PWD/./f2/../abs; cd f2; docker cp $K:/t/f ..; docker cp $K:/t/f .
 ## sizes are told when they are asked for
 echo hello > f; mkdir d; head -c 5000 /dev/zero > d/z; inside 'echo x > /t/x; ln -s /t tl'; touch -d 2001-02-03 f d d/z; inside 'touch -d "2001-02-03 00:00:00" /t/x'
 docker cp --quiet=false f $K:/t; docker cp --quiet=false f $K:t/g; docker cp --quiet=false d $K:/t; docker cp --quiet=false $K:/t/x .; docker cp --quiet=false $K:/t/d out; docker cp -q $K:/t/x y; docker cp --quiet=false f $K:/none/x; docker cp --quiet=false $K:/t/x d; docker cp --quiet=false $K:/t/d f; docker cp --quiet=false f $K:/tl
@@ -57,5 +57,5 @@ docker cp $K:/t/d - | tar t; docker cp -L $K:/t/dl - | tar t; docker cp $K:/none
 docker export -o e.tar $K; docker save -o s.tar alpine; stat -c '%a %n' e.tar s.tar; rm e.tar s.tar
 echo old > e.tar; echo old > s.tar; chmod 644 e.tar s.tar; (umask 0; docker export -o e.tar $K; docker save -o s.tar alpine); stat -c '%a %n' e.tar s.tar; rm e.tar s.tar
 docker load -i .; docker load -i none; docker load -i /dev/null; mkdir d; docker load -i d; docker load -i none/x; docker import . ; docker import none
-docker export -o d $K; docker save -o d alpine; docker save -o none/x alpine; docker save -o /dev/null alpine; docker export -o $PWD/x none
+docker export -o d $K; docker save -o d alpine; docker save -o none/x alpine; mknod null c 1 3; docker save -o null alpine; rm null; docker export -o $PWD/x none
 mkfifo p; mknod b b 7 99; ln -s x l; ln -s d dl; echo r > r; ln -s r rl; for f in p b l dl rl /dev/stdout; do docker export -o $f $K; done; ls -A
