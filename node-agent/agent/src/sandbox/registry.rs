@@ -128,8 +128,9 @@ impl Service {
 
     /// Waits until it answers.
     pub(crate) fn wait_until_ready(&self, exit: &mut oneshot::Receiver<i32>) -> Result<()> {
-        let (begun, control) = (Instant::now(), self.sockets().join(CONTROL));
-        while !control.exists() {
+        let begun = Instant::now();
+        // A socket is there a moment before anybody listens.
+        while !self.listens() {
             if let Ok(code) = exit.try_recv() {
                 let text = format!("it ended with {code}; is the library {} readable?", self.layout.lower.display());
                 return Err(Error::Tool { tool: "node-agent registry", text });
@@ -141,6 +142,12 @@ impl Service {
             std::thread::sleep(Duration::from_millis(2));
         }
         Ok(())
+    }
+
+    fn listens(&self) -> bool {
+        let Ok(held) = fs::File::open(self.sockets()) else { return false };
+        let path = format!("/proc/self/fd/{}/{CONTROL}", held.as_raw_fd());
+        std::os::unix::net::UnixStream::connect(path).is_ok()
     }
 
     /// Opens a session's registry, or finds it open.
