@@ -200,11 +200,16 @@ fn interrupt(lab: &Lab, docker: &[&str], args: &[&str], sign: &str) {
             .env("DOCKER_CONFIG", lab.dir.join("config"));
         command
     };
+    // The real client ends with 0 where its reader hears of the signal before its connection does.
+    let ends: &[i32] = if docker[0] == REAL { &[130, 0] } else { &[130] };
+    let ended = |status: std::process::ExitStatus| {
+        assert!(status.code().is_some_and(|code| ends.contains(&code)), "{docker:?} {args:?}: {status}");
+    };
     let mut terminal = Terminal::start(&command(), 24, 130);
     terminal.expect(sign);
     terminal.expect("[");
     terminal.keys(b"\x03");
-    assert_eq!(terminal.wait().code(), Some(130), "{docker:?} {args:?}");
+    ended(terminal.wait());
     assert!(terminal.is_restored());
 
     let mut child = command().stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("it starts");
@@ -213,7 +218,7 @@ fn interrupt(lab: &Lab, docker: &[&str], args: &[&str], sign: &str) {
     assert!(first.is_some(), "{docker:?} {args:?} shows a layer");
     rustix::process::kill_process(rustix::process::Pid::from_child(&child), rustix::process::Signal::INT)
         .expect("a signal");
-    assert_eq!(child.wait().expect("it ends").code(), Some(130), "{docker:?} {args:?}");
+    ended(child.wait().expect("it ends"));
 }
 
 #[test]

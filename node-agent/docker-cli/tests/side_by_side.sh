@@ -253,6 +253,14 @@ docker logs --since nonsense no-such
 docker info --format '{{.Name}} {{.OSType}} {{.Images}}'
 docker system df
 docker system df -v
+docker system df -v --format '{{range .Images}}{{.Repository}}:{{.Tag}} {{.ID}} {{.SharedSize}}{{println}}{{end}}{{range .Containers}}{{.Names}} {{.Image}} {{.Size}}{{println}}{{end}}{{len .Volumes}} {{len .BuildCache}}'
+docker system df -v --format '{{json .Volumes}}{{println}}'
+docker system df -v --format json | tr ',' '\n' | sed -E 's/.*(CreatedSince|RunningFor|Status|Size).*/\1/'
+docker system df -v --format raw
+docker system df -v --format 'table {{range .Images}}{{.ID}}{{println}}{{end}}'
+docker system df -v --format '{{.Nonsense}}'
+docker system df -v --format '{{range .Images}}{{.Nonsense}}{{end}}'
+docker system df -v --format '{{'
 docker system df --format '{{.Type}} {{.TotalCount}} {{.Active}}'
 docker -H unix:///no/such.sock ps
 docker -H unix:///no/such.sock version | sed -E 's/((Go version|Git commit|Built): +).*/\1/'

@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use slipway_images::Store;
 
-use crate::containers::{Container, Registry};
-use crate::error::{Error, Result};
+use crate::containers::{Container, Registry, directory};
+use crate::error::Result;
 use crate::events::Events;
 use crate::exec::Exec;
 use crate::network::Network;
@@ -64,11 +64,9 @@ impl Engine {
     /// # Errors
     /// When directories cannot be made, or another engine has the data root open.
     pub fn open(config: EngineConfig) -> Result<Arc<Self>> {
-        for dir in
-            [config.data_root.join("containers"), config.exec_root.join("containers"), config.exec_root.join("s")]
-        {
-            std::fs::create_dir_all(&dir).map_err(|e| Error::internal(format!("creating {}: {e}", dir.display())))?;
-        }
+        directory(&config.data_root.join("containers"), 0o710)?;
+        directory(&config.exec_root.join("containers"), 0o755)?;
+        directory(&config.exec_root.join("s"), 0o755)?;
         let store = Arc::new(Store::open_with(&config.data_root, config.host_layers.as_deref())?);
         let volumes = Volumes::open(config.data_root.join("volumes"))?;
         let id_file = config.data_root.join("engine-id");

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::clock;
 use crate::containers::names::{self, random_hex};
-use crate::containers::write_json;
+use crate::containers::{directory, write_json};
 use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::filters::Filters;
@@ -72,7 +72,7 @@ impl Volumes {
     /// # Errors
     /// When the directory cannot be made.
     pub fn open(dir: PathBuf) -> Result<Self> {
-        std::fs::create_dir_all(&dir).map_err(|e| Error::internal(format!("creating {}: {e}", dir.display())))?;
+        directory(&dir, 0o701)?;
         Ok(Self { dir })
     }
 
@@ -127,7 +127,8 @@ impl Volumes {
         }
         about.created = clock::rfc3339_nano(clock::now().replace_nanosecond(0).unwrap_or_else(|_| clock::now()));
         let dir = self.dir.join(name);
-        std::fs::create_dir_all(dir.join("_data")).map_err(|e| Error::internal(format!("create {name}: {e}")))?;
+        directory(&dir, 0o701)?;
+        directory(&dir.join("_data"), 0o755)?;
         write_json(&dir.join("about.json"), &about)?;
         engine.events.log("volume", "create", name, [("driver".to_owned(), "local".to_owned())].into());
         Ok(Volume { name: name.into(), mountpoint: dir.join("_data"), about })

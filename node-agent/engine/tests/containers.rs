@@ -4,9 +4,11 @@
 mod lab;
 
 use std::io::{BufRead, BufReader, Write};
+use std::os::unix::net::UnixStream;
 use std::process::Stdio;
 
 use lab::Lab;
+use serde_json::Value;
 
 #[test]
 fn a_container_that_outlived_its_engine_can_be_attached_to() {
@@ -69,6 +71,59 @@ fn a_new_volume_gets_what_the_image_has_there_and_an_old_one_keeps_what_it_has()
     lab.ok(&["commit", "-c", "VOLUME /etc/apk", "source", "with-volume"]);
     assert_eq!(lab.ok(&["run", "--rm", "with-volume", "cat", "/etc/apk/arch"]), "x86_64");
     assert_eq!(lab.ok(&["volume", "ls", "-q"]), "bare\netc", "unnamed volumes go with their container");
+}
+
+#[test]
+fn what_lies_on_disk_is_as_open_as_dockerd_has_it() {
+    let Some(lab) = Lab::new("modes") else { return };
+    lab.ok(&["run", "-d", "--name", "one", "-v", "/anonymous", "alpine", "sleep", "1000"]);
+    lab.ok(&["volume", "create", "named"]);
+    let id = lab.ok(&["inspect", "-f", "{{.Id}}", "one"]);
+    let image = lab.ok(&["inspect", "-f", "{{.Image}}", "one"]);
+    let image = image.strip_prefix("sha256:").expect("an id");
+    let work = lab.ok(&["inspect", "-f", "{{.GraphDriver.Data.WorkDir}}", "one"]);
+    let layer = work.split('/').rev().nth(1).expect("a layer").to_owned();
+    // As `find -printf '%M %P'` has it on dockerd 20.10.24's data root.
+    for (mode, path) in [
+        ("drwx--x---", ""),
+        ("drwx--x---", "containers"),
+        ("drwx--x---", &format!("containers/{id}")),
+        ("-rw-------", &format!("containers/{id}/config.v2.json")),
+        ("-rw-r--r--", &format!("containers/{id}/hosts")),
+        ("-rw-r-----", &format!("containers/{id}/{id}-json.log")),
+        ("drwx------", "image"),
+        ("drwx------", "image/overlay2/imagedb/content/sha256"),
+        ("-rw-------", &format!("image/overlay2/imagedb/content/sha256/{image}")),
+        ("-rw-------", "image/overlay2/repositories.json"),
+        ("drwx--x---", "overlay2"),
+        ("drwx------", "overlay2/l"),
+        ("drwx--x---", &format!("overlay2/{layer}")),
+        ("-rw-r--r--", &format!("overlay2/{layer}/link")),
+        ("drwx------", &format!("overlay2/{layer}/work")),
+        ("drwx-----x", "volumes"),
+        ("drwx-----x", "volumes/named"),
+        ("drwxr-xr-x", "volumes/named/_data"),
+    ] {
+        let whole = lab.dir.join("data").join(path).display().to_string();
+        assert_eq!(lab.inside(&["stat", "-c", "%A", &whole]).trim(), mode, "{path}");
+    }
+}
+
+#[test]
+fn a_list_of_images_tells_what_they_share_when_asked() {
+    let Some(lab) = Lab::new("shared-size") else { return };
+    lab.ok(&["create", "--name", "one", "alpine", "true"]);
+    lab.ok(&["commit", "one", "more"]);
+    let get = |query: &str| {
+        let mut socket = UnixStream::connect(lab.dir.join("d.sock")).expect("the engine");
+        write!(socket, "GET /v1.50/images/json{query} HTTP/1.0\r\n\r\n").expect("a request");
+        let answer = std::io::read_to_string(socket).expect("an answer");
+        let list: Value = serde_json::from_str(answer.split_once("\r\n\r\n").expect("a body").1).expect("JSON");
+        list.as_array().expect("a list").iter().map(|image| image["SharedSize"].as_i64()).collect::<Vec<_>>()
+    };
+    let size: i64 = lab.ok(&["image", "inspect", "-f", "{{.Size}}", "alpine"]).parse().expect("a number");
+    assert_eq!(get(""), [Some(-1), Some(-1)]);
+    assert_eq!(get("?shared-size=1"), [Some(size), Some(size)]);
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use std::fs::{self, File};
 use std::io::{self, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
 use crate::error::{IoContext as _, Result};
@@ -27,7 +28,7 @@ fn random_bytes<const N: usize>() -> [u8; N] {
     bytes
 }
 
-/// Writes a file so that after any crash it holds either its old content or all of the new one.
+/// Writes a file, its owner's only, so that after any crash it holds either its old content or all of the new one.
 pub(crate) fn write_atomic(path: &Path, content: &[u8]) -> Result<()> {
     write_renamed(path, content, true)
 }
@@ -37,7 +38,7 @@ pub(crate) fn write_renamed(path: &Path, content: &[u8], durable: bool) -> Resul
     let parent = path.parent().unwrap_or(Path::new("."));
     let temp = parent.join(format!("{TEMP_PREFIX}{}", random_hex::<8>()));
     let written = (|| {
-        let mut file = File::create_new(&temp)?;
+        let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&temp)?;
         file.write_all(content)?;
         if durable {
             sync(&file)?;

@@ -1,9 +1,11 @@
 //! `docker system df`.
 
-use super::{Kind, Row, container, image, volume, write};
-use crate::reference;
+mod verbose;
+
+use super::{Kind, Row, write};
 use crate::units;
 use serde_json::Value;
+pub use verbose::verbose;
 
 static KIND: Kind = Kind {
     go_type: "*formatter.diskUsageImagesContext",
@@ -13,19 +15,6 @@ static KIND: Kind = Kind {
         ("Active", "ACTIVE"),
         ("Size", "SIZE"),
         ("Reclaimable", "RECLAIMABLE"),
-    ],
-};
-
-static CACHE: Kind = Kind {
-    go_type: "*formatter.buildCacheContext",
-    headings: &[
-        ("ID", "CACHE ID"),
-        ("CacheType", "CACHE TYPE"),
-        ("Size", "SIZE"),
-        ("CreatedSince", "CREATED"),
-        ("LastUsedSince", "LAST USED"),
-        ("UsageCount", "USAGE"),
-        ("Shared", "SHARED"),
     ],
 };
 
@@ -112,78 +101,4 @@ pub fn summary(format: &str, usage: &Value) -> Result<String, String> {
         ),
     ];
     write(template, &KIND, &rows)
-}
-
-/// The tables of `docker system df -v`.
-///
-/// # Errors
-/// Go's text for a bad template.
-pub fn verbose(usage: &Value, now: i64) -> Result<String, String> {
-    let images: Vec<_> = list(usage, "Images")
-        .iter()
-        .map(|i| {
-            let name = i["RepoTags"][0]
-                .as_str()
-                .filter(|t| *t != "<none>:<none>")
-                .and_then(|t| reference::parse_normalized(t).ok());
-            let (repository, tag) = match &name {
-                Some(name) => (name.familiar_name(), name.tag().unwrap_or("<none>").to_owned()),
-                None => ("<none>".into(), "<none>".into()),
-            };
-            image::row(i, &repository, &tag, "", true, now)
-        })
-        .collect();
-    let mut out = String::from("Images space usage:\n\n");
-    out += &write(
-        "table {{.Repository}}\t{{.Tag}}\t{{.ID}}\t{{.CreatedSince}}\t{{.Size}}\t{{.SharedSize}}\t{{.UniqueSize}}\t{{.Containers}}",
-        &image::KIND,
-        &images,
-    )?;
-    out += "\nContainers space usage:\n\n";
-    let containers: Vec<_> = list(usage, "Containers")
-        .iter()
-        .map(|c| {
-            let mut c = c.clone();
-            c["SizeRootFs"] = 0.into();
-            container::row(&c, true, now)
-        })
-        .collect();
-    out += &write(
-        "table {{.ID}}\t{{.Image}}\t{{.Command}}\t{{.LocalVolumes}}\t{{.Size}}\t{{.RunningFor}}\t{{.Status}}\t{{.Names}}",
-        &container::KIND,
-        &containers,
-    )?;
-    out += "\nLocal Volumes space usage:\n\n";
-    let volumes: Vec<_> = list(usage, "Volumes").iter().map(volume::row).collect();
-    out += &write("table {{.Name}}\t{{.Links}}\t{{.Size}}", &volume::KIND, &volumes)?;
-    let cache = list(usage, "BuildCache");
-    let total: i64 = cache.iter().filter(|c| c["Shared"] != true).map(|c| number(c, "Size")).sum();
-    out += &format!("\nBuild cache usage: {}\n\n", human(total));
-    let since = |value: &Value| match value.as_str() {
-        Some(time) if !time.is_empty() => {
-            format!("{} ago", super::text::ago(now - super::text::epoch(time)))
-        }
-        _ => String::new(),
-    };
-    let cache: Vec<_> = cache
-        .iter()
-        .map(|c| {
-            let id = c["ID"].as_str().unwrap_or_default();
-            Row::new([
-                ("ID", super::short_id(id).to_owned()),
-                ("CacheType", c["Type"].as_str().unwrap_or_default().to_owned()),
-                ("Size", human(number(c, "Size"))),
-                ("CreatedSince", since(&c["CreatedAt"])),
-                ("LastUsedSince", since(&c["LastUsedAt"])),
-                ("UsageCount", number(c, "UsageCount").to_string()),
-                ("Shared", (c["Shared"] == true).to_string()),
-            ])
-        })
-        .collect();
-    out += &write(
-        "table {{.ID}}\t{{.CacheType}}\t{{.Size}}\t{{.CreatedSince}}\t{{.LastUsedSince}}\t{{.UsageCount}}\t{{.Shared}}",
-        &CACHE,
-        &cache,
-    )?;
-    Ok(out)
 }

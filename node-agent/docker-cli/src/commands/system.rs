@@ -63,11 +63,8 @@ pub(crate) async fn df(context: &Context) -> Result<u8, Failure> {
     let args = &context.args;
     let verbose = args.switch("verbose");
     let format = args.text_or_empty("format");
-    if verbose && !format.is_empty() && format != "table" {
-        return Err(Failure::new("--verbose with a --format other than table is not supported by this client"));
-    }
     let usage = context.client.get("/system/df").await?;
-    let text = if verbose { disk::verbose(&usage, now()) } else { disk::summary(format, &usage) };
+    let text = if verbose { disk::verbose(format, &usage, now()) } else { disk::summary(format, &usage) };
     output::print(&text.map_err(Failure::new)?);
     Ok(0)
 }

@@ -1,5 +1,6 @@
 //! `/containers`: create, list, inspect, and what changes a container's life.
 
+use std::num::IntErrorKind;
 use std::sync::Arc;
 
 use axum::Json;
@@ -218,14 +219,18 @@ async fn update_one(State(engine): Engined, Path(id): Path<String>, JsonBody(bod
     Ok(Json(json!({ "Warnings": null })))
 }
 
-/// Rows and columns of a resize request; neither may be zero.
+/// Columns and rows of a resize request. Both may be zero, as those of a terminal that nobody has told its size.
 pub(super) fn size(params: &Params) -> Result<(u16, u16)> {
-    let one = |key: &str| params.number::<u16>(key).map(|n| n.unwrap_or(0));
-    let (height, width) = (one("h")?, one("w")?);
-    if height == 0 || width == 0 {
-        return Err(Error::bad(format!("cannot resize a terminal to {height} rows and {width} columns")));
-    }
-    Ok((width, height))
+    let one = |key: &str, what: &str| {
+        let text = params.get(key);
+        text.parse().map_err(|e: std::num::ParseIntError| {
+            let why =
+                if matches!(e.kind(), IntErrorKind::PosOverflow) { "value out of range" } else { "invalid syntax" };
+            Error::bad(format!("invalid resize {what} \"{text}\": {why}"))
+        })
+    };
+    let height = one("h", "height")?;
+    Ok((one("w", "width")?, height))
 }
 
 async fn resize_one(State(engine): Engined, Path(id): Path<String>, params: Params) -> Result<StatusCode> {

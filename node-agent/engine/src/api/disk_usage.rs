@@ -62,12 +62,18 @@ fn image_list(engine: &Arc<Engine>, sharing: &images::remove::Sharing, version: 
     for image in &mut list {
         let id = image["Id"].as_str().unwrap_or_default().to_owned();
         image["Containers"] = json!(containers.iter().filter(|c| c.data().record.image == id).count());
-        if let Some(found) = id.parse().ok().and_then(|id| engine.store.image(&id).ok()) {
-            image["SharedSize"] = json!(sharing.shared(&found.layers));
-        }
+        shared_size(engine, sharing, image);
     }
     virtual_size(&mut list, version);
     Ok(list)
+}
+
+/// Puts `SharedSize` into an image's summary: the bytes of its layers that other images have, too.
+pub(super) fn shared_size(engine: &Engine, sharing: &images::remove::Sharing, image: &mut Value) {
+    let id = image["Id"].as_str().and_then(|id| id.parse().ok());
+    if let Some(found) = id.and_then(|id| engine.store.image(&id).ok()) {
+        image["SharedSize"] = json!(sharing.shared(&found.layers));
+    }
 }
 
 /// `VirtualSize`, the size by another name, which versions of the API before 1.44 have, and their clients reckon with.

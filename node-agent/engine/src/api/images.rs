@@ -16,7 +16,7 @@ use slipway_images::registry::Platform;
 use tokio::sync::mpsc;
 
 use super::ApiVersion;
-use super::disk_usage::virtual_size;
+use super::disk_usage::{shared_size, virtual_size};
 use super::extract::Params;
 use super::peer::Peer;
 use super::registry::{self, failure, line, progress_body};
@@ -45,9 +45,17 @@ async fn list(
     params: Params,
 ) -> Result<Json<Vec<Value>>> {
     let (all, filters) = (params.flag("all"), params.filters()?);
-    let mut list = blocking(move || images::list(&engine, all, &filters)).await?;
-    virtual_size(&mut list, version);
-    Ok(Json(list))
+    let shared = params.flag("shared-size");
+    blocking(move || {
+        let mut list = images::list(&engine, all, &filters)?;
+        if shared {
+            let sharing = remove::Sharing::of(&engine);
+            list.iter_mut().for_each(|image| shared_size(&engine, &sharing, image));
+        }
+        virtual_size(&mut list, version);
+        Ok(Json(list))
+    })
+    .await
 }
 
 async fn get_below(State(engine): Engined, Path(rest): Path<String>, params: Params) -> Result<Response> {

@@ -1,6 +1,6 @@
 //! `POST /containers/create`: from a request to a record on disk with a writable layer under it.
 
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -113,7 +113,6 @@ pub fn create(engine: &Arc<Engine>, mut request: Create) -> Result<Arc<Container
 }
 
 fn build(engine: &Arc<Engine>, container: &Arc<Container>, image: &ImageId) -> Result<()> {
-    use std::os::unix::fs::DirBuilderExt;
     std::fs::DirBuilder::new().mode(0o710).create(&container.dir)?;
     engine.store.create_rw(&container.id, Some(image), fill_init_layer)?;
     mounts::prepare(engine, container)?;

@@ -15,6 +15,8 @@ pub mod stats;
 pub mod stop;
 
 use std::collections::{BTreeMap, HashMap};
+use std::io::Write as _;
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard};
 
@@ -184,12 +186,20 @@ pub async fn wait(mut phases: watch::Receiver<Phase>, condition: &str) -> i32 {
     phase.code
 }
 
-/// Writes JSON to a temporary file and renames it.
+/// Makes a directory and those above it, as far as they are not there, with these permissions.
+pub(crate) fn directory(path: &Path, mode: u32) -> Result<()> {
+    let made = std::fs::DirBuilder::new().recursive(true).mode(mode).create(path);
+    made.map_err(|e| Error::internal(format!("creating {}: {e}", path.display())))
+}
+
+/// Writes JSON to a temporary file, its owner's only, and renames it.
 pub(crate) fn write_json<T: serde::Serialize>(path: &Path, value: &T) -> Result<()> {
     let fail = |e: std::io::Error| Error::internal(format!("writing {}: {e}", path.display()));
     let bytes = serde_json::to_vec(value).map_err(|e| fail(e.into()))?;
     let temporary = path.with_extension("tmp");
-    std::fs::write(&temporary, bytes).map_err(fail)?;
+    let mut file = std::fs::OpenOptions::new();
+    let file = file.write(true).create(true).truncate(true).mode(0o600).open(&temporary);
+    file.and_then(|mut file| file.write_all(&bytes)).map_err(fail)?;
     std::fs::rename(&temporary, path).map_err(fail)
 }
 

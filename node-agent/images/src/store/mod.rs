@@ -78,7 +78,7 @@ impl Store {
     /// As [`Self::open`], with the socket of a host that keeps layers for several engines.
     pub fn open_with(data_root: &Path, host: Option<&Path>) -> Result<Self> {
         let host = host.map(|socket| Host::new(socket.to_owned()));
-        fs::create_dir_all(data_root).at("create", data_root)?;
+        paths::mkdir_all(data_root, 0o710)?;
         let data_root = &fs::canonicalize(data_root).at("resolve", data_root)?;
         let lock = File::open(data_root).at("open", data_root)?;
         flock(&lock, FlockOperation::NonBlockingLockExclusive).map_err(|_| Error::InUse(data_root.clone()))?;

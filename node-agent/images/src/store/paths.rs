@@ -18,6 +18,7 @@ impl Paths {
     }
 
     pub(crate) fn create(&self) -> Result<()> {
+        mkdir_all(&self.overlay(), 0o710)?;
         let dirs = [
             self.links(),
             self.configs(),
@@ -29,7 +30,7 @@ impl Paths {
             self.distribution().join("v2metadata-by-diffid/sha256"),
         ];
         for dir in dirs {
-            mkdir_all(&dir, 0o710)?;
+            mkdir_all(&dir, 0o700)?;
         }
         Ok(())
     }

@@ -35,7 +35,7 @@ pub(in crate::store) fn remove_record(dir: &Path) -> Result<()> {
 
 /// Writes a layer's record into a new directory.
 pub(super) fn write_record(dir: &Path, record: &LayerRecord, tar_split: Option<&[u8]>) -> Result<()> {
-    mkdir(dir, 0o755)?;
+    mkdir(dir, 0o700)?;
     // What the host keeps ends with it, and so does this record: it need not outlive a crash.
     let durable = record.shared.is_none();
     let write = |name: &str, content: &[u8]| {
