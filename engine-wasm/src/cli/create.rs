@@ -12,7 +12,7 @@ use serde_json::{Map, Value};
 use resources::resources;
 pub use resources::update;
 pub use values::key_values;
-use values::{devices, health, restart, security, volumes};
+use values::{capabilities, devices, health, restart, security, volumes};
 
 /// What making a body needs from the machine that the command runs on.
 pub trait Machine {
@@ -52,6 +52,11 @@ pub struct Create {
 
 fn list(parsed: &Parsed, name: &str) -> Vec<String> {
     parsed.list(name).into_iter().map(str::to_owned).collect()
+}
+
+/// A slice that Go leaves nil where nothing was put into it.
+fn some<T: Into<Value>>(list: Vec<T>) -> Value {
+    if list.is_empty() { Value::Null } else { list.into() }
 }
 
 fn map(parsed: &Parsed, name: &str) -> Map<String, Value> {
@@ -182,7 +187,7 @@ pub fn create(parsed: &Parsed, machine: &dyn Machine) -> Result<Create, String> 
     optional("Healthcheck", health);
 
     let mut host = json!({
-        "Binds": binds,
+        "Binds": some(binds),
         "ContainerIDFile": parsed.text_or_empty("cidfile"),
         "LogConfig": { "Type": log_driver, "Config": map(parsed, "log-opt") },
         "NetworkMode": network,
@@ -190,25 +195,25 @@ pub fn create(parsed: &Parsed, machine: &dyn Machine) -> Result<Create, String> 
         "RestartPolicy": restart,
         "AutoRemove": auto_remove,
         "VolumeDriver": parsed.text_or_empty("volume-driver"),
-        "VolumesFrom": list(parsed, "volumes-from"),
+        "VolumesFrom": some(list(parsed, "volumes-from")),
         "ConsoleSize": machine.console(),
-        "CapAdd": list(parsed, "cap-add"),
-        "CapDrop": list(parsed, "cap-drop"),
+        "CapAdd": some(capabilities(parsed, "cap-add")),
+        "CapDrop": some(capabilities(parsed, "cap-drop")),
         "CgroupnsMode": cgroupns,
         "Dns": list(parsed, "dns"),
         "DnsOptions": list(parsed, "dns-option"),
         "DnsSearch": list(parsed, "dns-search"),
-        "ExtraHosts": list(parsed, "add-host"),
-        "GroupAdd": list(parsed, "group-add"),
+        "ExtraHosts": some(list(parsed, "add-host")),
+        "GroupAdd": some(list(parsed, "group-add")),
         "IpcMode": parsed.text_or_empty("ipc"),
         "Cgroup": "",
-        "Links": list(parsed, "link"),
+        "Links": some(list(parsed, "link")),
         "OomScoreAdj": number(parsed, "oom-score-adj"),
         "PidMode": pid,
         "Privileged": parsed.switch("privileged"),
         "PublishAllPorts": parsed.switch("publish-all"),
         "ReadonlyRootfs": parsed.switch("read-only"),
-        "SecurityOpt": security,
+        "SecurityOpt": some(security),
         "UTSMode": uts,
         "UsernsMode": userns,
         "ShmSize": number(parsed, "shm-size"),
@@ -216,7 +221,7 @@ pub fn create(parsed: &Parsed, machine: &dyn Machine) -> Result<Create, String> 
     });
     let mut extra = resources(parsed)?;
     extra.insert("Devices".into(), devices.into());
-    extra.insert("DeviceRequests".into(), requests.into());
+    extra.insert("DeviceRequests".into(), some(requests));
     let mut optional = |set: bool, key: &str, value: Value| {
         if set {
             extra.insert(key.into(), value);

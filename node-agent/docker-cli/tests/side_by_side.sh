@@ -244,6 +244,12 @@ docker network rm bridge
 docker version | sed -E '1,/Context/s/((Go version|Git commit|Built): +).*/\1/'
 docker version --format '{{.Server.Version}} {{.Client.Os}}'
 docker version --format '{{.Nonsense}}'
+docker create --name plain alpine true | sed 's/.*/ID/'; docker inspect -f '{{json .HostConfig}}' plain; docker rm plain
+docker create --name caps --cap-add net_admin --cap-add CAP_SYS_TIME --cap-drop mknod --cap-drop SYS_TIME --link plain:x --group-add 5 --add-host a:1.2.3.4 --security-opt no-new-privileges alpine true | sed 's/.*/ID/'
+docker create --name caps --cap-add net_admin --cap-add CAP_SYS_TIME --cap-drop mknod --cap-drop SYS_TIME --group-add 5 --add-host a:1.2.3.4 --security-opt no-new-privileges alpine true | sed 's/.*/ID/'; docker inspect -f '{{json .HostConfig}}' caps; docker rm caps
+docker create --name caps --cap-add all --cap-add mknod --cap-drop ALL --cap-drop chown alpine true | sed 's/.*/ID/'; docker inspect -f '{{.HostConfig.CapAdd}} {{.HostConfig.CapDrop}}' caps; docker rm caps
+docker inspect --type container t/one
+docker tag alpine sha256:x
 docker info
 docker version --format '{{.Client.Nonsense}}'
 docker version --format '{{.Server.Nonsense}}'

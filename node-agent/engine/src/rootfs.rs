@@ -112,25 +112,6 @@ pub(crate) fn create_dir_all(root: &Path, path: &Path) -> io::Result<Inside> {
     Ok(dir)
 }
 
-/// Makes the file or directory that a mount needs as its target.
-///
-/// # Errors
-/// When it cannot be made.
-pub(crate) fn create_mount_point(root: &Path, path: &Path, directory: bool) -> io::Result<()> {
-    if Inside::open(root, path).is_ok() {
-        return Ok(());
-    }
-    if directory {
-        return create_dir_all(root, path).map(drop);
-    }
-    let parent = create_dir_all(root, path.parent().unwrap_or(Path::new("/")))?;
-    let name = path.file_name().ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput))?;
-    match File::create_new(parent.path().join(name)) {
-        Err(e) if e.kind() != io::ErrorKind::AlreadyExists => Err(e),
-        _ => Ok(()),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -150,8 +131,6 @@ mod tests {
         std::fs::create_dir(root.join("new")).unwrap();
         create_dir_all(&root, Path::new("/link/a/b")).unwrap();
         assert!(root.join("new/a/b").is_dir());
-        create_mount_point(&root, Path::new("/link/a/file"), false).unwrap();
-        assert!(root.join("new/a/file").is_file());
         assert!(create_dir_all(&root, Path::new("/etc/real/x")).is_err());
         std::fs::remove_dir_all(base).unwrap();
     }

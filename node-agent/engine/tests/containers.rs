@@ -5,7 +5,7 @@ mod lab;
 
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::net::UnixStream;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 
 use lab::Lab;
 use serde_json::Value;
@@ -107,6 +107,41 @@ fn what_lies_on_disk_is_as_open_as_dockerd_has_it() {
         let whole = lab.dir.join("data").join(path).display().to_string();
         assert_eq!(lab.inside(&["stat", "-c", "%A", &whole]).trim(), mode, "{path}");
     }
+}
+
+#[test]
+fn an_images_links_do_not_take_the_place_of_what_every_container_has() {
+    let Some(lab) = Lab::new("init-layer") else { return };
+    let script = "mkdir r && tar -xf root.tar -C r && mv r/etc r/real && ln -s /tmp r/etc && tar -cf link.tar -C r .";
+    let root = slipway_testing::root::archive(&lab.dir).expect("a small root file system");
+    let script = script.replace("root.tar", &root.display().to_string());
+    let made = Command::new("sh").args(["-e", "-c", &script]).current_dir(&lab.dir).status();
+    assert!(made.is_ok_and(|status| status.success()), "{script}");
+    lab.ok(&["import", &lab.dir.join("link.tar").display().to_string(), "link"]);
+    lab.ok(&["create", "--name", "one", "link", "ls"]);
+    let work = lab.ok(&["inspect", "-f", "{{.GraphDriver.Data.LowerDir}}", "one"]);
+    let init = work.split(':').next().expect("the init layer");
+    // As `find -printf '%M %P %l'` has it on dockerd 20.10.24.
+    let mut found: Vec<_> = lab
+        .inside(&["find", init, "-mindepth", "1", "-printf", "%M %P %l\n"])
+        .lines()
+        .map(|l| l.trim().to_owned())
+        .collect();
+    found.sort_by(|a, b| a[11..].cmp(&b[11..]));
+    let wanted = [
+        "-rwxr-xr-x .dockerenv",
+        "drwxr-xr-x dev",
+        "-rwxr-xr-x dev/console",
+        "drwxr-xr-x dev/pts",
+        "drwxr-xr-x dev/shm",
+        "drwxr-xr-x etc",
+        "-rwxr-xr-x etc/hostname",
+        "-rwxr-xr-x etc/hosts",
+        "lrwxrwxrwx etc/mtab /proc/mounts",
+        "-rwxr-xr-x etc/resolv.conf",
+    ];
+    assert_eq!(found, wanted);
+    assert_eq!(lab.ok(&["run", "--rm", "link", "sh", "-c", "ls /etc; ls /tmp"]), "hostname\nhosts\nmtab\nresolv.conf");
 }
 
 #[test]

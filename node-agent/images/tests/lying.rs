@@ -196,28 +196,34 @@ fn a_redirect_elsewhere_does_not_take_the_credentials_along() {
         return;
     }
     let image = Image::new(1, 1000);
-    let seen = Arc::new(Mutex::new(Vec::new()));
-    let (served, noted) = (image.clone(), Arc::clone(&seen));
-    let elsewhere = serve(move |request| {
-        noted.lock().unwrap().push(request.header("authorization").to_owned());
-        served.answer(request)
-    });
-    let served = image.clone();
-    let host = serve(move |request| {
-        if request.header("authorization").is_empty() {
-            return Reply::refusal(401, "UNAUTHORIZED", "authentication required")
-                .with("WWW-Authenticate", "Basic realm=\"here\"");
-        }
-        if served.is_layer(0, request) {
-            return Reply::new(307, "").with("Location", format!("http://{elsewhere}{}", request.target));
-        }
-        served.answer(request)
-    });
-    let (_dir, store) = store();
-    let janet = Credentials { username: "janet".into(), password: "secret".into(), ..Credentials::default() };
-    let (result, _) = pull_as(&quick(), &Arc::new(store), &format!("{host}/tool"), janet);
-    assert_eq!(result.unwrap(), image.digest());
-    assert_eq!(*seen.lock().unwrap(), [""]);
+    for scheme in ["http:", ""] {
+        let seen = Arc::new(Mutex::new(Vec::new()));
+        let (served, noted) = (image.clone(), Arc::clone(&seen));
+        let elsewhere = serve(move |request| {
+            noted.lock().unwrap().push(request.header("authorization").to_owned());
+            // Once more, from there to there.
+            match request.target.strip_prefix("/v2/tool/blobs/") {
+                Some(digest) => Reply::new(302, "").with("Location", format!("../other/{digest}")),
+                None => served.answer(&Request { target: request.target.replace("other", "blobs"), ..request.clone() }),
+            }
+        });
+        let served = image.clone();
+        let host = serve(move |request| {
+            if request.header("authorization").is_empty() {
+                return Reply::refusal(401, "UNAUTHORIZED", "authentication required")
+                    .with("WWW-Authenticate", "Basic realm=\"here\"");
+            }
+            if served.is_layer(0, request) {
+                return Reply::new(307, "").with("Location", format!("{scheme}//{elsewhere}{}", request.target));
+            }
+            served.answer(request)
+        });
+        let (_dir, store) = store();
+        let janet = Credentials { username: "janet".into(), password: "secret".into(), ..Credentials::default() };
+        let (result, _) = pull_as(&quick(), &Arc::new(store), &format!("{host}/tool"), janet);
+        assert_eq!(result.unwrap(), image.digest());
+        assert_eq!(*seen.lock().unwrap(), ["", ""], "{scheme}");
+    }
 }
 
 #[test]

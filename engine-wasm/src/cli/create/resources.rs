@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use super::super::check;
 use super::super::parse::Parsed;
 use super::values::restart;
-use super::{list, number};
+use super::{list, number, some};
 
 /// The limits that run, create and update share.
 pub(super) fn resources(parsed: &Parsed) -> Result<Map<String, Value>, String> {
@@ -49,7 +49,7 @@ pub(super) fn resources(parsed: &Parsed) -> Result<Map<String, Value>, String> {
         "CpuRealtimeRuntime": n("cpu-rt-runtime"),
         "CpusetCpus": parsed.text_or_empty("cpuset-cpus"),
         "CpusetMems": parsed.text_or_empty("cpuset-mems"),
-        "DeviceCgroupRules": list(parsed, "device-cgroup-rule"),
+        "DeviceCgroupRules": some(list(parsed, "device-cgroup-rule")),
         "KernelMemory": n("kernel-memory"),
         "MemoryReservation": n("memory-reservation"),
         "MemorySwap": n("memory-swap"),

@@ -6,6 +6,15 @@ use super::super::check;
 use super::super::parse::Parsed;
 use super::{Machine, list, number};
 
+/// `--cap-add` or `--cap-drop`: capabilities by their full names.
+pub(super) fn capabilities(parsed: &Parsed, flag: &str) -> Vec<String> {
+    let full = |name: &str| {
+        let name = name.trim().to_uppercase();
+        if name == "ALL" || name.starts_with("CAP_") { name } else { format!("CAP_{name}") }
+    };
+    parsed.list(flag).into_iter().map(full).collect()
+}
+
 /// `--volume`: binds for those with a source, anonymous volumes for the others.
 pub(super) fn volumes(parsed: &Parsed, machine: &dyn Machine) -> (Vec<String>, Map<String, Value>) {
     let (mut binds, mut volumes) = (Vec::new(), Map::new());

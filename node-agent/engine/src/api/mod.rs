@@ -26,7 +26,7 @@ use axum::body::{Body, HttpBody as _};
 use axum::extract::Request;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use http::{HeaderValue, StatusCode, Uri};
+use http::{HeaderValue, Method, StatusCode, Uri};
 use serde_json::json;
 
 pub(crate) use extract::Params;
@@ -90,9 +90,25 @@ async fn read_small_body(request: Request, next: Next) -> Response {
     next.run(Request::from_parts(parts, body)).await
 }
 
-async fn not_found() -> Error {
-    Error::not_found("page not found")
+/// What no route takes. A name with a slash in it is one of Docker's names all the same, of which nothing here has one.
+async fn not_found(method: Method, uri: Uri) -> Error {
+    let name = |under: &str, verbs: &[&str]| {
+        let rest = uri.path().strip_prefix(under)?;
+        let bare = rest.rsplit_once('/').filter(|(_, verb)| verbs.contains(verb)).map(|(name, _)| name);
+        let name = if method == Method::DELETE { Some(rest) } else { bare };
+        name.filter(|name| name.contains('/')).map(ToOwned::to_owned)
+    };
+    match name("/containers/", &CONTAINER_VERBS) {
+        Some(name) => Error::not_found(format!("No such container: {name}")),
+        None => Error::not_found("page not found"),
+    }
 }
+
+/// The last words of the routes of one container.
+const CONTAINER_VERBS: [&str; 19] = [
+    "archive", "attach", "changes", "exec", "export", "json", "kill", "logs", "pause", "rename", "resize", "restart",
+    "start", "stats", "stop", "top", "unpause", "update", "wait",
+];
 
 /// Takes the version prefix off a request's path and keeps it as an extension.
 ///

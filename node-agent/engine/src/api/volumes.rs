@@ -61,9 +61,9 @@ struct Create {
 async fn create(State(engine): Engined, JsonBody(body): JsonBody) -> Result<Response> {
     let request: Create = extract::json(&body)?;
     if !matches!(request.driver.as_str(), "" | "local") {
-        let driver = request.driver;
+        let (name, driver) = (request.name, request.driver);
         return Err(Error::not_found(format!(
-            "error looking up volume plugin {driver}: plugin \"{driver}\" not found"
+            "create {name}: error looking up volume plugin {driver}: plugin \"{driver}\" not found"
         )));
     }
     let about = About { labels: request.labels, options: request.driver_opts, ..About::default() };

@@ -1,6 +1,6 @@
 //! `POST /containers/create`: from a request to a record on disk with a writable layer under it.
 
-use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -152,20 +152,47 @@ fn settings(host: &HostConfig, networking: &NetworkingConfig) -> NetworkSettings
 
 /// What Docker puts between the image and the container's own layer, so that mounts have their targets.
 fn fill_init_layer(root: &Path) -> std::io::Result<()> {
-    use crate::rootfs::{create_dir_all, create_mount_point};
-    for dir in ["/dev/pts", "/dev/shm", "/proc", "/sys"] {
-        create_dir_all(root, Path::new(dir))?;
+    for directory in ["dev/pts", "dev/shm", "proc", "sys"] {
+        real_directory(root, Path::new(directory))?;
     }
-    for file in ["/etc/hosts", "/etc/hostname", "/etc/resolv.conf", "/dev/console", "/.dockerenv"] {
-        create_mount_point(root, Path::new(file), false)?;
+    for file in ["etc/hosts", "etc/hostname", "etc/resolv.conf", "dev/console", ".dockerenv", "etc/mtab"] {
+        let path = Path::new(file);
+        real_directory(root, path.parent().unwrap_or(Path::new("")))?;
+        let path = root.join(path);
+        if path.is_dir() && !path.is_symlink() {
+            continue;
+        }
+        remove_if_there(&path)?;
+        if file == "etc/mtab" {
+            std::os::unix::fs::symlink("/proc/mounts", path)?;
+            continue;
+        }
+        let made = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o755).open(&path)?;
+        made.set_permissions(std::fs::Permissions::from_mode(0o755))?;
     }
-    let etc = create_dir_all(root, Path::new("/etc"))?;
-    let mtab = etc.path().join("mtab");
-    if std::fs::symlink_metadata(&mtab).is_err() {
-        std::os::unix::fs::symlink("/proc/mounts", mtab)?;
+    Ok(())
+}
+
+/// Makes a directory below a root of which every part is one: what the image has there that is none, links too, goes.
+fn real_directory(root: &Path, path: &Path) -> std::io::Result<()> {
+    let mut at = root.to_owned();
+    for part in path {
+        at.push(part);
+        match std::fs::symlink_metadata(&at) {
+            Ok(found) if found.is_dir() => continue,
+            _ => remove_if_there(&at)?,
+        }
+        std::fs::create_dir(&at)?;
+        std::fs::set_permissions(&at, std::fs::Permissions::from_mode(0o755))?;
     }
-    let dockerenv = root.join(".dockerenv");
-    std::fs::set_permissions(dockerenv, std::fs::Permissions::from_mode(0o755))
+    Ok(())
+}
+
+fn remove_if_there(path: &Path) -> std::io::Result<()> {
+    match std::fs::remove_file(path) {
+        Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(e),
+        _ => Ok(()),
+    }
 }
 
 /// Whether the unified hierarchy is the only one.

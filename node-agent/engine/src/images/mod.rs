@@ -170,12 +170,13 @@ pub fn inspect(engine: &Engine, name: &str) -> Result<Value> {
     });
     let c = &image.config;
     let raw: Value = serde_json::from_slice(&image.raw).map_err(Error::internal)?;
+    let or = |text: &str, default: &str| if text.is_empty() { default.to_owned() } else { text.to_owned() };
     let mut value = json!({
         "Id": id.to_string(), "RepoTags": tags, "RepoDigests": digests, "Parent": parent, "Comment": c.comment.clone().unwrap_or_default(),
         "Created": image.created, "Container": c.container.clone().unwrap_or_default(),
         "ContainerConfig": config_json(&raw["container_config"])?,
         "DockerVersion": c.docker_version.clone().unwrap_or_default(), "Author": c.author.clone().unwrap_or_default(),
-        "Config": config_json(&raw["config"])?, "Architecture": c.architecture, "Os": c.os, "Size": image.size,
+        "Config": config_json(&raw["config"])?, "Architecture": or(&c.architecture, &Platform::host().architecture), "Os": or(&c.os, "linux"), "Size": image.size,
         "VirtualSize": image.size, "GraphDriver": { "Data": layer_dirs(engine, &image), "Name": "overlay2" },
         "RootFS": { "Type": "layers", "Layers": image.layers.iter().map(ToString::to_string).collect::<Vec<_>>() },
         "Metadata": { "LastTagTime": engine.store.tagged(&id).unwrap_or_else(|| crate::types::NEVER.into()) },

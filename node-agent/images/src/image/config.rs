@@ -3,13 +3,25 @@
 
 use std::collections::BTreeMap;
 
+use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
+use time::format_description::well_known::Rfc3339;
 
 use crate::digest::DiffId;
 
 fn null_as_default<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(deserializer: D) -> Result<T, D::Error> {
     Ok(Option::deserialize(deserializer)?.unwrap_or_default())
+}
+
+/// A time, left as it is written; Go refuses an image whose times are none.
+fn time_or_none<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    let text: Option<String> = Option::deserialize(deserializer)?;
+    if let Some(text) = &text {
+        time::OffsetDateTime::parse(text, &Rfc3339)
+            .map_err(|e| D::Error::custom(format!("parsing time {text:?}: {e}")))?;
+    }
+    Ok(text)
 }
 
 /// An image's configuration.
@@ -25,7 +37,7 @@ pub struct ImageConfig {
     #[serde(default)]
     pub os: String,
     /// RFC 3339.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "time_or_none", skip_serializing_if = "Option::is_none")]
     pub created: Option<String>,
     /// Who made it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -68,7 +80,7 @@ pub struct RootFs {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct History {
     /// RFC 3339.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "time_or_none", skip_serializing_if = "Option::is_none")]
     pub created: Option<String>,
     /// Who did it.
     #[serde(default, skip_serializing_if = "Option::is_none")]

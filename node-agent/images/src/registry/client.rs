@@ -9,6 +9,7 @@ use http::uri::Uri;
 use http::{HeaderMap, Method, Response, StatusCode, header};
 use hyper::body::Incoming;
 
+use super::address::resolve;
 use super::auth::Auth;
 use super::fault::{Fault, Kind, refusal};
 use super::source::Site;
@@ -154,18 +155,21 @@ impl Client {
                 return Ok(response);
             }
             let location = response.headers().get(header::LOCATION).and_then(|value| value.to_str().ok());
-            let uri: Uri = location.and_then(|text| text.parse().ok()).ok_or_else(|| useless.clone())?;
-            if let Some(authority) = uri.authority() {
-                let next = match uri.scheme_str() {
-                    Some("https") => Site::tls(authority.as_str()),
-                    Some("http") if site.is_tls() => return Err(downgrade),
-                    Some("http") => Site::tcp(authority.as_str()),
-                    _ => return Err(useless),
-                };
-                // The registry under its own name keeps its socket.
-                if next.host != self.site.host || next.is_tls() != self.site.is_tls() {
-                    site = next;
-                }
+            let from: Uri = site.url(&call.target).parse().map_err(|_| useless.clone())?;
+            let uri = location.and_then(|to| resolve(&from, to).parse::<Uri>().ok()).ok_or_else(|| useless.clone())?;
+            let authority = uri.authority().ok_or_else(|| useless.clone())?.as_str();
+            let next = match uri.scheme_str() {
+                Some("https") => Site::tls(authority),
+                Some("http") if site.is_tls() => return Err(downgrade),
+                Some("http") => Site::tcp(authority),
+                _ => return Err(useless),
+            };
+            // The registry under its own name keeps its socket.
+            let same = |one: &Site| next.host == one.host && next.is_tls() == one.is_tls();
+            if same(&self.site) {
+                site = self.site.clone();
+            } else if !same(&site) {
+                site = next;
             }
             call.target = uri.path_and_query().map_or("/".to_owned(), ToString::to_string);
             let _ = read_limited(response.into_body(), MAX_REFUSAL).await;

@@ -1,6 +1,6 @@
 //! What a request to a registry fails with: Docker's words, and whether trying again can help.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use http::{HeaderMap, Method, StatusCode};
 
@@ -75,12 +75,20 @@ impl Fault {
     }
 }
 
+/// A `Retry-After`: seconds, or a date (RFC 9110, section 10.2.3), which may have passed.
+fn wait(text: &str) -> Option<Duration> {
+    match text.parse() {
+        Ok(seconds) => Some(Duration::from_secs(seconds)),
+        Err(_) => {
+            let date = httpdate::parse_http_date(text).ok()?;
+            Some(date.duration_since(SystemTime::now()).unwrap_or_default())
+        }
+    }
+}
+
 /// The registry's refusal as distribution's client tells it.
 pub(crate) fn refusal(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Fault {
-    let wait = headers
-        .get(http::header::RETRY_AFTER)
-        .and_then(|value| value.to_str().ok()?.trim().parse().ok())
-        .map(Duration::from_secs);
+    let wait = headers.get(http::header::RETRY_AFTER).and_then(|value| wait(value.to_str().ok()?.trim()));
     let (code, text) = describe(status, body);
     let kind = match status.as_u16() {
         429 => Kind::Throttled,
@@ -198,5 +206,8 @@ mod tests {
             refusal(StatusCode::TOO_MANY_REQUESTS, &headers, b"{}")
         };
         assert!(throttled("2").passes() && !throttled("3600").passes() && !throttled("soon").passes());
+        let date = |seconds| httpdate::fmt_http_date(SystemTime::now() + Duration::from_secs(seconds));
+        assert!(throttled(&date(20)).passes() && !throttled(&date(3600)).passes());
+        assert_eq!(throttled("Sun, 06 Nov 1994 08:49:37 GMT").wait, Some(Duration::ZERO));
     }
 }

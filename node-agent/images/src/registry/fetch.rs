@@ -5,6 +5,7 @@ use bytes::Bytes;
 use http::{Response, Uri, header};
 use hyper::body::Incoming;
 
+use super::address::resolve;
 use super::source::Site;
 use super::transport::{Call, Transport, Trust, next_chunk, read_limited};
 
@@ -75,7 +76,7 @@ pub async fn fetch(trust: &Trust, url: &str) -> Result<Fetched, FetchError> {
         if status.is_redirection()
             && let Some(next) = next
         {
-            url = absolute(&uri, next);
+            url = resolve(&uri, next);
             continue;
         }
         if status.as_u16() >= 400 {
@@ -97,35 +98,9 @@ fn bad_escape(url: &str) -> Option<&str> {
     })
 }
 
-/// Where a redirect leads, seen from the address that answered.
-fn absolute(from: &Uri, to: &str) -> String {
-    if to.contains("://") {
-        return to.to_owned();
-    }
-    let scheme = from.scheme_str().unwrap_or("http");
-    if let Some(rest) = to.strip_prefix("//") {
-        return format!("{scheme}://{rest}");
-    }
-    let base = format!("{scheme}://{}", from.authority().map_or("", |authority| authority.as_str()));
-    if to.starts_with('/') {
-        return format!("{base}{to}");
-    }
-    let dir = from.path().rsplit_once('/').map_or("", |(dir, _)| dir);
-    format!("{base}{dir}/{to}")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn redirects_are_seen_from_where_they_come() {
-        let from: Uri = "http://h:1/a/b?x=1".parse().unwrap();
-        assert_eq!(absolute(&from, "c"), "http://h:1/a/c");
-        assert_eq!(absolute(&from, "/c"), "http://h:1/c");
-        assert_eq!(absolute(&from, "//i/c"), "http://i/c");
-        assert_eq!(absolute(&from, "https://i/c"), "https://i/c");
-    }
 
     #[test]
     fn escapes_are_checked() {

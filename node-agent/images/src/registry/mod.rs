@@ -1,6 +1,7 @@
 //! Talks to registries by the OCI distribution spec, over TLS, plain TCP or a unix socket: pulls, pushes, logs in and
 //! searches, and tells how it goes in Docker's words.
 
+mod address;
 mod auth;
 mod candidates;
 mod challenge;

@@ -320,7 +320,7 @@ pub(crate) async fn next_chunk(body: &mut Incoming) -> Result<Option<Bytes>, Fau
         let frame = tokio::time::timeout(PATIENCE, body.frame()).await.map_err(|_| too_late())?;
         match frame {
             None => return Ok(None),
-            Some(Err(error)) => return Err(Fault::new(Kind::Connection, format!("unexpected EOF: {error}"))),
+            Some(Err(_)) => return Err(Fault::new(Kind::Connection, "unexpected EOF")),
             Some(Ok(frame)) => {
                 if let Ok(data) = frame.into_data() {
                     return Ok(Some(data));

@@ -112,6 +112,10 @@ impl Store {
             return Err(Error::NoSuchImage(*id));
         }
         let name = name.clone().with_default_tag();
+        if name.familiar_name() == "sha256" {
+            let why = "refusing to create an ambiguous tag using digest algorithm as name";
+            return Err(Error::InvalidReference(why.into()));
+        }
         let before = state.references.set(&name.familiar_name(), &name.familiar_string(), id)?;
         Ok(before.filter(|before| before != id))
     }

@@ -165,7 +165,12 @@ fn owner(entry: &Entry) -> (Option<Uid>, Option<Gid>) {
     (Some(Uid::from_raw(entry.uid)), Some(Gid::from_raw(entry.gid)))
 }
 
+/// The times to give a file. Before 1970 there are none, as for Docker.
 pub(super) fn times((seconds, nanoseconds): (i64, u32)) -> Timestamps {
-    let time = Timespec { tv_sec: seconds, tv_nsec: nanoseconds.into() };
+    let time = if seconds < 0 {
+        Timespec { tv_sec: 0, tv_nsec: 0 }
+    } else {
+        Timespec { tv_sec: seconds, tv_nsec: nanoseconds.into() }
+    };
     Timestamps { last_access: time, last_modification: time }
 }
