@@ -15,6 +15,7 @@ mod error;
 mod hijack;
 mod host;
 mod output;
+mod partial;
 mod pull;
 mod secrets;
 mod signals;

@@ -5,6 +5,7 @@ use std::io::{ErrorKind, Write};
 fn settle(result: std::io::Result<()>) {
     if let Err(e) = result {
         crate::terminal::restore();
+        crate::partial::discard();
         // What SIGPIPE would have made of it.
         std::process::exit(if e.kind() == ErrorKind::BrokenPipe { 141 } else { 1 });
     }

@@ -61,6 +61,7 @@ fn die_of(numbers: &[i32]) -> impl Future<Output = ()> + use<> {
             waits.push(tokio::spawn(async move {
                 signals.recv().await;
                 terminal::restore();
+                crate::partial::discard();
                 std::process::exit(128 + number);
             }));
         }

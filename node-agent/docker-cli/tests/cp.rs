@@ -228,6 +228,42 @@ fn no_archive_writes_outside_of_its_destination() {
 }
 
 #[test]
+fn an_interrupted_download_leaves_nothing() {
+    use std::io::{Read as _, Write as _};
+    let Some(lab) = Lab::bare("interrupted-download") else { return };
+    let out = lab.dir.join("out");
+    std::fs::create_dir(&out).expect("a directory");
+    let socket = lab.dir.join("endless.sock");
+    let listener = std::os::unix::net::UnixListener::bind(&socket).expect("a socket");
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.expect("a connection");
+            let request = stream.read(&mut [0; 4096]).expect("a request");
+            assert!(request > 0);
+            // Ends with its reader.
+            let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nApi-Version: 1.50\r\nConnection: close\r\n\r\n");
+            while stream.write_all(&[0; 512]).is_ok() {
+                std::thread::sleep(std::time::Duration::from_millis(1));
+            }
+        }
+    });
+    let names = || -> Vec<_> {
+        let entries = std::fs::read_dir(&out).expect("a directory");
+        entries.map(|entry| entry.expect("an entry").file_name()).collect()
+    };
+    for command in [["save", "-o", "x.tar", "image"], ["export", "-o", "x.tar", "container"]] {
+        let mut client = lab.command(&command);
+        let client = client.current_dir(&out).env("DOCKER_HOST", format!("unix://{}", socket.display()));
+        let mut client = client.env("DOCKER_API_VERSION", "1.50").spawn().expect("it starts");
+        common::wait_for("the file that is being written", || (!names().is_empty()).then_some(()));
+        rustix::process::kill_process(rustix::process::Pid::from_child(&client), rustix::process::Signal::INT)
+            .expect("a signal");
+        assert_eq!(client.wait().expect("it ends").code(), Some(130), "{command:?}");
+        assert!(names().is_empty(), "{command:?}: {:?}", names());
+    }
+}
+
+#[test]
 fn an_archive_that_ends_early_fails_the_copy() {
     let Some(lab) = Lab::bare("cp-early") else { return };
     let mut whole = archive(&[(tar::EntryType::Regular, "a", &"x".repeat(5000))]);

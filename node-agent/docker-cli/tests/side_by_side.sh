@@ -249,6 +249,8 @@ docker create --name caps --cap-add net_admin --cap-add CAP_SYS_TIME --cap-drop 
 docker create --name caps --cap-add net_admin --cap-add CAP_SYS_TIME --cap-drop mknod --cap-drop SYS_TIME --group-add 5 --add-host a:1.2.3.4 --security-opt no-new-privileges alpine true | sed 's/.*/ID/'; docker inspect -f '{{json .HostConfig}}' caps; docker rm caps
 docker create --name caps --cap-add all --cap-add mknod --cap-drop ALL --cap-drop chown alpine true | sed 's/.*/ID/'; docker inspect -f '{{.HostConfig.CapAdd}} {{.HostConfig.CapDrop}}' caps; docker rm caps
 docker inspect --type container t/one
+docker rm a/b; docker stop a/b; docker logs a/b; docker diff a/b; docker cp a/b:/x .; docker network rm a/b; docker volume inspect a/b; docker volume rm a/b; docker inspect a/b
+docker volume create -d nosuch v2
 docker tag alpine sha256:x
 docker info
 docker version --format '{{.Client.Nonsense}}'

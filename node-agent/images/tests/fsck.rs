@@ -20,7 +20,12 @@ fn filled() -> (tempfile::TempDir, Store) {
     let root = store.mount_rw("c1").unwrap();
     fs::write(root.join("new"), "new").unwrap();
     store.unmount_rw("c1").unwrap();
-    let options = CommitOptions { base: Some(tool), config: serde_json::json!({}), ..CommitOptions::default() };
+    let options = CommitOptions {
+        base: Some(tool),
+        config: serde_json::json!({}),
+        created: "2024-05-06T07:08:09Z".into(),
+        ..CommitOptions::default()
+    };
     store.commit("c1", &options).unwrap();
     (dir, store)
 }

@@ -83,6 +83,24 @@ fn archives_that_lead_out_or_lie_are_refused_and_leave_nothing() {
 }
 
 #[test]
+fn what_could_not_be_made_again_is_refused() {
+    if !root_or_skip() {
+        return;
+    }
+    for (archive, name) in [
+        (Tar::new().file("a", b"first").file("a", b"second"), "a"),
+        (Tar::new().file("a", b"first").dir("./a/", 0o700), "a"),
+        (Tar::new().dir("a/", 0o700).file("a/b", b"x").symlink("a//b", "c"), "a/b"),
+        (Tar::new().file("a", b"x").hardlink("b", "a").file("c/../b", b"y"), "b"),
+    ] {
+        let (_dir, store) = store();
+        let error = store.register_layer(None, &archive.end()[..], None).unwrap_err().to_string();
+        let why = format!("error processing tar file: duplicates of file paths not supported: {name:?}");
+        assert!(error.ends_with(&why), "{error}");
+    }
+}
+
+#[test]
 fn what_is_odd_but_right_is_unpacked() {
     if !root_or_skip() {
         return;
@@ -103,20 +121,14 @@ fn what_is_odd_but_right_is_unpacked() {
         .pax(&[("GNU.sparse.size", b"10000000"), ("GNU.sparse.map", b"0,2,5000000,3"), ("GNU.sparse.name", b"sparse")])
         .file("GNUSparseFile.0/sparse", b"abcde")
         .device("null", EntryType::Char, 1, 3)
-        .file("twice", b"first")
-        .dir("twice/", 0o700)
-        .dir("once/", 0o700)
-        .symlink("once", "setuid")
         .raw("type7", "", EntryType::Continuous, 0o600, b"old")
         .end();
     let zstd = zstd_stored(&archive);
     for stream in [archive.clone(), gzip(&archive), zstd] {
         let layer = store.register_layer(None, &stream[..], Some(&DiffId::of(&archive))).unwrap();
         let mut again = Vec::new();
-        store.write_layer_tar(&layer.chain_id, &mut again).unwrap_or_else(|error| {
-            // Of a name that comes twice only the last is on disk, so this one stream cannot be made again.
-            assert!(error.to_string().contains("twice"), "{error}");
-        });
+        store.write_layer_tar(&layer.chain_id, &mut again).unwrap();
+        assert!(again == archive, "the stream can be made again");
         let root = store.layer_dir(&layer.chain_id).unwrap();
         let stat = |name: &str| fs::symlink_metadata(root.join(name)).unwrap();
         assert_eq!(fs::metadata(&root).unwrap().permissions().mode() & 0o777, 0o711);
@@ -127,7 +139,7 @@ fn what_is_odd_but_right_is_unpacked() {
         assert_eq!((stat("sparse").len(), stat("sparse").blocks() < 100), (10_000_000, true));
         let sparse = fs::read(root.join("sparse")).unwrap();
         assert_eq!((&sparse[..2], &sparse[5_000_000..5_000_003]), (&b"ab"[..], &b"cde"[..]));
-        assert!(stat("null").file_type().is_char_device() && stat("twice").is_dir() && stat("once").is_symlink());
+        assert!(stat("null").file_type().is_char_device());
         let mut value = [0; 64];
         let length = rustix::fs::lgetxattr(root.join("ping"), "security.capability", &mut value[..]).unwrap();
         assert_eq!(&value[..length], capability);

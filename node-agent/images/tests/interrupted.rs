@@ -68,7 +68,12 @@ fn registry(image: &Image) -> String {
     serve(move |request| match request.method.as_str() {
         "POST" | "PATCH" => {
             let number = uploads.fetch_add(1, Ordering::SeqCst);
-            Reply::new(202, "").with("Location", format!("/v2/tool/blobs/uploads/{number}"))
+            // Seen from where the upload begins, and from where it goes on.
+            let location = match request.method.as_str() {
+                "POST" => number.to_string(),
+                _ => format!("../uploads/{number}?state=x"),
+            };
+            Reply::new(202, "").with("Location", location)
         }
         "PUT" => Reply::new(201, ""),
         _ => served.answer(request),

@@ -105,7 +105,12 @@ fn inside(dir: &std::path::Path) {
     assert_eq!(changes(), expected);
     store.unmount_rw("c").unwrap();
     assert!(fs::symlink_metadata(rw.upper.join("new")).unwrap().file_type().is_char_device());
-    let options = CommitOptions { base: Some(id), config: serde_json::json!({}), ..CommitOptions::default() };
+    let options = CommitOptions {
+        base: Some(id),
+        config: serde_json::json!({}),
+        created: "2024-05-06T07:08:09Z".into(),
+        ..CommitOptions::default()
+    };
     let committed = store.commit("c", &options).unwrap();
     store.create_rw("d", Some(&committed), |_| Ok(())).unwrap();
     let root = store.mount_rw("d").unwrap();

@@ -94,7 +94,12 @@ fn conflicts_are_told_in_dockers_words() {
     let root = store.mount_rw("c").unwrap();
     std::fs::write(root.join("new"), "1").unwrap();
     store.unmount_rw("c").unwrap();
-    let options = CommitOptions { base: Some(id), config: serde_json::json!({}), ..CommitOptions::default() };
+    let options = CommitOptions {
+        base: Some(id),
+        config: serde_json::json!({}),
+        created: "2024-05-06T07:08:09Z".into(),
+        ..CommitOptions::default()
+    };
     let child = store.commit("c", &options).unwrap();
     assert_eq!(
         remove(&store, &short, true, &nobody),

@@ -4,6 +4,7 @@ use super::Context;
 use super::list::platform_query;
 use crate::client::{Body, encode, encode_path, query};
 use crate::error::{Failure, go_io};
+use crate::partial::Partial;
 use crate::pull::{self, Target};
 use crate::{output, terminal};
 use bytes::Bytes;
@@ -11,9 +12,9 @@ use engine_wasm::reference;
 use http::{HeaderMap, HeaderValue, Method};
 use http_body_util::{BodyExt, StreamBody};
 use hyper::body::{Frame, Incoming};
-use std::fs::{File, FileType, OpenOptions};
-use std::io::{ErrorKind, Read, Write};
-use std::os::unix::fs::{FileTypeExt as _, OpenOptionsExt as _};
+use std::fs::{File, FileType};
+use std::io::{ErrorKind, Read};
+use std::os::unix::fs::FileTypeExt as _;
 use std::path::Path;
 
 /// A request body that is read from a file or a pipe while it is sent.
@@ -74,25 +75,12 @@ async fn download(mut body: Incoming, path: &str) -> Result<(), Failure> {
         return Ok(());
     }
     let wrong = |e: std::io::Error| Failure::new(format!("write {path}: {}", go_io(&e)));
-    let target = Path::new(path);
-    let partial = target.with_file_name(format!(".docker_temp_{}", std::process::id()));
-    let _ = std::fs::remove_file(&partial);
-    // What an image or a container holds is nobody else's business.
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&partial).map_err(wrong)?;
-    let result = async {
-        while let Some(frame) = body.frame().await {
-            let frame = frame.map_err(|e| Failure::new(e.to_string()))?;
-            if let Some(data) = frame.data_ref() {
-                file.write_all(data).map_err(wrong)?;
-            }
-        }
-        std::fs::rename(&partial, target).map_err(wrong)
+    let mut file = Partial::new(Path::new(path)).map_err(wrong)?;
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|e| Failure::new(e.to_string()))?;
+        file.write(frame.data_ref().map(AsRef::as_ref).unwrap_or_default()).map_err(wrong)?;
     }
-    .await;
-    if result.is_err() {
-        let _ = std::fs::remove_file(&partial);
-    }
-    result
+    file.finish().map_err(wrong)
 }
 
 /// What a file is that no archive can take the place of.
@@ -189,7 +177,7 @@ pub(crate) async fn import(context: &Context) -> Result<u8, Failure> {
     let args = &context.args;
     let source = context.first();
     let name = args.args.get(1).map(String::as_str).unwrap_or_default();
-    let url = ["http://", "https://", "ftp://"].iter().any(|p| source.starts_with(p));
+    let url = ["http://", "https://"].iter().any(|p| source.starts_with(p));
     let (body, from) = match source {
         "-" => (upload(std::io::stdin()), "-"),
         _ if url => (crate::client::empty(), source),

@@ -98,10 +98,17 @@ async fn not_found(method: Method, uri: Uri) -> Error {
         let name = if method == Method::DELETE { Some(rest) } else { bare };
         name.filter(|name| name.contains('/')).map(ToOwned::to_owned)
     };
-    match name("/containers/", &CONTAINER_VERBS) {
-        Some(name) => Error::not_found(format!("No such container: {name}")),
-        None => Error::not_found("page not found"),
+    if let Some(name) = name("/containers/", &CONTAINER_VERBS) {
+        return Error::not_found(format!("No such container: {name}"));
     }
+    let rest = |under: &str| uri.path().strip_prefix(under).filter(|name| name.contains('/'));
+    if let Some(name) = rest("/volumes/").filter(|_| matches!(method, Method::GET | Method::DELETE)) {
+        return Error::not_found(format!("get {name}: no such volume"));
+    }
+    if let Some(name) = rest("/networks/").filter(|_| matches!(method, Method::GET | Method::DELETE)) {
+        return Error::not_found(format!("network {name} not found"));
+    }
+    Error::not_found("page not found")
 }
 
 /// The last words of the routes of one container.

@@ -1,6 +1,8 @@
 //! Docker's `tar-split.json.gz`: what is needed beside a layer's files to reproduce its tar stream byte for byte, so that an
 //! image that is saved again keeps its diff ids (vbatts/tar-split, `tar/storage`).
 
+use std::collections::HashSet;
+use std::hash::{BuildHasher as _, RandomState};
 use std::io::{self, Write as _};
 
 use base64::Engine as _;
@@ -46,6 +48,9 @@ pub(crate) struct Splitter {
     position: u64,
     current: Option<(Vec<u8>, u64)>,
     crc: Crc64,
+    /// Hashes of the paths so far, by a key that nobody can foresee.
+    seen: HashSet<u64>,
+    keys: RandomState,
 }
 
 impl Splitter {
@@ -56,7 +61,15 @@ impl Splitter {
 
     /// A splitter that keeps nothing, for streams that nobody will ask for again.
     pub(crate) fn none() -> Self {
-        Self { output: None, segment: Vec::new(), position: 0, current: None, crc: Crc64::default() }
+        Self {
+            output: None,
+            segment: Vec::new(),
+            position: 0,
+            current: None,
+            crc: Crc64::default(),
+            seen: HashSet::new(),
+            keys: RandomState::new(),
+        }
     }
 
     pub(crate) fn segment(&mut self, bytes: &[u8]) -> io::Result<()> {
@@ -102,6 +115,25 @@ impl Splitter {
         let text = std::str::from_utf8(name).ok().map(str::to_owned);
         let raw = text.is_none().then(|| STANDARD.encode(name));
         self.write(FILE, text, raw, size, crc.map(|sum| STANDARD.encode(sum)))
+    }
+
+    /// Notes the path of an entry. A stream in which one comes twice cannot be made again of what is on disk, where only the last
+    /// is, and is refused, in Docker's words.
+    pub(crate) fn path(&mut self, name: &[u8]) -> io::Result<()> {
+        let mut parts: Vec<&[u8]> = Vec::new();
+        for part in name.split(|byte| *byte == b'/') {
+            match part {
+                b"" | b"." => {}
+                b".." => drop(parts.pop()),
+                part => parts.push(part),
+            }
+        }
+        let path = parts.join(&b'/');
+        if self.output.is_none() || self.seen.insert(self.keys.hash_one(&path)) {
+            return Ok(());
+        }
+        let why = format!("duplicates of file paths not supported: {:?}", String::from_utf8_lossy(&path));
+        Err(io::Error::new(io::ErrorKind::InvalidData, why))
     }
 
     /// Ends the record and returns the compressed file.

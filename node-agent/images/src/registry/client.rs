@@ -111,16 +111,14 @@ impl Client {
         self.check(&call, response).await
     }
 
-    /// The path and query of an address that this registry gave, which must be its own.
-    pub(crate) fn own(&self, location: &str) -> Result<String, Fault> {
+    /// The path and query of an address that this registry gave in its answer to a request for `target`.
+    pub(crate) fn own(&self, target: &str, location: &str) -> Result<String, Fault> {
         let bad = || Fault::invalid(format!("the registry gave a useless address: {location:?}"));
-        let uri: Uri = location.parse().map_err(|_| bad())?;
-        let target = uri.path_and_query().ok_or_else(bad)?.as_str();
-        match uri.authority() {
-            // Registries behind a proxy often give the wrong scheme or name; the path is what counts.
-            _ if target.starts_with('/') => Ok(target.to_owned()),
-            _ => Err(bad()),
-        }
+        let from: Uri = self.site.url(target).parse().map_err(|_| bad())?;
+        // Registries behind a proxy often give the wrong scheme or name; the path is what counts.
+        let uri: Uri = resolve(&from, location).parse().map_err(|_| bad())?;
+        let own = uri.path_and_query().map(ToString::to_string);
+        own.filter(|own| own.starts_with('/')).ok_or_else(bad)
     }
 
     async fn authorization(&self, call: &Call) -> Result<Option<http::HeaderValue>, Fault> {

@@ -229,7 +229,7 @@ impl Fetch<'_> {
             let next =
                 link.and_then(|link| link.strip_prefix('<')?.split_once('>')).filter(|(_, rest)| rest.contains("next"));
             let Some((next, _)) = next else { return Ok(names) };
-            let next = self.client.own(next)?;
+            let next = self.client.own(&path, next)?;
             if next == path || names.len() > MAX_TAGS {
                 return Err(Fault::invalid(format!("the registry's list of tags does not end: {next}")));
             }

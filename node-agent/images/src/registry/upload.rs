@@ -64,16 +64,17 @@ impl Target<'_> {
             let from = mount.repository.split_once('/').map_or("", |(_, path)| path).replace('/', "%2F");
             path += &format!("?from={from}&mount={}", mount.digest);
         }
-        let response = self.client.send(&Call::new(Method::POST, path)).await?;
+        let response = self.client.send(&Call::new(Method::POST, path.as_str())).await?;
         match response.status() {
             StatusCode::CREATED => Ok(Begun::Mounted),
-            _ => Ok(Begun::At(self.location(&response)?)),
+            _ => Ok(Begun::At(self.location(&path, &response)?)),
         }
     }
 
-    fn location<T>(&self, response: &http::Response<T>) -> Result<String, Fault> {
+    /// Where to go on, as the answer to a request for `asked` says.
+    fn location<T>(&self, asked: &str, response: &http::Response<T>) -> Result<String, Fault> {
         let location = response.headers().get(header::LOCATION).and_then(|value| value.to_str().ok());
-        self.client.own(location.ok_or_else(|| Fault::invalid("the registry did not say where to upload to"))?)
+        self.client.own(asked, location.ok_or_else(|| Fault::invalid("the registry did not say where to upload to"))?)
     }
 
     /// Ends an upload.
@@ -122,7 +123,7 @@ impl Target<'_> {
             (Err(error), Err(_)) if error.kind() == io::ErrorKind::BrokenPipe => None,
             (Err(error), _) => return Err(Fault::new(Kind::Invalid, error.to_string())),
         };
-        let location = self.location(&sent?)?;
+        let location = self.location(location, &sent?)?;
         let blob = blob.ok_or_else(|| Fault::new(Kind::Connection, "the registry ended the upload early"))?;
         self.finish(&location, blob.digest, Bytes::new()).await?;
         Ok(blob)

@@ -179,6 +179,7 @@ impl<R: BufRead> TarReader<R> {
         let device =
             (header.device_major().ok().flatten().unwrap_or(0), header.device_minor().ok().flatten().unwrap_or(0));
         self.name = name;
+        self.splitter.path(&path)?;
         let owner = |id: u64, what| u32::try_from(id).map_err(|_| bad(what));
         Ok(Entry {
             path,
