@@ -133,6 +133,18 @@ fn what_comes_over_tls_is_believed_by_the_authorities_that_the_engine_is_told_of
     }
 }
 
+/// Serves the repositories in `dir` at `git://127.0.0.1:9418/`.
+fn git_daemon(lab: &Lab, dir: &Path) -> Serving {
+    assert!(lab.inside("ip").args(["link", "set", "lo", "up"]).status().expect("ip starts").success());
+    // Not by `git daemon`, which would wait for the server beside it and leave it behind.
+    let programs = Command::new("git").arg("--exec-path").output().expect("git");
+    let server = Path::new(String::from_utf8_lossy(&programs.stdout).trim()).join("git-daemon");
+    let mut daemon = lab.inside(&server.display().to_string());
+    daemon.args(["--export-all", "--listen=127.0.0.1", "--port=9418", "--reuseaddr"]);
+    daemon.arg(format!("--base-path={}", dir.display())).stdout(Stdio::null()).stderr(Stdio::null());
+    answering(lab, daemon, 9418)
+}
+
 #[test]
 fn a_context_comes_by_gits_own_protocol() {
     let Some(lab) = lab("build-git") else { return };
@@ -153,14 +165,7 @@ fn a_context_comes_by_gits_own_protocol() {
     git("checkout -q master");
     std::fs::create_dir_all(&served).expect("a directory");
     run("git", &["clone", "-q", "--bare", &work.display().to_string(), "r.git"], &served);
-    assert!(lab.inside("ip").args(["link", "set", "lo", "up"]).status().expect("ip starts").success());
-    // Not by `git daemon`, which would wait for the server beside it and leave it behind.
-    let programs = Command::new("git").arg("--exec-path").output().expect("git");
-    let server = Path::new(String::from_utf8_lossy(&programs.stdout).trim()).join("git-daemon");
-    let mut daemon = lab.inside(&server.display().to_string());
-    daemon.args(["--export-all", "--listen=127.0.0.1", "--port=9418", "--reuseaddr"]);
-    daemon.arg(format!("--base-path={}", served.display())).stdout(Stdio::null()).stderr(Stdio::null());
-    let _daemon = answering(&lab, daemon, 9418);
+    let _daemon = git_daemon(&lab, &served);
     for (fragment, wanted) in [("", "the root"), ("#:sub", "of master"), ("#side:sub", "the side's")] {
         let url = format!("git://127.0.0.1:9418/r.git{fragment}");
         let (ok, text) = afar(&lab, false, &url, &lab.dir);
@@ -172,5 +177,155 @@ fn a_context_comes_by_gits_own_protocol() {
     }
     let (ok, text) = said(&lab, &["build", "git://127.0.0.1:9418/r.git#none"]);
     assert!(!ok && text.contains("none"), "{text}");
+    no_debris(&lab);
+}
+
+/// A repository `r.git` in `served` with a submodule, a branch `side` and a tag `v1` with words of its own, and a working tree that pushes there.
+fn repository(served: &Path, work: &Path) {
+    std::fs::create_dir_all(served).expect("a directory");
+    let git = |dir: &Path, args: &str| {
+        let config = ["-c", "user.name=a", "-c", "user.email=a@b", "-c", "protocol.file.allow=always"];
+        run("git", &[&config, &*args.split(' ').collect::<Vec<_>>()].concat(), dir);
+    };
+    let library = work.join("library");
+    write(&library, "l.txt", "of the library\n");
+    git(&library, "init -q -b main .");
+    git(&library, "add .");
+    git(&library, "commit -qm one");
+    git(served, &format!("clone -q --bare {} library.git", library.display()));
+    let tree = work.join("tree");
+    write(&tree, "word", "first\n");
+    write(&tree, "run.sh", "#!/bin/sh\necho runs\n");
+    write(&tree.join("sub/deep"), "word", "of main\n");
+    std::os::unix::fs::symlink("word", tree.join("link")).expect("a link");
+    git(&tree, "init -q -b main .");
+    git(&tree, "add .");
+    git(&tree, "update-index --chmod=+x run.sh");
+    git(&tree, &format!("submodule --quiet add {}/library.git lib", served.display()));
+    // As seen from where the repository is served.
+    git(&tree, "config -f .gitmodules submodule.lib.url ../library.git");
+    git(&tree, "add .gitmodules");
+    git(&tree, "commit -qm one");
+    git(&tree, "tag -a -m words v1");
+    git(&tree, "checkout -q -b side");
+    write(&tree.join("sub/deep"), "word", "of the side\n");
+    git(&tree, "commit -qam two");
+    git(&tree, "checkout -q main");
+    git(served, &format!("clone -q --bare {} r.git", tree.display()));
+    // For servers that only hand out files.
+    for name in ["r.git", "library.git"] {
+        git(&served.join(name), "update-server-info");
+    }
+    git(&tree, &format!("remote add origin {}/r.git", served.display()));
+}
+
+fn revision(dir: &Path, name: &str) -> String {
+    let out = Command::new("git").args(["rev-parse", name]).current_dir(dir).output().expect("git");
+    String::from_utf8(out.stdout).expect("a commit").trim().to_owned()
+}
+
+#[test]
+fn repositories_are_added_and_known_by_their_commits() {
+    let Some(lab) = lab("build-add-git") else { return };
+    let (dir, served, work) = (lab.dir.join("context"), lab.dir.join("served"), lab.dir.join("work"));
+    repository(&served, &work);
+    let _daemon = git_daemon(&lab, &served);
+    let url = "git://127.0.0.1:9418/r.git";
+    let (tree, bare) = (work.join("tree"), served.join("r.git"));
+    let (main, tag) = (revision(&bare, "main"), revision(&bare, "v1"));
+    assert_eq!(revision(&bare, "v1^{commit}"), main);
+    let text = format!(
+        "FROM base\nADD {url} /a\nADD --chown=app --chmod=u=rwX,go=X {url}#side:sub /b/\nADD --keep-git-dir=true {url}#v1 /c\n\
+         ADD --exclude=sub {url}?submodules=false#{main} {url}#refs/heads/main:sub/deep /d/\n\
+         RUN cd /a && cat word link lib/l.txt sub/deep/word && ./run.sh && stat -c '%a %u' run.sh word sub && find / -xdev -name .git\n\
+         RUN cd /b && find . | sort && cat deep/word && stat -c '%a %U' . deep deep/word\n\
+         RUN cd /c && cat .git/HEAD .git/refs/tags/v1 lib/l.txt && grep url .git/config | head -1 && ls .git/FETCH_HEAD 2>/dev/null || echo none\n\
+         RUN cd /d && ls && ls lib && cat word\n"
+    );
+    write(&dir, "Dockerfile", &text);
+    let wanted = [
+        "first\nfirst\nof the library\nof main\nruns\n755 0\n644 0\n755 0\n/c/.git\n/c/lib/.git",
+        ".\n./deep\n./deep/word\nof the side\n755 app\n711 app\n600 app",
+        &format!("{main}\n{tag}\nof the library\n\turl = {url}\nnone"),
+        "lib\nlink\nrun.sh\nword\nof main",
+    ];
+    for client in clients() {
+        let (ok, text) = build(&lab, client, &["--no-cache"], &dir);
+        assert!(ok, "{text}");
+        assert_eq!(printed(&text).join("\n"), wanted.join("\n"), "{text}");
+    }
+    let (_, text) = build(&lab, false, &["-t", "built"], &dir);
+    assert_eq!(text.matches("Using cache").count(), 8, "{text}");
+    let history = lab.ok(&["history", "--no-trunc", "--format", "{{.CreatedBy}}", "built"]);
+    assert!(history.contains(&format!("ADD git:{main} in /a")), "{history}");
+    // The branch moves on; the tag, the side and the commit do not.
+    write(&tree, "word", "second\n");
+    run("git", &["-c", "user.name=a", "-c", "user.email=a@b", "commit", "-qam", "three"], &tree);
+    run("git", &["push", "-q", "origin", "main"], &tree);
+    for (what, cached, wanted) in [
+        (url.to_owned(), 0, "second"),
+        (format!("{url}#v1"), 1, "first"),
+        (format!("{url}#{main}"), 1, "first"),
+        (format!("--checksum={} {url}#v1", &main[..7]), 1, "first"),
+        (format!("--checksum={tag} {url}#v1"), 1, "first"),
+    ] {
+        write(&dir, "Dockerfile", &format!("FROM base\nADD {what} /a\nRUN cat /a/word\n"));
+        let (ok, text) = build(&lab, false, &[], &dir);
+        assert!(ok && (cached == 0 || text.contains("Using cache")), "{what}: {text}");
+        assert_eq!(
+            lab.ok(&["run", "--rm", text.split("Successfully built ").nth(1).expect("an id").trim(), "cat", "/a/word"]),
+            wanted
+        );
+    }
+    for (what, why) in [
+        (format!("--checksum=abcdef {url}#v1"), format!("expected checksum to match abcdef, got {tag} or {main}")),
+        (format!("--checksum=abcdef {url}#{main}"), format!("expected checksum to match abcdef, got {main}")),
+        (
+            format!("--checksum=sha256:00 {url}"),
+            "invalid checksum sha256:00 for Git URL, expected hex commit hash".into(),
+        ),
+        (format!("--checksum=00 {url} {url}"), "checksum can't be specified for multiple sources".into()),
+        (format!("{url}#none"), "repository does not contain ref none".into()),
+        (format!("{url}#:none"), "invalid subdir none: no such file or directory".into()),
+        (format!("{url}#main:word"), "invalid subdir word: not a directory".into()),
+        (format!("{url}#:.git"), "invalid subdir .git".into()),
+        (format!("{url}#--upload-pack=touch"), "invalid git ref".into()),
+        (format!("{url}?what=1"), "unexpected query \"what\"".into()),
+        ("git://127.0.0.1:9418/no.git".to_owned(), "failed to fetch remote git://127.0.0.1:9418/no.git: ".into()),
+        (format!("--keep-git-dir {url}?keep-git-dir=false"), "inconsistent keep-git-dir configuration".into()),
+        (
+            "http://user:secret@127.0.0.1:1/x.git".into(),
+            "failed to fetch remote http://xxxxx:xxxxx@127.0.0.1:1/x.git".into(),
+        ),
+    ] {
+        write(&dir, "Dockerfile", &format!("FROM base\nADD {what} /a/\n"));
+        let (ok, text) = build(&lab, false, &["--no-cache"], &dir);
+        let error = text.lines().rev().take(2).collect::<String>();
+        assert!(!ok && text.contains(&why) && !error.contains("secret"), "{what}: {text}");
+    }
+    write(&dir, "Dockerfile", &format!("FROM base\nCOPY {url} /a/\n"));
+    let (ok, text) = build(&lab, false, &[], &dir);
+    assert!(!ok && text.contains("source can't be a git ref for COPY"), "{text}");
+    no_debris(&lab);
+}
+
+#[test]
+fn repositories_are_added_from_a_server_that_hands_out_files() {
+    let Some(lab) = lab("build-add-dumb") else { return };
+    let (dir, served, work) = (lab.dir.join("context"), lab.dir.join("served"), lab.dir.join("work"));
+    repository(&served, &work);
+    let _server = common::build::serve(&lab, &served);
+    let url = "http://127.0.0.1:8000/r.git";
+    let side = revision(&served.join("r.git"), "side");
+    for (what, wanted) in [
+        (url.to_owned(), "of main\nof the library"),
+        (format!("{url}#side"), "of the side\nof the library"),
+        (format!("{url}#{side}"), "of the side\nof the library"),
+        (format!("--checksum={side} --keep-git-dir {url}?branch=side"), "of the side\nof the library"),
+    ] {
+        write(&dir, "Dockerfile", &format!("FROM base\nADD {what} /a\nRUN cat /a/sub/deep/word /a/lib/l.txt\n"));
+        let (ok, text) = build(&lab, false, &[], &dir);
+        assert!(ok && printed(&text).join("\n") == wanted, "{what}: {text}");
+    }
     no_debris(&lab);
 }

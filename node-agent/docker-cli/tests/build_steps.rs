@@ -187,11 +187,15 @@ fn flags_of_copies_are_obeyed() {
     };
     let (ok, text) = ask(
         "FROM base\nCOPY --parents a/b/c.txt /p/\nCOPY --exclude=**/*.md --exclude=Docker* . /e/\nCOPY --chmod=0751 --chown=app a/b/d.md /m\n\
-         RUN cd / && find p e m | sort && stat -c '%a %U:%G' m\n",
+         ARG mode=u=rwX,go=rX\nCOPY --chmod=$mode a /x/y/\nADD --chmod=a=r,u+s,+x a/b/d.md /s\n\
+         RUN cd / && find p e m | sort && stat -c '%a %U:%G' m x/y x/y/b x/y/b/c.txt s\n",
     );
-    let wanted = "e\ne/a\ne/a/b\ne/a/b/c.txt\ne/link\nm\np\np/a\np/a/b\np/a/b/c.txt\n751 app:app";
+    let wanted = "e\ne/a\ne/a/b\ne/a/b/c.txt\ne/link\nm\np\np/a\np/a/b\np/a/b/c.txt\n751 app:app\n755 root:root\n755 root:root\n\
+                  644 root:root\n4555 root:root";
     assert!(ok && printed(&text).join("\n") == wanted, "{text}");
-    for (mode, why) in [("9", "invalid chmod parameter: '9'"), ("u=", "invalid chmod parameter")] {
+    for (mode, why) in
+        [("9", "invalid chmod parameter: '9'"), ("u=q", "invalid chmod parameter: 'u=q': invalid syntax")]
+    {
         let (ok, text) = ask(&format!("FROM base\nCOPY --chmod={mode} a /m\n"));
         assert!(!ok && text.contains(why), "{text}");
     }

@@ -1,4 +1,4 @@
-//! `ADD`: as `COPY`, and archives are unpacked, and what lies on the network is fetched.
+//! `ADD`: as `COPY`, and archives are unpacked, and what lies on the network is fetched: files, and git repositories.
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
@@ -6,7 +6,9 @@ use std::time::{Duration, SystemTime};
 
 use engine_wasm::dockerfile::instructions::Add;
 
+use super::git_url::GitUrl;
 use super::remote;
+use super::repository::Repository;
 use super::source::{self, Source};
 use super::stage::Stage;
 use crate::containers::names::random_hex;
@@ -21,28 +23,41 @@ impl Stage {
         let mut put = self.put("ADD", &add.files)?;
         put.unpack = add.unpack.unwrap_or(true);
         let checksum = add.checksum.as_ref().map(|word| self.state.expand(&word.text)).transpose()?;
+        let checksum = checksum.filter(|text| !text.is_empty());
         let mut sources = Vec::new();
         let root = self.build.context.dir.path().to_owned();
         for word in &add.files.paths {
             let name = self.state.expand(&word.text)?;
-            if remote::is_git(&name) {
-                return Err(Error::unsupported(format!(
-                    "ADD failed: {name}: repositories cannot be added by this builder; use an archive's URL"
-                )));
+            if checksum.is_some() && add.files.paths.len() != 1 {
+                return Err(Error::bad("checksum can't be specified for multiple sources"));
             }
-            if remote::is_url(&name) {
+            if let Some(url) = GitUrl::parse(&name)? {
+                let repository = self.repository(url, add.keep_git_dir, checksum.as_deref()).await?;
+                sources.push(repository.source());
+                put.repositories.push(repository);
+            } else if remote::is_url(&name) {
                 let source = self.fetch(&name, checksum.as_deref()).await?;
                 sources.push(Source { packed: add.unpack != Some(true), ..source });
+            } else if checksum.is_some() {
+                return Err(Error::bad("checksum requires HTTP(S) or Git sources"));
             } else {
-                if checksum.is_some() {
-                    return Err(Error::bad("checksum can't be specified for non-HTTP(S) sources"));
-                }
                 sources.extend(self.find_names(&put, &root, vec![name], false).await?);
             }
         }
         sources.extend(self.contents(&add.files.contents)?);
         put.sources = sources;
         self.copy_all(put).await
+    }
+
+    /// Asks a repository for the commit that is meant; it is not fetched yet.
+    async fn repository(&self, url: GitUrl, keep: Option<bool>, checksum: Option<&str>) -> Result<Repository> {
+        let place = self.build.scratch.path().join(format!("git-{}", random_hex(8)));
+        std::fs::create_dir(&place)?;
+        let asked = tokio::select! {
+            asked = Repository::resolve(url, keep, checksum, place) => asked,
+            () = self.build.cancel.cancelled() => Err(super::output::cancelled()),
+        };
+        asked.map_err(|e| e.context("ADD failed"))
     }
 
     /// Fetches a file; it belongs to root alone, as in Docker.

@@ -5,14 +5,17 @@ use std::sync::Arc;
 
 use engine_wasm::dockerfile::instructions::{Content, Copy, Files};
 use engine_wasm::ignore::Matcher;
+use engine_wasm::store::{Mode, ModeError};
 use slipway_images::ImageId;
 
 use super::commit::{self, Root};
 use super::context::Context;
-use super::copy::{self, How, Mode};
+use super::copy::{self, How};
+use super::git_url::GitUrl;
 use super::output::cancelled;
 use super::owner;
 use super::plan::{self, From};
+use super::repository::Repository;
 use super::source::{self, Source};
 use super::stage::Stage;
 use crate::containers::names::random_hex;
@@ -36,6 +39,8 @@ pub(crate) struct Put {
     /// `--exclude`
     pub(crate) excludes: Vec<String>,
     pub(crate) sources: Vec<Source>,
+    /// Those of the sources that are still to be fetched.
+    pub(crate) repositories: Vec<Repository>,
 }
 
 /// Which paths `--exclude` leaves out, seen from a source.
@@ -53,8 +58,13 @@ impl Stage {
     pub(crate) async fn copy(&mut self, copy: &Copy) -> Result<()> {
         let mut put = self.put("COPY", &copy.files)?;
         put.parents = copy.parents;
-        if copy.files.paths.iter().any(|word| super::remote::is_url(&word.text)) {
-            return Err(Error::bad("COPY failed: source can't be a URL for COPY"));
+        for word in &copy.files.paths {
+            if GitUrl::parse(&word.text).is_ok_and(|url| url.is_some()) {
+                return Err(Error::bad("COPY failed: source can't be a git ref for COPY"));
+            }
+            if super::remote::is_url(&word.text) {
+                return Err(Error::bad("COPY failed: source can't be a URL for COPY"));
+            }
         }
         let (root, _held) = match &copy.from {
             None => (self.build.context.dir.path().to_owned(), None),
@@ -189,6 +199,13 @@ impl Stage {
             false,
         );
         let Some(_claim) = self.claim(&step).await? else { return Ok(()) };
+        for repository in &put.repositories {
+            let fetched = tokio::select! {
+                fetched = repository.check_out() => fetched,
+                () = self.build.cancel.cancelled() => Err(cancelled()),
+            };
+            fetched.map_err(|e| e.context("ADD failed"))?;
+        }
         let (build, state) = (Arc::clone(&self.build), self.state.clone());
         let id = blocking(move || {
             let root = Root::mount(&build.engine, state.image.as_ref())?;
@@ -204,7 +221,7 @@ impl Stage {
 fn into(root: &commit::Root, put: &Put, target: &str) -> Result<()> {
     let given = put.chown.as_ref().map(|text| owner::parse(text, &root.path)).transpose()?;
     let owner = given.or((!put.owners).then_some(copy::ROOT));
-    let mode = put.chmod.as_deref().map(Mode::parse).transpose()?;
+    let mode = put.chmod.as_deref().map(|text| Mode::parse(text).map_err(|e| wrong_mode(text, &e))).transpose()?;
     let skip = skipping(&put.excludes)?;
     for source in &put.sources {
         // What is left out is told by its place in the source.
@@ -212,11 +229,19 @@ fn into(root: &commit::Root, put: &Put, target: &str) -> Result<()> {
             Ok(rest) if !rest.as_os_str().is_empty() => skip(rest) || skip(path),
             _ => skip(path),
         };
-        let how = How { owner, archive_owner: given, mode, unpack: put.unpack, skip: &seen };
+        let how = How { owner, archive_owner: given, mode: mode.as_ref(), unpack: put.unpack, skip: &seen };
         let target = if put.parents { below(target, &source.below) } else { target.to_owned() };
         copy::copy(&root.path, &target, source, &how).map_err(|e| e.context("failed to copy files"))?;
     }
     Ok(())
+}
+
+/// BuildKit's text, which may name the mode or not.
+fn wrong_mode(text: &str, error: &ModeError) -> Error {
+    match error {
+        ModeError::Octal(_) => Error::bad(error.to_string()),
+        ModeError::Syntax => Error::bad(format!("invalid chmod parameter: '{text}': {error}")),
+    }
 }
 
 /// Where a source goes with `--parents`: under the destination by its whole path.

@@ -3,7 +3,7 @@
 
 use std::fs::File;
 use std::io::{self, Read};
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::Path;
 
 use slipway_images::decompress;
@@ -34,8 +34,8 @@ pub(crate) fn is_archive(path: &Path) -> Result<bool> {
     Ok(u32::from_str_radix(field.trim_matches(['\0', ' ']), 8) == Ok(sum))
 }
 
-/// Unpacks the archive `file` into the directory `root`; owners are the archive's unless `--chown` gives one. To the archive the
-/// directory is the root of everything, as in Docker.
+/// Unpacks the archive `file` into the directory `root`; owners are the archive's unless `--chown` gives one, and modes are always the
+/// archive's, as in BuildKit. To the archive the directory is the root of everything, as in Docker.
 ///
 /// # Errors
 /// For archives that are damaged, and files below links that lead nowhere in there.
@@ -48,12 +48,12 @@ pub(crate) fn unpack(file: &Path, root: &Path, how: &How<'_>) -> Result<()> {
         limit(count)?;
         let name = entry.path().map_err(|e| damaged(&e))?.into_owned();
         let Some(target) = into.entry(&mut entry, &inside(&name))? else { continue };
+        let Some((uid, gid)) = how.archive_owner else { continue };
         let Ok(meta) = std::fs::symlink_metadata(&target.1) else { continue };
-        if let Some((uid, gid)) = how.archive_owner {
-            std::os::unix::fs::lchown(&target.1, Some(uid), Some(gid))?;
-        }
-        if let Some(mode) = how.mode.filter(|_| !meta.is_symlink()) {
-            std::fs::set_permissions(&target.1, std::fs::Permissions::from_mode(mode.0))?;
+        std::os::unix::fs::lchown(&target.1, Some(uid), Some(gid))?;
+        if !meta.is_symlink() {
+            // Giving a file away takes its set-id bits.
+            std::fs::set_permissions(&target.1, std::fs::Permissions::from_mode(meta.mode() & 0o7777))?;
         }
     }
     into.finish()
