@@ -324,7 +324,7 @@ fn repositories_are_added_from_a_server_that_hands_out_files() {
         (format!("--checksum={side} --keep-git-dir {url}?branch=side"), "of the side\nof the library"),
     ] {
         write(&dir, "Dockerfile", &format!("FROM base\nADD {what} /a\nRUN cat /a/sub/deep/word /a/lib/l.txt\n"));
-        let (ok, text) = build(&lab, false, &[], &dir);
+        let (ok, text) = build(&lab, false, &["--no-cache"], &dir);
         assert!(ok && printed(&text).join("\n") == wanted, "{what}: {text}");
     }
     no_debris(&lab);

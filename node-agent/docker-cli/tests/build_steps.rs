@@ -306,6 +306,51 @@ fn checks_read_as_buildkits_and_need_no_engine() {
 }
 
 #[test]
+fn findings_end_a_build_that_asks_for_it() {
+    let Some(lab) = lab("build-check-error") else { return };
+    let dir = lab.dir.join("context");
+    write(&dir, "Dockerfile", "FROM base\nENV INNER=1\n");
+    let (ok, text) = build(&lab, false, &["-t", "inner"], &dir);
+    assert!(ok, "{text}");
+    write(&dir, ".dockerignore", "left-out\n");
+    let arg = "--build-arg=BUILDKIT_DOCKERFILE_CHECK=";
+    let casing = "FROM base as One\nRUN echo built\n";
+    let violation = "lint violation found for rules: FromAsCasing, StageNameCasing";
+    for client in clients() {
+        let ask = |args: &[&str], text: &str| {
+            write(&dir, "Dockerfile", text);
+            build(&lab, client, &[&["--no-cache"], args].concat(), &dir)
+        };
+        let (ok, text) = ask(&[], &format!("# check=error=true\n{casing}"));
+        let told = "\n 2 warnings found:\n - StageNameCasing: Stage name 'One' should be lowercase (line 2)\n - FromAsCasing: 'as' and 'FROM' \
+                    keywords' casing do not match (line 2)\n";
+        assert!(!ok && text.contains(told) && text.contains(violation) && !text.contains("Step 1"), "{text}");
+        assert!(ask(&[&format!("{arg}error=true")], casing).1.contains(violation));
+        for (args, text) in [
+            (vec![], casing.to_owned()),
+            (vec![], format!("# check=skip=StageNameCasing,FromAsCasing;error=true\n{casing}")),
+            (vec![format!("{arg}skip=all;error=true")], format!("# check=error=true\n{casing}")),
+            // The base's variables are known.
+            (vec![], "# check=error=true\nFROM inner\nENV OUTER=$INNER\nRUN echo built\n".to_owned()),
+        ] {
+            let args: Vec<&str> = args.iter().map(String::as_str).collect();
+            let (ok, text) = ask(&args, &text);
+            assert!(ok && printed(&text) == ["built"], "{text}");
+        }
+        for (text, why) in [
+            ("# check=error=true\nFROM inner\nENV A=$OTHER\n", "\n 1 warning found:\n - UndefinedVar: "),
+            ("# check=error=true\nFROM base\nCOPY left-out /\n", "violation found for rules: CopyIgnoredFile"),
+            ("# check=error=maybe\nFROM base\n", "failed to parse check options: "),
+            ("# check=error=true\nFROM nowhere.invalid/none\n", "nowhere.invalid"),
+        ] {
+            let (ok, said) = ask(&[], text);
+            assert!(!ok && said.contains(why), "{text}: {said}");
+        }
+    }
+    no_debris(&lab);
+}
+
+#[test]
 fn the_same_input_gives_the_same_image_for_the_same_time() {
     let Some(lab) = lab("build-epoch") else { return };
     let dir = lab.dir.join("context");

@@ -91,7 +91,11 @@ pub(crate) fn unused(given: &BTreeMap<String, Option<String>>, used: &BTreeSet<S
     let left: Vec<&str> = given
         .keys()
         .map(String::as_str)
-        .filter(|name| !used.contains(*name) && !PREDEFINED.contains(name) && *name != super::epoch::NAME)
+        .filter(|name| {
+            !used.contains(*name)
+                && !PREDEFINED.contains(name)
+                && ![super::epoch::NAME, super::checks::NAME].contains(name)
+        })
         .collect();
     if left.is_empty() {
         return None;

@@ -61,7 +61,7 @@ impl Stage {
     pub(crate) async fn commit_text(&mut self, text: &str) -> Result<()> {
         let step = self.state.comment(text, true);
         let Some(_claim) = self.claim(&step).await? else { return Ok(()) };
-        let container = self.announce(&step).await?;
+        let (container, step) = self.announce(step).await?;
         let (build, state) = (Arc::clone(&self.build), self.state.clone());
         let id = blocking(move || commit::image(&build, &state, &step, &container, None)).await?;
         self.state.image = Some(id);
@@ -75,7 +75,7 @@ impl Stage {
     pub(crate) async fn make_directory(&mut self, text: &str) -> Result<()> {
         let step = self.state.comment(text, false);
         let Some(_claim) = self.claim(&step).await? else { return Ok(()) };
-        let container = self.announce(&step).await?;
+        let (container, step) = self.announce(step).await?;
         let (build, state) = (Arc::clone(&self.build), self.state.clone());
         let id = blocking(move || {
             let root = Root::mount(&build.engine, state.image.as_ref())?;
@@ -92,8 +92,8 @@ impl Stage {
         Ok(())
     }
 
-    /// Says which container the step has. A step that runs nothing needs none: only where containers are to stay one is made.
-    async fn announce(&mut self, step: &Config) -> Result<String> {
+    /// Says which container the step has, and gives it back with the configuration that is noted of it: it has the container's name. A step that runs nothing needs none: only where containers are to stay one is made.
+    async fn announce(&mut self, mut step: Config) -> Result<(String, Config)> {
         let options = &self.build.options;
         let container = if options.remove || options.force_remove || self.state.image.is_none() {
             None
@@ -103,7 +103,10 @@ impl Stage {
         let id = container.as_ref().map_or_else(new_id, |container| container.id.clone());
         self.output.text(format!(" ---> Running in {}\n", &id[..12])).await?;
         self.containers.push((id.clone(), container));
-        Ok(id)
+        if self.build.epoch.is_none() {
+            id[..12].clone_into(&mut step.hostname);
+        }
+        Ok((id, step))
     }
 
     /// The step is done, well or not: its containers go, and the stage stands on the image it has come to.

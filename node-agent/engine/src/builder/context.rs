@@ -53,6 +53,8 @@ pub(crate) struct Context {
     pub(crate) text: String,
     /// There is nothing but the Dockerfile.
     pub(crate) absent: bool,
+    /// The ignore file's text.
+    pub(crate) ignored: Option<String>,
 }
 
 /// Unpacks an archive, packed or not, into `root`.
@@ -122,8 +124,8 @@ impl Context {
         if text.is_empty() {
             return Err(Error::bad(format!("the Dockerfile ({name}) cannot be empty")));
         }
-        super::ignore::apply(root, &name, whole)?;
-        Ok(Self { dir, name, text, absent: false })
+        let ignored = super::ignore::apply(root, &name, whole)?;
+        Ok(Self { dir, name, text, absent: false, ignored })
     }
 
     /// Writes a file that is no part of the upload: an `ADD` from the network or a here-document.

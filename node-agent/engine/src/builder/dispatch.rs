@@ -57,7 +57,12 @@ impl Stage {
                 }
                 self.state.expose(&all)?
             }
-            Command::Healthcheck(check) => self.state.set_healthcheck(check),
+            Command::Healthcheck(check) => {
+                if let Some(note) = self.state.overridden_healthcheck() {
+                    self.output.text(note).await?;
+                }
+                self.state.set_healthcheck(check)
+            }
             Command::Maintainer(name) => {
                 self.state.author.clone_from(&name.text);
                 format!("MAINTAINER {}", name.text)
@@ -92,6 +97,7 @@ impl Stage {
                 for volume in &volumes {
                     self.state.config.volumes.insert(volume.clone(), serde_json::json!({}));
                 }
+                self.state.config.volumes.sort_keys();
                 format!("VOLUME [{}]", volumes.join(" "))
             }
             other => return Err(Error::unsupported(format!("this builder has no {}", other.name())).into()),

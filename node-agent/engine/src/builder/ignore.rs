@@ -10,17 +10,17 @@ use super::source::names;
 use crate::error::{Error, Result};
 use crate::rootfs;
 
-/// Takes away what the ignore file of `root` names; only the two files themselves unless `whole`.
+/// Takes away what the ignore file of `root` names, only the two files themselves unless `whole`; returns its text.
 ///
 /// # Errors
 /// For patterns that are none.
-pub(crate) fn apply(root: &Path, dockerfile: &str, whole: bool) -> Result<()> {
+pub(crate) fn apply(root: &Path, dockerfile: &str, whole: bool) -> Result<Option<String>> {
     let own = format!("{dockerfile}.dockerignore");
     let (name, text, whole) = match (rootfs::read(root, &own)?, rootfs::read(root, ".dockerignore")?) {
         // Clients of the classic builder know only the other one.
         (Some(text), _) => (own.as_str(), text, true),
         (None, Some(text)) => (".dockerignore", text, whole),
-        (None, None) => return Ok(()),
+        (None, None) => return Ok(None),
     };
     let matcher =
         Matcher::from_file(text.as_bytes()).map_err(|e| Error::bad(format!("error checking context: {e}")))?;
@@ -39,7 +39,7 @@ pub(crate) fn apply(root: &Path, dockerfile: &str, whole: bool) -> Result<()> {
     if whole {
         filter(root, "", &mut matcher.walk())?;
     }
-    Ok(())
+    Ok(Some(text))
 }
 
 /// Filters one directory; returns whether anything of it is kept.

@@ -7,6 +7,7 @@ pub(crate) mod args;
 mod base;
 mod cache;
 mod caches;
+mod checks;
 mod claim;
 mod commit;
 mod context;
@@ -128,6 +129,8 @@ pub(crate) struct Build {
     pub(crate) removals: Mutex<Vec<tokio::task::JoinHandle<()>>>,
     stages: Vec<OnceCell<Result<Done, Failure>>>,
     outputs: Mutex<Vec<Option<Output>>>,
+    /// Where checks are told that end the build; `None` when none do.
+    checks: Mutex<Option<Output>>,
     used: Mutex<BTreeSet<String>>,
 }
 

@@ -13,7 +13,7 @@ use super::options::Options;
 use super::output::{self, Output};
 use super::plan::Plan;
 use super::reproducible::Reproducible;
-use super::{Build, remote, scratch_dir};
+use super::{Build, checks, remote, scratch_dir};
 use crate::engine::Engine;
 use crate::error::{Error, Result, blocking};
 
@@ -65,6 +65,12 @@ pub(crate) async fn prepare(
         outputs[*index] = Some(output);
         channels.push(channel);
     }
+    let mut checks = None;
+    if checks::wanted(&options, &context.text)? {
+        let (output, channel) = Output::new();
+        checks = Some(output);
+        channels.insert(0, channel);
+    }
     let reproducible = epoch.map(|epoch| Reproducible::new(epoch, &options, &program, file.escape)).transpose()?;
     let build = Build {
         engine: Arc::clone(engine),
@@ -83,6 +89,7 @@ pub(crate) async fn prepare(
         made: Mutex::default(),
         removals: Mutex::default(),
         outputs: Mutex::new(outputs),
+        checks: Mutex::new(checks),
         used: Mutex::default(),
     };
     Ok(Prepared { build: Arc::new(build), channels, said })

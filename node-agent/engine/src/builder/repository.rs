@@ -119,8 +119,8 @@ impl Repository {
         if !self.url.submodules {
             hash += "(skip-submodules)";
         }
-        let path = PathBuf::from(&self.url.dir);
-        Source { root: self.place.join("tree"), below: path.clone(), path, hash, packed: true }
+        let root = self.place.join(if self.url.dir.is_empty() { "tree" } else { "part" });
+        Source { root, path: PathBuf::new(), below: PathBuf::new(), hash, packed: true }
     }
 
     /// Fetches the commit and puts its files where [`Self::source`] says.
@@ -153,21 +153,23 @@ impl Repository {
             .await
             .map_err(|e| e.context(&format!("failed to checkout remote {}", self.url.shown())))?;
         if self.url.submodules {
-            clone
-                .run(&["submodule", "update", "--quiet", "--init", "--recursive", "--depth=1"])
-                .await
-                .map_err(|e| e.context(&format!("failed to update submodules for {}", self.url.shown())))?;
+            let update = ["submodule", "update", "--quiet", "--init", "--recursive"];
+            if clone.run(&[&update[..], &["--depth=1"]].concat()).await.is_err() {
+                let updated = clone.run(&update).await;
+                updated.map_err(|e| e.context(&format!("failed to update submodules for {}", self.url.shown())))?;
+            }
         }
         if keep {
             clone.run(&["remote", "set-url", "origin", &self.url.shown()]).await?;
             clone.run(&["reflog", "expire", "--all", "--expire=now"]).await?;
             let _ = std::fs::remove_file(git_dir.join("FETCH_HEAD"));
         }
-        let sub = self.url.dir.clone();
+        let (sub, part) = (self.url.dir.clone(), self.place.join("part"));
         blocking(move || {
             level(&tree, keep)?;
-            match Inside::open(&tree, Path::new(&sub)).and_then(|found| found.metadata()) {
-                Ok(meta) if meta.is_dir() => Ok(()),
+            match Inside::open(&tree, Path::new(&sub)).and_then(|found| Ok((found.metadata()?, found))) {
+                Ok(_) if sub.is_empty() => Ok(()),
+                Ok((meta, found)) if meta.is_dir() => Ok(std::fs::rename(std::fs::canonicalize(found.path())?, part)?),
                 Ok(_) => Err(Error::bad(format!("invalid subdir {sub}: not a directory"))),
                 Err(_) => Err(Error::bad(format!("invalid subdir {sub}: no such file or directory"))),
             }
@@ -175,9 +177,10 @@ impl Repository {
         .await
     }
 
-    /// Git's words, which may name the address.
+    /// Git's words without what is secret in the address, and without this machine's directories.
     fn hide(&self, error: Error) -> Error {
-        Error { message: error.message.replace(&self.url.remote, &self.url.shown()), ..error }
+        let message = error.message.replace(&self.url.remote, &self.url.shown());
+        Error { message: message.replace(&*self.place.to_string_lossy(), ""), ..error }
     }
 }
 

@@ -2,14 +2,14 @@
 //! build writes has that time, and the finished image is described as `engine_wasm::store` describes its own, so that a page
 //! and a node come to the same digests. Intermediate images are the classic builder's.
 
-use engine_wasm::dockerfile::expand::{self, Globals, Platform};
+use engine_wasm::dockerfile::expand::{self, Globals};
 use engine_wasm::dockerfile::instructions::{Command, Program};
 use engine_wasm::store::recipe::Recipe;
 use slipway_images::ImageId;
 
 use super::epoch::Epoch;
 use super::options::Options;
-use super::{Build, Done, architecture};
+use super::{Build, Done};
 use crate::error::{Error, Result, blocking};
 
 /// What a reproducible build needs beside the rest.
@@ -24,18 +24,7 @@ impl Reproducible {
     /// # Errors
     /// For arguments before the first `FROM` that cannot be read.
     pub(crate) fn new(epoch: Epoch, options: &Options, program: &Program, escape: char) -> Result<Self> {
-        let own = Platform::new("linux", architecture());
-        let target = match options.platform.as_str() {
-            "" => own.clone(),
-            text => Platform::parse(text, &own).map_err(Error::bad)?,
-        };
-        let args = options.args.iter().filter_map(|(name, value)| Some((name.clone(), value.clone()?)));
-        let options = expand::Options {
-            build_args: args.collect(),
-            target: options.target.clone(),
-            build_platform: own,
-            target_platform: target,
-        };
+        let options = super::checks::told(options)?;
         let globals = Globals::new(program, escape, &options).map_err(|e| Error::bad(e.to_string()))?;
         Ok(Self { created: epoch.text(), globals, options })
     }

@@ -193,6 +193,13 @@ impl State {
         Ok(format!("STOPSIGNAL {signal}"))
     }
 
+    /// Docker's note on a test of the base, or of a line above, that is replaced.
+    pub(crate) fn overridden_healthcheck(&self) -> Option<String> {
+        let test = &self.config.healthcheck.as_ref()?.test;
+        let first = test.first()?;
+        (first != "NONE").then(|| format!("Note: overriding previous HEALTHCHECK: [{}]\n", test.join(" ")))
+    }
+
     /// `HEALTHCHECK`
     pub(crate) fn set_healthcheck(&mut self, check: &Healthcheck) -> String {
         let test: Vec<String> = match &check.test {

@@ -21,6 +21,13 @@ pub(crate) fn expand_global(args: &BuildArgs, escape: char, text: &str) -> Resul
 impl Build {
     /// Builds what is needed; the first failure ends all.
     pub(crate) async fn all_stages(self: &Arc<Self>) -> Result<Done, Failure> {
+        let output = lock(&self.checks).take();
+        if let Some(output) = output
+            && let Err(error) = self.check(&output).await
+        {
+            lock(&self.outputs).clear();
+            return Err(error.into());
+        }
         let mut tasks = tokio::task::JoinSet::new();
         for index in self.plan.needed.clone() {
             let build = Arc::clone(self);
