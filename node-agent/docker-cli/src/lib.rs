@@ -19,6 +19,7 @@ mod partial;
 mod pull;
 mod secrets;
 mod signals;
+mod ssh;
 mod stream;
 mod terminal;
 

@@ -54,6 +54,8 @@ pub struct Engine {
     pub started: time::OffsetDateTime,
     /// Steps that builds are at.
     pub builds: crate::builder::InFlight,
+    /// Connections to SSH agents of builds' clients.
+    pub agents: crate::builder::Waiting,
     containers: Mutex<Registry>,
     execs: Mutex<HashMap<String, Arc<Exec>>>,
 }
@@ -91,6 +93,7 @@ impl Engine {
             id,
             started: crate::clock::now(),
             builds: crate::builder::InFlight::default(),
+            agents: crate::builder::Waiting::default(),
             containers: Mutex::default(),
             execs: Mutex::default(),
         }))

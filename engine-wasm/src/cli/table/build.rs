@@ -1,5 +1,5 @@
 //! Rows of the command table: `docker build` under all its names, and `docker builder …`.
-//! Names, help texts and defaults are those of docker CLI 28.2 without BuildKit's plug-in; `--check` and `--secret` are that plug-in's.
+//! Names, help texts and defaults are those of docker CLI 28.2 without BuildKit's plug-in; `--check`, `--secret` and `--ssh` are that plug-in's.
 
 use super::super::spec::{Args, Cmd, Command, Flag, Kind, flag};
 
@@ -68,6 +68,8 @@ static FLAGS: &[Flag] = &[
     flag("security-opt", None, Kind::Strings, "Security options"),
     flag("shm-size", None, Kind::Bytes, "Size of \"/dev/shm\""),
     flag("squash", None, Kind::Bool, "Squash newly built layers into a single new layer"),
+    flag("ssh", None, Kind::List, "SSH agent socket to expose to the build (format: \"default|<id>[=<socket>]\")")
+        .hidden(),
     flag("tag", Some('t'), Kind::List, "Name and optionally a tag in the \"name:tag\" format"),
     flag("target", None, Kind::Text, "Set the target build stage to build."),
     flag("ulimit", None, Kind::Ulimit, "Ulimit options").default("[]"),

@@ -5,7 +5,7 @@ use crate::build_context::{self, Context as Source};
 use crate::client::{self, Body, encode};
 use crate::commands::archive::upload;
 use crate::error::{CallError, Failure, go_io};
-use crate::{output, secrets, terminal};
+use crate::{output, secrets, ssh, terminal};
 use engine_wasm::cli::{build, progress::Progress};
 use engine_wasm::dockerfile::lint;
 use http::{HeaderMap, HeaderValue, Method};
@@ -37,6 +37,7 @@ pub(crate) async fn build(context: &Context) -> Result<u8, Failure> {
     build::query(args, "", "", &env).map_err(wrong)?;
     let mut headers = HeaderMap::new();
     secrets::add(&args.list("secret"), &mut headers)?;
+    let agents = ssh::Agents::read(&args.list("ssh"), &mut headers)?;
     let source = build_context::find(context.first(), file)?;
     let mut extra = String::new();
     let (dockerfile, remote) = match &source {
@@ -70,10 +71,13 @@ pub(crate) async fn build(context: &Context) -> Result<u8, Failure> {
     known.set_sensitive(true);
     headers.insert("x-registry-config", known);
     let path = format!("/build?{}", pairs.join("&"));
-    let answer = context.client.send(Method::POST, &path, headers, body).await;
-    show.end();
-    let answer = answer.inspect_err(|_| show.flush_to_stderr())?;
-    let id = follow(answer.into_body(), &show).await?;
+    let work = async {
+        let answer = context.client.send(Method::POST, &path, headers, body).await;
+        show.end();
+        let answer = answer.inspect_err(|_| show.flush_to_stderr())?;
+        follow(answer.into_body(), &show).await
+    };
+    let id = agents.during(&context.client, work).await?;
     if quiet {
         output::line(&id);
     }

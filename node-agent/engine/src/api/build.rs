@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::body::Body;
-use axum::extract::State;
+use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use axum::{Json, Router};
@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
 use super::extract::Params;
+use super::hijack::Hijack;
 use super::transfer::body_reader;
 use crate::builder::{self, Options};
 use crate::engine::Engine;
@@ -25,7 +26,11 @@ const PATIENCE: std::time::Duration = std::time::Duration::from_secs(5);
 const BEHIND: usize = 64;
 
 pub(super) fn routes() -> Router<Arc<Engine>> {
-    Router::new().route("/build", post(build)).route("/build/prune", post(prune)).route("/build/cancel", post(cancel))
+    Router::new()
+        .route("/build", post(build))
+        .route("/build/prune", post(prune))
+        .route("/build/cancel", post(cancel))
+        .route("/x-slipway/ssh", post(agent))
 }
 
 async fn build(State(engine): Engined, params: Params, headers: HeaderMap, body: Body) -> Result<Response> {
@@ -51,6 +56,18 @@ async fn build(State(engine): Engined, params: Params, headers: HeaderMap, body:
 /// A classic build is cancelled by its connection; this is for clients that ask in words.
 async fn cancel() -> Response {
     http::StatusCode::NO_CONTENT.into_response()
+}
+
+/// A connection to a client's SSH agent, which waits until a command of the client's build needs it.
+async fn agent(State(engine): Engined, params: Params, mut request: Request) -> Result<Response> {
+    let (build, id) = (params.get("build"), params.get("id"));
+    if build.is_empty() || id.is_empty() {
+        return Err(Error::bad("the names of a build and of an agent are expected"));
+    }
+    let hijack = Hijack::new(&mut request)?;
+    let (ours, theirs) = tokio::net::UnixStream::pair()?;
+    engine.agents.add(build, id, ours)?;
+    Ok(hijack.connect(theirs, true, Vec::new(), Vec::new(), || {}))
 }
 
 async fn prune(State(engine): Engined, params: Params) -> Result<Json<Value>> {

@@ -10,7 +10,7 @@ use slipway_images::{BuildStep, ChainId, DiffId, Image, ImageId, Store};
 
 use super::epoch::Epoch;
 use crate::engine::lock;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::types::Config;
 
 /// Work that is going on: builds that come to the same step wait for each other, and all but one find it in the cache.
@@ -140,7 +140,7 @@ impl Cache {
         let _layers: Vec<_> = ChainId::stack(&diffs).iter().filter_map(|id| self.store.layer(id)).collect();
         let build = BuildStep {
             parent: parent.map(|image| image.id),
-            config: serde_json::to_value(step).map_err(Error::internal)?,
+            config: super::commit::document(step)?,
             author: entry.author.unwrap_or_default(),
             created: entry.created.unwrap_or_default(),
             created_by: entry.created_by.unwrap_or_default(),

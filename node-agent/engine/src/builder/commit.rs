@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use serde_json::Value;
 use slipway_images::{BuildStep, DiffId, ImageId};
 
 use super::Build;
@@ -118,8 +119,8 @@ pub(crate) fn image(
 ) -> Result<ImageId> {
     let made = BuildStep {
         parent: state.image,
-        config: serde_json::to_value(&state.config).map_err(Error::internal)?,
-        container_config: Some(serde_json::to_value(step).map_err(Error::internal)?),
+        config: document(&state.config)?,
+        container_config: Some(document(step)?),
         // Random, so no part of an image that is to be the same each time.
         container: if build.epoch.is_some() { String::new() } else { container.to_owned() },
         author: state.author.clone(),
@@ -132,4 +133,13 @@ pub(crate) fn image(
     let id = build.engine.store.hurried(|| build.engine.store.build_image(&made, layer))?;
     lock(&build.made).push(id);
     Ok(id)
+}
+
+/// A configuration as an image has it: without labels it says `null`, where a container's has an empty object.
+pub(crate) fn document(config: &Config) -> Result<Value> {
+    let mut value = serde_json::to_value(config).map_err(Error::internal)?;
+    if config.labels.is_empty() {
+        value["Labels"] = Value::Null;
+    }
+    Ok(value)
 }

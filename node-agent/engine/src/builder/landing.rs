@@ -82,6 +82,10 @@ impl Landing<'_> {
             }
         } else {
             entry.unpack(&target).map_err(|e| damaged(&e))?;
+            if header_time(entry) == 0 && !kind.is_dir() {
+                // The library takes this time for a missing one.
+                set_time(&target, 0)?;
+            }
         }
         if kind.is_dir() {
             self.dirs.push((path.to_owned(), header_time(entry)));
@@ -105,9 +109,7 @@ impl Landing<'_> {
             Err(rustix::io::Errno::PERM) => return Ok(false),
             Err(e) => return Err(damaged(&e.into())),
         }
-        let time = Timespec { tv_sec: header_time(entry), tv_nsec: 0 };
-        let times = Timestamps { last_access: time, last_modification: time };
-        utimensat(CWD, target, &times, AtFlags::SYMLINK_NOFOLLOW).map_err(io::Error::from)?;
+        set_time(target, header_time(entry))?;
         if self.devices {
             let owner = |id: io::Result<u64>| id.ok().and_then(|id| u32::try_from(id).ok()).unwrap_or(0);
             std::os::unix::fs::lchown(target, Some(owner(header.uid())), Some(owner(header.gid())))?;
@@ -124,6 +126,12 @@ impl Landing<'_> {
         }
         Ok(())
     }
+}
+
+fn set_time(path: &Path, seconds: i64) -> Result<()> {
+    let time = Timespec { tv_sec: seconds, tv_nsec: 0 };
+    let times = Timestamps { last_access: time, last_modification: time };
+    Ok(utimensat(CWD, path, &times, AtFlags::SYMLINK_NOFOLLOW).map_err(io::Error::from)?)
 }
 
 fn header_time<R: Read>(entry: &Entry<'_, R>) -> i64 {

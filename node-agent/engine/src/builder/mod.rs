@@ -35,6 +35,7 @@ mod reproducible;
 mod run;
 mod secrets;
 mod source;
+mod ssh;
 mod stage;
 pub(crate) mod state;
 mod steps;
@@ -56,6 +57,7 @@ pub use caches::{Prune, prune, usage};
 pub use options::Options;
 pub(crate) use prepare::prepare;
 pub use run::sweep;
+pub use ssh::Waiting;
 
 use context::{Context, Scratch};
 use engine_wasm::store::recipe::Recipe;

@@ -1,5 +1,4 @@
-//! `RUN --mount`: files of the context, a stage or an image; directories that outlive builds; memory; secrets. An SSH agent cannot come over
-//! the classic protocol: an optional one is left out as if it were not given, a required one is an error.
+//! `RUN --mount`: files of the context, a stage or an image; directories that outlive builds; memory; secrets; the client's SSH agents.
 
 use std::collections::HashMap;
 use std::os::unix::fs::PermissionsExt;
@@ -15,6 +14,7 @@ use super::context::Scratch;
 use super::copy::{self, How};
 use super::secrets;
 use super::source;
+use super::ssh;
 use super::stage::Stage;
 use crate::containers::names::random_hex;
 use crate::engine::{Engine, lock};
@@ -35,6 +35,7 @@ pub(crate) struct Prepared {
     /// Variables with secrets, for the command and for no image.
     pub(crate) env: Vec<String>,
     _secrets: Vec<Scratch>,
+    _sockets: Vec<ssh::Socket>,
     _locks: Vec<tokio::sync::OwnedMutexGuard<()>>,
     _roots: Vec<Arc<Root>>,
     _uses: Vec<caches::Use>,
@@ -92,6 +93,7 @@ pub(crate) async fn prepare(stage: &Stage, run: &Run) -> Result<Prepared> {
         return Ok(prepared);
     }
     let mut hash = Sha256::new();
+    let mut ssh_mounts = 0;
     for mount in &run.mounts {
         let expand = |text: &str| stage.state.expand(text).map_err(Wrong::Error);
         let options = mount.options(expand).map_err(|wrong| match wrong {
@@ -107,11 +109,21 @@ pub(crate) async fn prepare(stage: &Stage, run: &Run) -> Result<Prepared> {
                 prepared.tmpfs.push((target(stage, &options), format!("rw,exec{size}")));
             }
             MountKind::Secret => secret(stage, &options, &mut prepared).await?,
-            MountKind::Ssh if !options.required => {}
             MountKind::Ssh => {
-                return Err(Error::bad(
-                    "RUN --mount=type=ssh is not supported: the classic builder's protocol carries no SSH agent",
-                ));
+                let before = ssh_mounts;
+                ssh_mounts += 1;
+                let Some(socket) = ssh::socket(&stage.build.engine, &stage.build.options.agents, &options)? else {
+                    continue;
+                };
+                let target = stage.state.absolute(&ssh::target(&options, before));
+                // The first is what programs ask, unless the image says otherwise.
+                let known = |list: &[String]| list.iter().any(|entry| entry.starts_with("SSH_AUTH_SOCK="));
+                if !known(&prepared.env) && !known(&stage.state.config.env) {
+                    prepared.env.push(format!("SSH_AUTH_SOCK={target}"));
+                }
+                let source = socket.path.to_string_lossy().into_owned();
+                prepared.mounts.push(Mount { kind: "bind".into(), source, target, ..Mount::default() });
+                prepared._sockets.push(socket);
             }
         }
     }

@@ -8,6 +8,7 @@ use slipway_images::registry::Platform;
 
 use super::logins::Logins;
 use super::secrets::Secrets;
+use super::ssh::Agents;
 use crate::api::Params;
 use crate::error::{Error, Result};
 use crate::types::{HostConfig, ShmSize, Ulimit};
@@ -45,6 +46,8 @@ pub struct Options {
     pub(crate) logins: Logins,
     /// `--secret`
     pub secrets: Secrets,
+    /// `--ssh`
+    pub agents: Agents,
     /// Limits, network and hosts of the containers that run steps.
     pub host: HostConfig,
 }
@@ -106,6 +109,7 @@ impl Options {
             platform: text("platform").to_lowercase(),
             logins: Logins::read(headers),
             secrets: Secrets::read(headers)?,
+            agents: Agents::read(headers)?,
             host: host(params)?,
         })
     }

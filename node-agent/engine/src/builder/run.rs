@@ -140,6 +140,7 @@ pub async fn sweep(engine: &Arc<Engine>) {
     }
     let _ = std::fs::remove_dir_all(super::scratch_dir(engine));
     let _ = std::fs::remove_dir_all(super::secrets::dir(engine));
+    let _ = std::fs::remove_dir_all(super::ssh::dir(engine));
     super::caches::sweep(engine);
 }
 
