@@ -372,6 +372,14 @@ fn a_file_before_dockerignore_takes_its_place() {
     }
     let (_, text) = build(&lab, false, &["-f", &dir.join("other").display().to_string()], &dir);
     assert_eq!(printed(&text), ["Dockerfile", "a.txt"], "{text}");
+    // What is packed already is taken as it is.
+    let packed = Command::new("tar").args(["-c", "."]).current_dir(&dir).output().expect("tar").stdout;
+    std::fs::write(lab.dir.join("packed.tar"), packed).expect("an archive");
+    let mut command = lab.command(&["build", "--no-cache", "-f", "other", "-"]);
+    let archive = std::fs::File::open(lab.dir.join("packed.tar")).expect("the archive");
+    let output = command.stdin(archive).output().expect("our docker");
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(printed(&text), ["Dockerfile", "a.log", "a.txt", "other", "other.dockerignore"], "{text}");
     for client in clients() {
         let (_, text) = build(&lab, client, &["--no-cache"], &dir);
         assert_eq!(printed(&text), ["Dockerfile", "a.log", "other", "other.dockerignore"], "{text}");
@@ -420,6 +428,49 @@ fn checks_read_as_buildkits_and_need_no_engine() {
     }
     write(&dir, "Dockerfile", "FROM base\nCMD [\"true\"]\n");
     assert_eq!(build(&lab, false, &["--check"], &dir), (true, "Check complete, no warnings found.\n".to_owned()));
+}
+
+#[test]
+fn what_dockerd_says_and_writes_in_passing() {
+    let Some(lab) = lab("build-passing") else { return };
+    let dir = lab.dir.join("context");
+    let mut archive = tar::Builder::new(Vec::new());
+    for (name, mode, time) in [("suid", 0o4755, 7), ("sgid", 0o2711, 0)] {
+        let mut header = tar::Header::new_ustar();
+        header.set_mode(mode);
+        header.set_mtime(time);
+        header.set_size(0);
+        header.set_uid(5);
+        header.set_gid(6);
+        archive.append_data(&mut header, name, std::io::empty()).expect("an entry");
+    }
+    std::fs::create_dir_all(&dir).expect("a directory");
+    std::fs::write(dir.join("a.tar"), archive.into_inner().expect("an archive")).expect("a file");
+    write(
+        &dir,
+        "Dockerfile",
+        "FROM base\nADD --chown=app --chmod=600 a.tar /a/\nADD a.tar /b/\nRUN cd / && stat -c '%n %a %u:%g %Y' a/* b/*\n\
+         HEALTHCHECK CMD one two\nHEALTHCHECK --retries=2 CMD [\"a\", \"b\"]\nVOLUME /z /y\nVOLUME /a\nSTOPSIGNAL SIGRTMIN+3\n",
+    );
+    for client in clients() {
+        let (ok, text) = build(&lab, client, &["--no-cache", "-t", "built"], &dir);
+        assert!(ok, "{text}");
+        let expected = [
+            ["a/sgid 2711 1000:1001 0", "a/suid 4755 1000:1001 7", "b/sgid 2711 5:6 0", "b/suid 4755 5:6 7"].as_slice(),
+            &["Note: overriding previous HEALTHCHECK: [CMD-SHELL one two]"],
+        ];
+        assert_eq!(printed(&text), expected.concat(), "{text}");
+    }
+    let image = lab.ok(&["image", "inspect", "built"]);
+    let at = |part: &str| image.find(part).unwrap_or_else(|| panic!("{part} in {image}"));
+    assert!(at("\"/a\": {}") < at("\"/y\": {}") && at("\"/y\": {}") < at("\"/z\": {}"), "{image}");
+    let image: serde_json::Value = serde_json::from_str(&image).expect("JSON");
+    let (config, step) = (&image[0]["Config"], &image[0]["ContainerConfig"]);
+    assert_eq!(config["Labels"], serde_json::Value::Null);
+    assert_eq!((config["Hostname"].as_str(), config["StopSignal"].as_str()), (Some(""), Some("SIGRTMIN+3")));
+    // A step's configuration is that of the container that dockerd would have made for it.
+    assert_eq!((step["Hostname"].as_str().map(str::len), &step["Labels"]), (Some(12), &serde_json::json!({})));
+    no_debris(&lab);
 }
 
 #[test]

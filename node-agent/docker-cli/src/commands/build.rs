@@ -39,6 +39,10 @@ pub(crate) async fn build(context: &Context) -> Result<u8, Failure> {
     secrets::add(&args.list("secret"), &mut headers)?;
     let agents = ssh::Agents::read(&args.list("ssh"), &mut headers)?;
     let source = build_context::find(context.first(), file)?;
+    if let Source::Archive(_) = source {
+        // What somebody has packed is taken as it is.
+        headers.insert("x-slipway-packed", HeaderValue::from_static("1"));
+    }
     let mut extra = String::new();
     let (dockerfile, remote) = match &source {
         Source::Directory(dir) if dir.extra.is_some() => {

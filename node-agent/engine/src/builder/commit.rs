@@ -135,10 +135,10 @@ pub(crate) fn image(
     Ok(id)
 }
 
-/// A configuration as an image has it: without labels it says `null`, where a container's has an empty object.
+/// A configuration as dockerd writes it: without labels it says `null`, unless it was a container's, which has a name and an empty object.
 pub(crate) fn document(config: &Config) -> Result<Value> {
     let mut value = serde_json::to_value(config).map_err(Error::internal)?;
-    if config.labels.is_empty() {
+    if config.labels.is_empty() && config.hostname.is_empty() {
         value["Labels"] = Value::Null;
     }
     Ok(value)

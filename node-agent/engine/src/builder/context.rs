@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use slipway_images::decompress;
 
+use super::ignore::Filtered;
 use super::unpack::{BAD_HEADER, damaged, unpack_context};
 use crate::error::{Error, Result};
 use crate::rootfs;
@@ -106,11 +107,11 @@ impl<R: Read> Read for Padded<'_, R> {
 
 impl Context {
     /// Takes an unpacked context: finds its Dockerfile and takes away what `.dockerignore` says the build must not see of
-    /// these two files themselves. With `whole` the rest is filtered too, as no client has done it.
+    /// these two files themselves, and of the rest where nobody has done it.
     ///
     /// # Errors
     /// For a Dockerfile that is missing, empty or too long, and bad patterns.
-    pub(crate) fn open(dir: Scratch, wanted: &str, whole: bool) -> Result<Self> {
+    pub(crate) fn open(dir: Scratch, wanted: &str, filtered: Filtered) -> Result<Self> {
         let wanted = if wanted.is_empty() { "Dockerfile" } else { wanted };
         let root = dir.path();
         let (name, text) = match read(root, wanted)? {
@@ -124,7 +125,7 @@ impl Context {
         if text.is_empty() {
             return Err(Error::bad(format!("the Dockerfile ({name}) cannot be empty")));
         }
-        let ignored = super::ignore::apply(root, &name, whole)?;
+        let ignored = super::ignore::apply(root, &name, filtered)?;
         Ok(Self { dir, name, text, absent: false, ignored })
     }
 
@@ -191,7 +192,7 @@ mod tests {
         let open = |entries: &[(&str, &str)], wanted: &str| {
             let dir = scratch("find");
             unpack(&archive(entries)[..], dir.path()).unwrap();
-            Context::open(dir, wanted, false).map(|c| (c.name, c.text)).map_err(|e| e.message)
+            Context::open(dir, wanted, Filtered::ByClient).map(|c| (c.name, c.text)).map_err(|e| e.message)
         };
         assert_eq!(open(&[("Dockerfile", "FROM a")], "").unwrap(), ("Dockerfile".into(), "FROM a".into()));
         assert_eq!(open(&[("dockerfile", "FROM a")], "").unwrap().0, "dockerfile");

@@ -10,16 +10,30 @@ use super::source::names;
 use crate::error::{Error, Result};
 use crate::rootfs;
 
-/// Takes away what the ignore file of `root` names, only the two files themselves unless `whole`; returns its text.
+/// Who has left out of a context what its ignore file names.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum Filtered {
+    /// The client, which may know `.dockerignore` alone.
+    #[default]
+    ByClient,
+    /// Nobody.
+    Not,
+    /// Nobody, and nobody is to: somebody has packed it like this.
+    AsPacked,
+}
+
+/// Takes away what the ignore file of `root` names, as far as it is not `filtered`, and in any case the two files themselves where it names
+/// them; returns its text.
 ///
 /// # Errors
 /// For patterns that are none.
-pub(crate) fn apply(root: &Path, dockerfile: &str, whole: bool) -> Result<Option<String>> {
+pub(crate) fn apply(root: &Path, dockerfile: &str, filtered: Filtered) -> Result<Option<String>> {
     let own = format!("{dockerfile}.dockerignore");
-    let (name, text, whole) = match (rootfs::read(root, &own)?, rootfs::read(root, ".dockerignore")?) {
+    let of_its_own = if filtered == Filtered::AsPacked { None } else { rootfs::read(root, &own)? };
+    let (name, text, whole) = match (of_its_own, rootfs::read(root, ".dockerignore")?) {
         // Clients of the classic builder know only the other one.
         (Some(text), _) => (own.as_str(), text, true),
-        (None, Some(text)) => (".dockerignore", text, whole),
+        (None, Some(text)) => (".dockerignore", text, filtered == Filtered::Not),
         (None, None) => return Ok(None),
     };
     let matcher =
@@ -82,17 +96,21 @@ mod tests {
             std::fs::write(root.join(file), "").unwrap();
         }
         std::fs::write(root.join(".dockerignore"), "*.log\nlogs\n!logs/deep/keep.me\ngone\nDockerfile\n").unwrap();
-        apply(&root, "Dockerfile", false).unwrap();
+        apply(&root, "Dockerfile", Filtered::ByClient).unwrap();
         assert!(!root.join("Dockerfile").exists() && root.join("a.log").exists());
-        apply(&root, "Dockerfile", true).unwrap();
+        apply(&root, "Dockerfile", Filtered::Not).unwrap();
         let left = |path: &str| root.join(path).exists();
         assert!(left("keep.txt") && left("logs/deep/keep.me") && left(".dockerignore"));
         assert!(!left("a.log") && !left("logs/x") && !left("gone"));
         std::fs::write(root.join("D.dockerignore"), "*.txt\n").unwrap();
-        apply(&root, "D", false).unwrap();
+        apply(&root, "D", Filtered::AsPacked).unwrap();
+        assert!(left("keep.txt"));
+        apply(&root, "D", Filtered::ByClient).unwrap();
         assert!(!left("keep.txt"), "a Dockerfile's own file comes first");
         std::fs::write(root.join(".dockerignore"), "[\n").unwrap();
-        assert!(apply(&root, "Dockerfile", false).unwrap_err().message.contains("syntax error in pattern"));
+        assert!(
+            apply(&root, "Dockerfile", Filtered::ByClient).unwrap_err().message.contains("syntax error in pattern")
+        );
         std::fs::remove_dir_all(root).unwrap();
     }
 }

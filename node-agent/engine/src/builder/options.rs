@@ -6,12 +6,16 @@ use http::HeaderMap;
 use slipway_images::Reference;
 use slipway_images::registry::Platform;
 
+use super::ignore::Filtered;
 use super::logins::Logins;
 use super::secrets::Secrets;
 use super::ssh::Agents;
 use crate::api::Params;
 use crate::error::{Error, Result};
 use crate::types::{HostConfig, ShmSize, Ulimit};
+
+/// Our own client sends this header with an archive that it was given: to others it looks like a directory's.
+const PACKED: &str = "x-slipway-packed";
 
 /// A build's options.
 #[derive(Debug, Clone, Default)]
@@ -44,6 +48,8 @@ pub struct Options {
     pub platform: String,
     /// What the client knows of registries.
     pub(crate) logins: Logins,
+    /// What the client has done with the context.
+    pub(crate) filtered: Filtered,
     /// `--secret`
     pub secrets: Secrets,
     /// `--ssh`
@@ -108,6 +114,7 @@ impl Options {
             target: text("target"),
             platform: text("platform").to_lowercase(),
             logins: Logins::read(headers),
+            filtered: if headers.contains_key(PACKED) { Filtered::AsPacked } else { Filtered::ByClient },
             secrets: Secrets::read(headers)?,
             agents: Agents::read(headers)?,
             host: host(params)?,

@@ -39,10 +39,10 @@ pub(crate) async fn prepare(
     let made = blocking(move || Ok((Scratch::new(&dir)?, Scratch::new(&dir)?))).await?;
     let (root, scratch) = made;
     let (context, said) = if options.remote.is_empty() {
-        let wanted = options.dockerfile.clone();
+        let (wanted, filtered) = (options.dockerfile.clone(), options.filtered);
         blocking(move || {
             context::unpack(body, root.path())?;
-            Ok((Context::open(root, &wanted, false)?, Vec::new()))
+            Ok((Context::open(root, &wanted, filtered)?, Vec::new()))
         })
         .await?
     } else {

@@ -12,6 +12,7 @@ use time::macros::format_description;
 use tokio::io::AsyncWriteExt as _;
 
 use super::context::{self, Context, Scratch};
+use super::ignore::Filtered;
 use super::output::Output;
 use super::{Options, git, unpack};
 use crate::containers::names::random_hex;
@@ -131,7 +132,7 @@ pub(crate) async fn context(
     let (remote, wanted) = (options.remote.clone(), options.dockerfile.clone());
     if is_git(&remote) {
         let sub = git::clone(&remote, dir.path()).await?;
-        let context = blocking(move || Context::open(git::narrow(dir, &sub)?, &wanted, true)).await?;
+        let context = blocking(move || Context::open(git::narrow(dir, &sub)?, &wanted, Filtered::Not)).await?;
         return Ok((context, Vec::new()));
     }
     if !is_url(&remote) {
@@ -145,10 +146,10 @@ pub(crate) async fn context(
         if unpack::is_archive(&got.path)? {
             context::unpack(std::fs::File::open(&got.path)?, dir.path())?;
             // What somebody has packed is taken as it is, as in Docker.
-            return Context::open(dir, &wanted, false);
+            return Context::open(dir, &wanted, Filtered::AsPacked);
         }
         std::fs::rename(&got.path, dir.path().join("Dockerfile"))?;
-        let mut context = Context::open(dir, "", false)?;
+        let mut context = Context::open(dir, "", Filtered::AsPacked)?;
         context.absent = true;
         Ok(context)
     })

@@ -26,7 +26,17 @@ pub fn parse_signal(text: &str) -> Result<i32> {
     }
     let upper = text.to_ascii_uppercase();
     let full = if upper.starts_with("SIG") { upper } else { format!("SIG{upper}") };
-    full.parse::<Signal>().map(|s| s as i32).map_err(|_| unknown())
+    let real_time = || {
+        let number = |text: &str, sign: char, most: i32| match text {
+            "" => Some(0),
+            text => text.strip_prefix(sign)?.parse().ok().filter(|n| (1..=most).contains(n)),
+        };
+        let (name, base) = (full.strip_prefix("SIGRT")?, (34, 64));
+        name.strip_prefix("MIN")
+            .and_then(|rest| Some(base.0 + number(rest, '+', 15)?))
+            .or_else(|| Some(base.1 - number(name.strip_prefix("MAX")?, '-', 14)?))
+    };
+    full.parse::<Signal>().map(|s| s as i32).ok().or_else(real_time).ok_or_else(unknown)
 }
 
 async fn signal(engine: &Engine, container: &Container, number: i32) -> Result<()> {
@@ -187,10 +197,22 @@ mod tests {
 
     #[test]
     fn signals_by_name_and_number() {
-        for (text, number) in [("TERM", 15), ("SIGKILL", 9), ("hup", 1), ("15", 15), ("37", 37)] {
+        for (text, number) in [
+            ("TERM", 15),
+            ("SIGKILL", 9),
+            ("hup", 1),
+            ("15", 15),
+            ("37", 37),
+            ("SIGRTMIN+3", 37),
+            ("rtmin", 34),
+            ("RTMAX-14", 50),
+            ("SIGRTMAX", 64),
+        ] {
             assert_eq!(parse_signal(text).unwrap(), number);
         }
         assert_eq!(parse_signal("SIGFUN").unwrap_err().message, "invalid signal: SIGFUN");
-        assert!(parse_signal("0").is_err() && parse_signal("65").is_err());
+        for wrong in ["0", "65", "RTMIN-1", "RTMIN+16", "RTMAX-15", "RTMAX+1", "RTMIN+", "RTMIN+x", "RT"] {
+            assert!(parse_signal(wrong).is_err(), "{wrong}");
+        }
     }
 }
