@@ -4,7 +4,6 @@ docker build --squash . || echo "code $?"
 docker build --isolation=hyperv . || echo "code $?"
 docker build --isolation=default -q . > /dev/null && echo built
 docker build --output=out . || echo "code $?"
-docker build --ssh default . || echo "code $?"
 docker build --progress=plain . || echo "code $?"
 docker build --security-opt seccomp=unconfined -q . > /dev/null && echo built
 ## platforms

@@ -60,10 +60,13 @@ impl Agents {
     }
 }
 
+/// A build's name, and the id of an agent.
+type Key = (String, String);
+
 /// Connections of clients that wait, by their builds' names and the ids of agents.
 #[derive(Default)]
 pub struct Waiting {
-    all: Mutex<HashMap<(String, String), Vec<oneshot::Sender<UnixStream>>>>,
+    all: Mutex<HashMap<Key, Vec<oneshot::Sender<UnixStream>>>>,
     more: Notify,
 }
 
@@ -110,8 +113,8 @@ impl Waiting {
         Ok(())
     }
 
-    /// Hands a command's connection to one that waits; `false` when none is there.
-    fn hand_over(&self, key: &(String, String), mut command: UnixStream) -> Result<(), UnixStream> {
+    /// Hands a command's connection to one that waits; gives it back when none is there.
+    fn hand_over(&self, key: &Key, mut command: UnixStream) -> Result<(), UnixStream> {
         let mut all = lock(&self.all);
         while let Some(waiting) = all.get_mut(key).and_then(Vec::pop) {
             match waiting.send(command) {
@@ -122,7 +125,7 @@ impl Waiting {
         Err(command)
     }
 
-    async fn connect(&self, key: &(String, String), mut command: UnixStream) {
+    async fn connect(&self, key: &Key, mut command: UnixStream) {
         let given_up = tokio::time::sleep(PATIENCE);
         let mut given_up = std::pin::pin!(given_up);
         loop {
@@ -221,7 +224,7 @@ mod tests {
     #[tokio::test]
     async fn a_command_speaks_to_a_connection_of_its_own_build() {
         let waiting = Waiting::default();
-        let key = |build: &str| (build.to_owned(), DEFAULT.to_owned());
+        let key = ("build".to_owned(), DEFAULT.to_owned());
         let pair = || UnixStream::pair().unwrap();
         let (gone, (mut other, other_end), (mut agent, agent_end)) = (pair(), pair(), pair());
         waiting.add("build", DEFAULT, gone.1).unwrap();
@@ -229,7 +232,7 @@ mod tests {
         drop(gone.0);
         let (mut command, end) = pair();
         // The agent comes after the command has asked.
-        tokio::join!(waiting.connect(&key("build"), end), async {
+        tokio::join!(waiting.connect(&key, end), async {
             tokio::task::yield_now().await;
             waiting.add("build", DEFAULT, agent_end).unwrap();
         });
