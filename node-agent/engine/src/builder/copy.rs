@@ -246,7 +246,7 @@ mod tests {
         let base = base("modes");
         // BuildKit's X looks at the mode before the first change, and its sticky bit is nobody's: such changes are left out.
         let changes = "+x a+x u+x -x a-w go-rwx u=rw,go=r u=rwX,go=rX a+X a-X =r u= go= g=u o=g go=u-w g=u,o=g u+s g+s ug+s \
-                       u-s a-s +s o+s +t -t u+r-w u=r+X ug=rwX,o= +rw -r ugo=rx uo+w,g-r g-u o+u u=o a=X u=rws,g=rs aug+r u+w,g=u-x,o=";
+                       u-s a-s +s o+s +t -t u+r-w ug=rwX,o= +rw -r ugo=rx uo+w,g-r g-u o+u u=o a=X u=rws,g=rs aug+r u+w,g=u-x,o=";
         let starts = [0, 0o644, 0o600, 0o755, 0o100, 0o010, 0o001, 0o777, 0o4755, 0o2755, 0o6640, 0o246];
         let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o7777;
         for change in changes.split(' ') {

@@ -230,6 +230,9 @@ mod tests {
         waiting.add("build", DEFAULT, gone.1).unwrap();
         waiting.add("other", DEFAULT, other_end).unwrap();
         drop(gone.0);
+        while !lock(&waiting.all)[&key][0].is_closed() {
+            tokio::task::yield_now().await;
+        }
         let (mut command, end) = pair();
         // The agent comes after the command has asked.
         tokio::join!(waiting.connect(&key, end), async {
