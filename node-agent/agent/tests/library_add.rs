@@ -124,6 +124,22 @@ fn what_breaks_off_goes_on_and_what_cannot_be_had_is_said() {
     let (good, said) = add(dir, &["team/UPPER"]);
     assert!(!good && said.contains("lowercase"), "{said}");
     assert_eq!(names(dir).len(), 1, "a failure names nothing");
+    // A layer that is not the configuration's, though it is what its digest says.
+    upstream.push(dir, "team/app:other", &noise[..1000]);
+    let (good, said) = add(dir, &[&format!("{}/team/app:other", upstream.address), "--name", "other"]);
+    assert!(good, "{said}");
+    let manifest = |name: &str| -> Value {
+        let digest =
+            names(dir)[&format!("docker.io/library/{name}:latest")].replace("sha256:", "library/blobs/sha256/");
+        serde_json::from_slice(&std::fs::read(dir.join(digest)).expect("a manifest")).expect("JSON")
+    };
+    let mut mixed = manifest("app");
+    mixed["layers"] = manifest("other")["layers"].clone();
+    let head = "200 OK\r\nContent-Type: application/vnd.oci.image.manifest.v1+json";
+    upstream.instead("/v2/team/app/manifests/mixed", head, &mixed.to_string());
+    let (good, said) = add(dir, &[&format!("{}/team/app:mixed", upstream.address), "--name", "mixed"]);
+    assert!(!good && said.contains("its configuration says sha256:"), "{said}");
+    assert_eq!(names(dir).len(), 2, "a failure names nothing");
 }
 
 /// Debian's docker-registry with a password: `secret`, for janet.

@@ -67,8 +67,10 @@ pub(crate) fn load(dir: &str) -> Config {
     let Ok(text) = std::fs::read_to_string(&path) else {
         return Config::default();
     };
+    if text.trim().is_empty() {
+        return Config::default();
+    }
     let read = serde_json::from_str::<Config>(&text).map_err(|e| match e.is_eof() {
-        true if text.trim().is_empty() => "EOF".to_owned(),
         true => "unexpected EOF".to_owned(),
         false => e.to_string(),
     });

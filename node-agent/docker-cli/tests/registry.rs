@@ -166,6 +166,13 @@ fn a_build_pulls_the_platform_that_it_is_for() {
     lab.ok(&["import", "--platform", "linux/arm64", &root, name]);
     lab.ok(&["push", name]);
     let made_for = || lab.ok(&["image", "inspect", "-f", "{{.Os}}/{{.Architecture}}", name]);
+    lab.ok(&["rmi", name]);
+    let warning = format!(
+        "WARNING: image with reference {name} was found but its platform (linux/arm64) does not match the specified platform (linux/amd64)"
+    );
+    let pulled = |platform: &str| lab.ok(&["pull", "--platform", platform, name]);
+    assert!(pulled("linux/amd64").contains(&warning));
+    assert!(!pulled("linux/arm64").contains("WARNING"));
     for (file, flags) in [
         (format!("FROM --platform=linux/arm64 {name}\nENV A=b\n"), vec![]),
         (format!("FROM {name}\nENV A=b\n"), vec!["--platform", "linux/arm64"]),

@@ -145,6 +145,23 @@ fn an_images_links_do_not_take_the_place_of_what_every_container_has() {
 }
 
 #[test]
+fn sizes_are_told_while_containers_come_and_go() {
+    let Some(lab) = Lab::new("sizes") else { return };
+    let mut coming = Vec::new();
+    for _ in 0..4 {
+        let script = "for n in 1 2 3 4 5 6 7 8; do docker create --name $$ alpine true && docker rm $$ || exit 1; done";
+        let host = format!("unix://{}", lab.dir.join("d.sock").display());
+        let mut busy = Command::new("sh");
+        coming.push(busy.args(["-c", script]).env("DOCKER_HOST", host).stdout(Stdio::null()).spawn().expect("sh"));
+    }
+    while coming.iter_mut().any(|busy| busy.try_wait().expect("a status").is_none()) {
+        lab.ok(&["system", "df"]);
+        lab.ok(&["ps", "-as"]);
+    }
+    assert!(coming.iter_mut().all(|busy| busy.wait().expect("a status").success()));
+}
+
+#[test]
 fn a_list_of_images_tells_what_they_share_when_asked() {
     let Some(lab) = Lab::new("shared-size") else { return };
     lab.ok(&["create", "--name", "one", "alpine", "true"]);

@@ -60,9 +60,13 @@ pub(super) fn run(dir: &Path, file: &Path, options: &Options) -> Result<Vec<Stri
     let source = OnDisk::new(handle).map_err(Error::io("reading", file))?;
     eprintln!("{}: verifying {:.1} MB", file.display(), source.size as f64 / 1e6);
     let archive = Archive::open(source, &Limits::default()).map_err(|error| broken(error.to_string()))?;
-    if let Some(failed) = archive.verify().failures().next() {
+    let report = archive.verify();
+    if let Some(failed) = report.failures().next() {
         let why = failed.failure.clone().unwrap_or_default();
         return Err(broken(format!("{}: {why}", failed.name)));
+    }
+    if let Some(problem) = report.problems.first() {
+        return Err(broken(problem.clone()));
     }
     let wanted = match &options.platform {
         Some(text) => platform::parse(text).map_err(broken)?,

@@ -2,13 +2,13 @@
 //! that the library has are not fetched again, so that a copy that was interrupted goes on with the next layer.
 
 use std::fs::{self, File};
-use std::io::Write;
+use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use engine_wasm::reference;
 use futures_util::StreamExt;
-use serde_json::json;
+use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use slipway_images::registry::{
     Credentials, Options as Access, Platform, Registries, Remote, RemoteError, RemoteImage, RemoteManifest, Trust,
@@ -111,7 +111,39 @@ impl Copy<'_> {
         while let Some(copied) = copies.next().await {
             copied?;
         }
+        self.check_layers(manifest)?;
         self.layout.add_bytes(&manifest.media_type, &manifest.bytes)
+    }
+
+    /// Compares what the layers hold with what the configuration says of them: no engine takes an image where they differ.
+    fn check_layers(&self, manifest: &RemoteManifest) -> Result<(), Error> {
+        let wrong = |error: serde_json::Error| (self.failed)(format!("its documents cannot be read: {error}"));
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let manifest: Value = serde_json::from_slice(&manifest.bytes).map_err(wrong)?;
+        let open = |digest: &str| {
+            let bad = || (self.failed)(format!("unsupported digest {digest}"));
+            let path = self.layout.blob_path(digest).ok_or_else(bad)?;
+            File::open(&path).map_err(Error::io("opening", &path))
+        };
+        let config: Value = serde_json::from_reader(open(&text(&manifest["config"]["digest"]))?).map_err(wrong)?;
+        let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
+        let (layers, diff_ids) = (list(&manifest["layers"]), list(&config["rootfs"]["diff_ids"]));
+        if layers.len() != diff_ids.len() {
+            let (has, says) = (layers.len(), diff_ids.len());
+            return Err((self.failed)(format!("it has {has} layers, its configuration says {says}")));
+        }
+        for (layer, diff_id) in layers.iter().zip(&diff_ids) {
+            let digest = text(&layer["digest"]);
+            let found = slipway_images::decompress(open(&digest)?).and_then(hash_of);
+            let found = found.map_err(|error| (self.failed)(format!("layer {digest}: {error}")))?;
+            if found != text(diff_id) {
+                return Err((self.failed)(format!(
+                    "layer {digest} unpacks to {found}, its configuration says {}",
+                    text(diff_id)
+                )));
+            }
+        }
+        Ok(())
     }
 
     async fn blob(&self, digest: &str, size: u64) -> Result<(), Error> {
@@ -184,5 +216,16 @@ impl Copy<'_> {
             return Err(RemoteError::Away(format!("it ended after {have} of {size} bytes")));
         }
         Ok(Ok(()))
+    }
+}
+
+/// The SHA-256 of what is left to read.
+fn hash_of(mut from: impl Read) -> std::io::Result<String> {
+    let (mut hash, mut buffer) = (Sha256::new(), vec![0; 1 << 16]);
+    loop {
+        match from.read(&mut buffer)? {
+            0 => return Ok(format!("sha256:{}", hex::encode(hash.finalize()))),
+            length => hash.update(&buffer[..length]),
+        }
     }
 }

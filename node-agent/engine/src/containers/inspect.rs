@@ -1,6 +1,7 @@
 //! `GET /containers/{id}/json` and `…/top`.
 
 use serde_json::{Value, json};
+use slipway_images::Error as StoreError;
 
 use super::{Container, Data};
 use crate::engine::Engine;
@@ -59,9 +60,13 @@ pub fn inspect(engine: &Engine, container: &Container, size: bool) -> Result<Val
     Ok(value)
 }
 
-/// `SizeRw` and `SizeRootFs`.
+/// `SizeRw` and `SizeRootFs`. Nothing is counted of a container that is only being made, or being removed.
 pub(super) fn sizes(engine: &Engine, record: &Record) -> Result<(u64, u64)> {
-    let rw = engine.store.rw_size(&record.id)?;
+    let rw = match engine.store.rw_size(&record.id) {
+        Err(StoreError::NoSuchRwLayer(_)) => 0,
+        Err(StoreError::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => 0,
+        size => size?,
+    };
     let image = engine.store.resolve(&record.image).ok().and_then(|id| engine.store.image(&id).ok());
     Ok((rw, rw + image.map_or(0, |i| i.size)))
 }

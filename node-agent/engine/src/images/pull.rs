@@ -6,7 +6,7 @@ use slipway_images::registry::{Platform, PullError, PushOptions, Wanted};
 use slipway_images::{ImageId, ImportOptions, Progress, Reference};
 use tokio::sync::mpsc::UnboundedSender;
 
-use super::event;
+use super::{check_platform, event};
 use crate::clock;
 use crate::engine::Engine;
 use crate::error::{Error, Result};
@@ -17,8 +17,16 @@ use crate::types::Config;
 /// # Errors
 /// Docker's sentences of a failed pull.
 pub async fn pull(engine: &Arc<Engine>, wanted: &Wanted, progress: UnboundedSender<Progress>) -> Result<ImageId> {
+    let tell = progress.clone();
     let pulled = engine.registries.pull(engine.store.clone(), wanted, progress).await.map_err(|e| error_of(&e))?;
     transfer_event(engine, "pull", &wanted.reference, &pulled.id);
+    // A name that leads to one image gives it whatever it was made for; Docker tells.
+    if let Some(platform) = wanted.platform.as_ref().filter(|_| !wanted.all_tags)
+        && let Ok(image) = engine.store.image(&pulled.id)
+        && let Err(e) = check_platform(&wanted.reference.clone().with_default_tag().to_string(), &image, platform)
+    {
+        let _ = tell.send(Progress::status(format!("WARNING: {}", e.message)));
+    }
     Ok(pulled.id)
 }
 
