@@ -2,19 +2,23 @@
 
 use std::io::{ErrorKind, Write};
 
-fn settle(result: std::io::Result<()>) {
+fn settle(file: &str, result: std::io::Result<()>) {
     if let Err(e) = result {
         crate::terminal::restore();
         crate::partial::discard();
-        // What SIGPIPE would have made of it.
-        std::process::exit(if e.kind() == ErrorKind::BrokenPipe { 141 } else { 1 });
+        if e.kind() == ErrorKind::BrokenPipe {
+            // What SIGPIPE would have made of it.
+            std::process::exit(141);
+        }
+        let _ = writeln!(std::io::stderr(), "write {file}: {}", crate::error::go_io(&e));
+        std::process::exit(1);
     }
 }
 
 /// Writes bytes to standard output, at once.
 pub(crate) fn bytes(data: &[u8]) {
     let mut out = std::io::stdout().lock();
-    settle(out.write_all(data).and_then(|()| out.flush()));
+    settle("/dev/stdout", out.write_all(data).and_then(|()| out.flush()));
 }
 
 /// Writes text to standard output, at once.
@@ -29,7 +33,7 @@ pub(crate) fn line(text: &str) {
 
 /// Writes bytes to standard error.
 pub(crate) fn error_bytes(data: &[u8]) {
-    settle(std::io::stderr().lock().write_all(data));
+    settle("/dev/stderr", std::io::stderr().lock().write_all(data));
 }
 
 /// Writes text and a newline to standard error.

@@ -44,12 +44,12 @@ pub(crate) fn upload(mut source: impl Read + Send + 'static) -> Body {
 }
 
 /// A file that names itself when it cannot be read.
-struct Named {
-    file: File,
+struct Named<R> {
+    file: R,
     path: String,
 }
 
-impl Read for Named {
+impl<R: Read> Read for Named<R> {
     fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
         self.file.read(buffer).map_err(|e| match e.kind() {
             ErrorKind::Interrupted => e,
@@ -58,7 +58,11 @@ impl Read for Named {
     }
 }
 
-fn open(path: &str) -> Result<Named, Failure> {
+fn stdin() -> Named<std::io::Stdin> {
+    Named { file: std::io::stdin(), path: "/dev/stdin".to_owned() }
+}
+
+fn open(path: &str) -> Result<Named<File>, Failure> {
     let file = File::open(path).map_err(|e| Failure::new(format!("open {path}: {}", go_io(&e))))?;
     Ok(Named { file, path: path.to_owned() })
 }
@@ -156,7 +160,7 @@ pub(crate) async fn load(context: &Context) -> Result<u8, Failure> {
         if terminal::stdin_is_terminal() {
             return Err(Failure::new("requested load from stdin, but stdin is empty"));
         }
-        upload(std::io::stdin())
+        upload(stdin())
     } else {
         upload(open(input)?)
     };
@@ -179,7 +183,7 @@ pub(crate) async fn import(context: &Context) -> Result<u8, Failure> {
     let name = args.args.get(1).map(String::as_str).unwrap_or_default();
     let url = ["http://", "https://"].iter().any(|p| source.starts_with(p));
     let (body, from) = match source {
-        "-" => (upload(std::io::stdin()), "-"),
+        "-" => (upload(stdin()), "-"),
         _ if url => (crate::client::empty(), source),
         file => (upload(open(file)?), "-"),
     };
