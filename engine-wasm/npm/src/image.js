@@ -33,103 +33,125 @@ export const IMAGE_QUESTIONS = ["list", "inspect", "config", "history", "steps",
 /** And a store. */
 export const STORE_QUESTIONS = ["list", "inspect", "history", "diskUsage", "tag", "remove"];
 
-export class Image {
+/** A part of the module's memory that is given back once nothing uses it: `close` may be called from within `onProgress`, and stops the work. */
+class Held {
   #handle;
-  #source;
+  #what;
+  #uses = 0;
+  #closed = false;
 
-  constructor(from, options = {}) {
-    this.#source = source(from);
+  constructor(what, handle) {
+    this.#what = what;
+    this.#handle = handle;
+  }
+
+  _hold(work) {
+    if (this.#closed) throw new EngineError({ message: `the ${this.#what} was closed`, code: "closed" });
+    this.#uses++;
     try {
-      this.#handle = watched([options], (_, watch) => new wasm.ImageHandle(this.#source, watch));
-    } catch (error) {
-      this.#source.close();
-      throw error;
+      return work(this.#handle);
+    } finally {
+      this.#uses--;
+      this.#release();
     }
   }
 
-  #use() {
-    if (!this.#handle) throw new EngineError({ message: "the image was closed", code: "closed" });
-    return this.#handle;
+  /** As {@link watched}; the work gets the handle first. */
+  _watched(args, work) {
+    return watched(args, (args, watch) => this._hold((handle) => work(handle, args, (done, total) => watch(done, total) && !this.#closed)));
+  }
+
+  close() {
+    this.#closed = true;
+    this.#release();
+  }
+
+  #release() {
+    if (!this.#closed || this.#uses > 0) return;
+    this.#handle?.free();
+    this.#handle = undefined;
+    this._closed?.();
+  }
+}
+
+export class Image extends Held {
+  #source;
+
+  constructor(from, options = {}) {
+    const opened = source(from);
+    try {
+      super("image", watched([options], (_, watch) => new wasm.ImageHandle(opened, watch)));
+    } catch (error) {
+      opened.close();
+      throw error;
+    }
+    this.#source = opened;
+  }
+
+  _closed() {
+    this.#source.close();
   }
 
   ask(name, args) {
-    return watched(args, (args, watch) => decode(this.#use().call(name, encode(args), watch)));
+    return this._watched(args, (handle, args, watch) => decode(handle.call(name, encode(args), watch)));
   }
 
   file(path, options = {}) {
-    return watched([path, options], (args, watch) => this.#use().read(encode(args), watch));
+    return this._watched([path, options], (handle, args, watch) => handle.read(encode(args), watch));
   }
 
   diff(other, options = {}) {
-    return watched([options], (args, watch) => {
-      const handle = this.#use();
+    return this._watched([options], (handle, args, watch) => {
       // An archive compared with itself: the module takes two that are not the same.
       if (other === this) return decode(handle.diffWithin(encode(args), watch));
-      return decode(handle.diff(other.#use(), encode(args), watch));
+      return other._hold((theirs) => decode(handle.diff(theirs, encode(args), watch)));
     });
   }
 
   /** For what hastens `verify`: layers that may be read outside, and the Blob they are in. */
   gzipped() {
     const { blob } = this.#source;
-    return blob ? { blob, ...decode(this.#use().gzipped()) } : { layers: [] };
-  }
-
-  outside() {
-    return this.#use().outside();
+    return blob ? { blob, ...this._hold((handle) => decode(handle.gzipped())) } : { layers: [] };
   }
 
   know(...found) {
-    this.#use().know(...found);
-  }
-
-  close() {
-    this.#handle?.free();
-    this.#handle = undefined;
-    this.#source.close();
+    this._hold((handle) => handle.know(...found));
   }
 }
 
-export class Store {
-  #handle = guarded(() => new wasm.StoreHandle());
-
-  #use() {
-    if (!this.#handle) throw new EngineError({ message: "the store was closed", code: "closed" });
-    return this.#handle;
+export class Store extends Held {
+  constructor() {
+    super("store", guarded(() => new wasm.StoreHandle()));
   }
 
   ask(name, args) {
-    return guarded(() => decode(this.#use().call(name, encode(args))));
+    return guarded(() => this._hold((handle) => decode(handle.call(name, encode(args)))));
   }
 
   load(from, options = {}) {
     const opened = source(from);
     try {
-      return watched([options], (args, watch) => decode(this.#use().load(opened, encode(args), watch)));
+      return this._watched([options], (handle, args, watch) => decode(handle.load(opened, encode(args), watch)));
     } finally {
       opened.close();
     }
   }
 
   save(images, options = {}) {
-    return guarded(() => this.#use().save(encode([typeof images === "string" ? [images] : images, options])));
+    return guarded(() => this._hold((handle) => handle.save(encode([typeof images === "string" ? [images] : images, options]))));
   }
 
   build(dockerfile, files = {}, options = {}) {
     const { downloads = {}, ...rest } = options;
-    return guarded(() => {
-      const handle = this.#use();
-      // What a build left that failed before it began.
-      handle.call("clear", "[]");
-      for (const [path, file] of Object.entries(files)) add(handle, path, file);
-      for (const [url, content] of Object.entries(downloads)) handle.add(encode([url, { url: true }]), bytesOf(content));
-      return decode(handle.call("build", encode([dockerfile, rest])));
-    });
-  }
-
-  close() {
-    this.#handle?.free();
-    this.#handle = undefined;
+    return guarded(() =>
+      this._hold((handle) => {
+        // What a build left that failed before it began.
+        handle.call("clear", "[]");
+        for (const [path, file] of Object.entries(files)) add(handle, path, file);
+        for (const [url, content] of Object.entries(downloads)) handle.add(encode([url, { url: true }]), bytesOf(content));
+        return decode(handle.call("build", encode([dockerfile, rest])));
+      }),
+    );
   }
 }
 

@@ -34,10 +34,13 @@ type Last<Args extends unknown[]> = Args extends [...infer First, (infer Options
     : Args
   : Args;
 
+/** A function, of one form or of two, that gives promises. */
+type Later<Function> = Function extends { (...args: infer First): infer One; (...args: infer Second): infer Other }
+  ? { (...args: First): Promise<One>; (...args: Second): Promise<Other> }
+  : never;
+
 /** A module whose functions give promises. */
-export type Promised<Module> = {
-  readonly [Name in keyof Module]: Module[Name] extends (...args: infer Args) => infer Result ? (...args: Args) => Promise<Result> : never;
-};
+export type Promised<Module> = { readonly [Name in keyof Module]: Later<Module[Name]> };
 
 /** Questions whose options may hold {@link Controls}. */
 export type Asked<Questions> = {

@@ -30,8 +30,12 @@ store.save(id, { format: "oci" }) satisfies Uint8Array;
 const engine = createWorker();
 const remote: RemoteImage = await engine.openImage(new Blob([]), { signal: AbortSignal.timeout(1000) });
 const layers = await remote.layers({ platform: "linux/arm64", signal: AbortSignal.timeout(1000), onProgress: ({ done }) => console.log(done) });
-const size: number = layers[0].size;
+const size: number | null = layers[0].size;
 const lines: string[] = await (await engine.createStore()).load(new Blob([]), { onProgress: () => {} });
+const told: Record<string, unknown> = await engine.dockerfile.report("FROM a\n", { format: "json" });
+const both: { output: string; errors: string } = await engine.dockerfile.report("FROM a\n");
+// @ts-expect-error a number is no text.
+engine.units.bytesSize("1");
 const text: string = await engine.template.render("{{.}}", 1);
 const marks: string = await engine.graph.dockerfile("FROM a\n", { format: "mermaid" });
 try {
@@ -39,4 +43,4 @@ try {
 } catch (error) {
   if (error instanceof EngineError) console.log(error.line, error.code === "limit", error.file);
 }
-console.log(rule, json, streams, entries, bytes, size, lines, text, marks, units.bytesSize(1), ignore.ignores("a", ["a"]), graph.engine({}), template.table("a\tb"));
+console.log(told, both, rule, json, streams, entries, bytes, size, lines, text, marks, units.bytesSize(1), ignore.ignores("a", ["a"]), graph.engine({}), template.table("a\tb"));

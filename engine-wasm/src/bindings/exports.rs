@@ -7,9 +7,9 @@ use std::rc::Rc;
 use js_sys::{Function, Uint8Array};
 use wasm_bindgen::prelude::*;
 
-use super::image::Opened;
+use super::image::{Opened, limits};
 use super::{Failure, Kept};
-use crate::image::{Hasher, Outside, ReadAt};
+use crate::image::{Outside, ReadAt};
 
 /// Reads smaller than this are made from a piece of this size that is kept: an archive's headers stand close together.
 const AHEAD: usize = 64 << 10;
@@ -140,12 +140,8 @@ impl ImageHandle {
         self.0.gzipped().to_string()
     }
 
-    pub fn outside(&self) -> OutsideHandle {
-        OutsideHandle(self.0.outside())
-    }
-
-    pub fn know(&mut self, path: &str, read: OutsideHandle, stored: f64, digest: Option<String>, diff_id: &str) {
-        self.0.know(path, read.0, stored as u64, digest.as_deref(), diff_id);
+    pub fn know(&mut self, path: &str, stored: f64, size: f64, digest: Option<String>, diff_id: &str) {
+        self.0.know(path, stored as u64, size as u64, digest.as_deref(), diff_id);
     }
 
     #[wasm_bindgen(js_name = diffWithin)]
@@ -154,39 +150,26 @@ impl ImageHandle {
     }
 }
 
-/// The plain tar of a layer that is read outside.
+/// What looks at a layer that is read outside.
 #[wasm_bindgen]
 #[allow(unreachable_pub, reason = "exported to JavaScript")]
-pub struct OutsideHandle(Outside);
-
-#[wasm_bindgen]
-#[allow(unreachable_pub, reason = "exported to JavaScript")]
-impl OutsideHandle {
-    pub fn feed(&mut self, plain: &[u8], taken: f64) -> bool {
-        self.0.feed(plain, taken as u64)
-    }
-}
-
-/// A SHA-256 being computed.
-#[wasm_bindgen]
-#[allow(unreachable_pub, reason = "exported to JavaScript")]
-pub struct HashHandle(Hasher);
+pub struct HashHandle(Outside);
 
 #[wasm_bindgen]
 #[allow(unreachable_pub, reason = "exported to JavaScript")]
 impl HashHandle {
     #[wasm_bindgen(constructor)]
-    #[allow(clippy::new_without_default, reason = "JavaScript knows no defaults")]
-    pub fn new() -> HashHandle {
-        Self(Hasher::like(None))
+    pub fn new(tar: bool, size: Option<f64>) -> HashHandle {
+        Self(Outside::new(&limits(), tar, size.map(|size| size as u64)))
     }
 
-    pub fn update(&mut self, bytes: &[u8]) {
-        self.0.update(bytes);
+    /// Where to read on; nothing where something is wrong.
+    pub fn feed(&mut self, bytes: &[u8], taken: f64) -> Option<f64> {
+        self.0.feed(bytes, taken as u64).map(|at| at as f64)
     }
 
-    pub fn finish(self) -> String {
-        self.0.finish().to_string()
+    pub fn finish(self, stored: f64) -> Option<String> {
+        Some(self.0.finish(stored as u64)?.to_string())
     }
 }
 

@@ -11,8 +11,8 @@ use crate::dockerfile;
 use crate::graph::from_archive;
 use crate::image::tar::Kind;
 use crate::image::{
-    Archive, ContentReader, Digests, Error, Image, LayerReader, Limits, Merged, MergedId, Options, Platform, Progress,
-    ReadAt, TarProblem, Tree, Unpacked, Verifier, align, diff, efficiency, findings, history, inspect, platform, steps,
+    Archive, ContentReader, Error, Image, Limits, Merged, MergedId, Platform, Progress, ReadAt, TarProblem, Tree,
+    Unpacked, Verifier, align, diff, efficiency, findings, history, inspect, platform, steps,
 };
 
 // WebAssembly has 4 GiB at the very most, and who runs out of it is ended: limits are lower here than where memory is plenty.
@@ -20,16 +20,19 @@ use crate::image::{
 const MAX_ENTRIES: usize = 2 << 20;
 /// Bytes of a layer's names.
 const MAX_NAMES: usize = 128 << 20;
-/// Bytes that the trees of an archive's layers may take together.
-const MAX_TREES: usize = 768 << 20;
 /// Bytes of an archive that is compressed as a whole.
 const MAX_IN_MEMORY: u64 = 384 << 20;
+
+/// The code of what was told to stop.
+pub(super) const CANCELLED: &str = "cancelled";
 
 /// Told how many bytes of how many are done; says whether to go on.
 pub type Watch<'a> = dyn FnMut(u64, u64) -> bool + 'a;
 
 /// Names that every question's options may have: which image of the archive.
-const CHOICE: [&str; 2] = ["image", "platform"];
+pub(super) const CHOICE: [&str; 2] = ["image", "platform"];
+/// And of those that need no more of the layers than their sizes.
+const SIZED: [&str; 3] = ["image", "platform", "sizes"];
 
 /// An archive, and the layers of it that were read.
 #[derive(Debug)]
@@ -38,7 +41,9 @@ pub struct Opened {
     /// Whether the archive is the source's bytes as they are.
     pub(super) direct: bool,
     /// By the file of the archive.
-    trees: HashMap<String, Arc<Tree>>,
+    pub(super) trees: HashMap<String, Arc<Tree>>,
+    /// What docker counts of layers, likewise.
+    pub(super) sizes: Vec<(String, u64)>,
     /// What is known of layers that were read outside, likewise.
     pub(super) known: HashMap<String, Unpacked>,
 }
@@ -50,7 +55,7 @@ impl Opened {
     /// What is wrong with the archive.
     pub fn open(source: impl ReadAt + Clone + 'static) -> Result<Self, Failure> {
         let (archive, direct) = archive(source)?;
-        Ok(Self { archive, direct, trees: HashMap::new(), known: HashMap::new() })
+        Ok(Self { archive, direct, trees: HashMap::new(), sizes: Vec::new(), known: HashMap::new() })
     }
 
     /// Answers a question with JSON.
@@ -62,18 +67,18 @@ impl Opened {
         let value = match name {
             "list" => self.list(),
             "inspect" => {
-                let image = self.choose(&args.options(0, &CHOICE)?)?;
-                let trees = self.read(&image, watch)?;
-                inspect(&image, trees.iter().map(|tree| tree.docker_size()).sum())
+                let named = args.options(0, &SIZED)?;
+                let image = self.choose(&named)?;
+                inspect(&image, self.sizes(&image, &named, watch)?.into_iter().sum::<Option<u64>>())
             }
             "config" => {
                 let image = self.choose(&args.options(0, &CHOICE)?)?;
                 serde_json::from_slice(&image.config_json).map_err(|error| Failure::new(error.to_string()))?
             }
             "history" => {
-                let image = self.choose(&args.options(0, &CHOICE)?)?;
-                let sizes: Vec<u64> = self.read(&image, watch)?.iter().map(|tree| tree.docker_size()).collect();
-                history(&image, &sizes)
+                let named = args.options(0, &SIZED)?;
+                let image = self.choose(&named)?;
+                history(&image, &self.sizes(&image, &named, watch)?)
             }
             "steps" => {
                 let named = args.options(0, &["image", "platform", "dockerfile", "target"])?;
@@ -155,44 +160,12 @@ impl Opened {
         Ok(to_value(&diff((&mine, &before), (&theirs, &after)))?.to_string())
     }
 
-    fn choose(&self, named: &Named<'_>) -> Result<Image, Failure> {
+    pub(super) fn choose(&self, named: &Named<'_>) -> Result<Image, Failure> {
         self.chosen(named.text("image")?, named.text("platform")?)
     }
 
     fn chosen(&self, name: Option<&str>, wanted: Option<&str>) -> Result<Image, Failure> {
         self.archive.select(name, parsed(wanted)?.as_ref()).cloned().map_err(failure)
-    }
-
-    /// The layers of an image, those read before as they are.
-    fn read(&mut self, image: &Image, watch: &mut Watch<'_>) -> Result<Vec<Arc<Tree>>, Failure> {
-        let key = |index: usize| image.layers.get(index).and_then(|layer| layer.path.clone()).unwrap_or_default();
-        let missing = |this: &Self, index: usize| !this.trees.contains_key(&key(index));
-        let total =
-            image.layers.iter().enumerate().filter(|(i, _)| missing(self, *i)).map(|(_, layer)| layer.stored).sum();
-        let mut done = 0;
-        let mut trees = Vec::new();
-        for (index, layer) in image.layers.iter().enumerate() {
-            let tree = match self.trees.get(&key(index)).cloned() {
-                Some(tree) => tree,
-                None => {
-                    let mut reader = LayerReader::new(&self.archive, layer, Digests::Neither, Options::default());
-                    while let Some(progress) = reader.step(&self.archive, layer).map_err(failure)? {
-                        go_on(progress, done, total, watch)?;
-                    }
-                    done += layer.stored;
-                    let tree = Arc::new(reader.finish().map_err(failure)?.1);
-                    let taken = self.trees.values().map(|tree| tree.memory()).sum::<usize>() + tree.memory();
-                    if taken > MAX_TREES {
-                        let (what, limit) = ("the image".to_owned(), MAX_TREES as u64);
-                        return Err(failure(Error::Limit { what, subject: "memory for its layers' entries", limit }));
-                    }
-                    self.trees.insert(key(index), Arc::clone(&tree));
-                    tree
-                }
-            };
-            trees.push(tree);
-        }
-        Ok(trees)
     }
 
     fn list(&self) -> Value {
@@ -233,27 +206,6 @@ impl Opened {
         })
     }
 
-    /// What each layer is and did.
-    fn layers(&mut self, args: &Args, watch: &mut Watch<'_>) -> Result<Value, Failure> {
-        let image = self.choose(&args.options(0, &CHOICE)?)?;
-        let trees = self.read(&image, watch)?;
-        let steps = steps(&image);
-        let mut merged = Merged::default();
-        let mut out = Vec::new();
-        for (index, (layer, tree)) in image.layers.iter().zip(trees).enumerate() {
-            let (size, entries) = (tree.docker_size(), tree.entries);
-            merged.push(tree);
-            let changes = merged.changes();
-            let step = steps.iter().find(|step| step.layer == Some(index)).map(|step| step.text());
-            out.push(json!({
-                "diffId": layer.diff_id, "digest": layer.digest, "stored": layer.stored, "size": size, "entries": entries,
-                "added": changes.added, "changed": changes.changed, "repeated": changes.repeated, "removed": changes.removed,
-                "step": step,
-            }));
-        }
-        Ok(out.into())
-    }
-
     /// A directory: of the whole image, or as one layer left it.
     fn tree(&mut self, args: &Args, watch: &mut Watch<'_>) -> Result<Value, Failure> {
         let named = args.options(1, &["image", "platform", "layer", "removed"])?;
@@ -281,10 +233,14 @@ pub(super) fn parsed(platform: Option<&str>) -> Result<Option<Platform>, Failure
     platform.map(platform::parse).transpose().map_err(Failure::new)
 }
 
+/// What an archive may ask of a page.
+pub(super) fn limits() -> Limits {
+    Limits { layer_entries: MAX_ENTRIES, names: MAX_NAMES, archive_in_memory: MAX_IN_MEMORY, ..Limits::default() }
+}
+
 /// Indexes an archive; says whether it is the source's bytes as they are, or had to be decompressed.
 pub(super) fn archive(source: impl ReadAt + Clone + 'static) -> Result<(Archive, bool), Failure> {
-    let limits =
-        Limits { layer_entries: MAX_ENTRIES, names: MAX_NAMES, archive_in_memory: MAX_IN_MEMORY, ..Limits::default() };
+    let limits = limits();
     match Archive::open(source.clone(), &limits) {
         Err(Error::CompressedArchive(_)) => {
             let archive = Archive::open(Archive::decompress(&source, &limits).map_err(failure)?, &limits);
@@ -324,7 +280,7 @@ fn entry(merged: &Merged, id: MergedId) -> Value {
     })
 }
 
-fn go_on(progress: Progress, before: u64, total: u64, watch: &mut Watch<'_>) -> Result<(), Failure> {
+pub(super) fn go_on(progress: Progress, before: u64, total: u64, watch: &mut Watch<'_>) -> Result<(), Failure> {
     if watch(before + progress.done, total) { Ok(()) } else { Err(failure(Error::Cancelled)) }
 }
 
@@ -350,7 +306,7 @@ pub(super) fn failure(error: Error) -> Failure {
         | Error::Missing { what, .. }
         | Error::Digest { what, .. } => file = Some(what),
         Error::Path { path, .. } => entry = Some(path),
-        Error::Cancelled => failure.code = Some("cancelled"),
+        Error::Cancelled => failure.code = Some(CANCELLED),
         _ => {}
     }
     failure.place = (file.is_some() || entry.is_some()).then(|| Box::new(Place { file, offset, entry }));

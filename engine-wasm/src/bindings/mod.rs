@@ -10,6 +10,7 @@ mod failure;
 mod graph;
 mod ignore;
 pub mod image;
+mod layers;
 mod lint;
 mod offsets;
 mod outside;

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use super::image::Opened;
-use crate::image::{Compression, Outside, Verifier};
+use crate::image::{Compression, Outside, Unpacked, Verifier};
 
 impl Opened {
     /// The gzipped layers of all images that may be read so, each once: its file, where that begins in the source, its size, and whether its
@@ -24,17 +24,11 @@ impl Opened {
         json!({ "layers": suitable.collect::<Vec<_>>(), "total": Verifier::new(&self.archive).total() })
     }
 
-    /// A reader for the plain tar of one of them.
-    pub fn outside(&self) -> Outside {
-        Outside::new(self.archive.limits())
-    }
-
-    /// Takes what reading one of them found out, for the next `verify`.
-    pub fn know(&mut self, path: &str, read: Outside, stored: u64, digest: Option<&str>, diff_id: &str) {
+    /// Takes what reading one of them found out, for the next `verify`: bytes of the blob and of the tar, and their digests.
+    pub fn know(&mut self, path: &str, stored: u64, size: u64, digest: Option<&str>, diff_id: &str) {
         let digest = digest.map(str::parse).transpose();
-        if let (Ok(digest), Ok(diff_id)) = (digest, diff_id.parse())
-            && let Some(unpacked) = read.finish(stored, digest, diff_id)
-        {
+        if let (Ok(digest), Ok(diff_id)) = (digest, diff_id.parse()) {
+            let unpacked = Unpacked { digest, diff_id: Some(diff_id), stored, size, compression: Compression::Gzip };
             self.known.insert(path.to_owned(), unpacked);
         }
     }

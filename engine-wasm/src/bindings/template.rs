@@ -64,7 +64,7 @@ fn options(named: &Named<'_>) -> Result<Options, Failure> {
 
 /// Docker's own listings of the Engine API's answers.
 fn list(args: &Args) -> Result<Value, Failure> {
-    let named = args.options(3, &["now", "noTrunc", "quiet", "size", "digests"])?;
+    let named = args.options(3, &["now", "noTrunc", "quiet", "size", "digests", "human"])?;
     let (kind, format) = (args.text(0, "kind")?, args.text(1, "format")?);
     let data = args.get(2).unwrap_or(&Value::Null);
     let data = data.get("Volumes").unwrap_or(data);
@@ -75,13 +75,19 @@ fn list(args: &Args) -> Result<Value, Failure> {
     let (trunc, quiet) = (!named.flag("noTrunc")?, named.flag("quiet")?);
     let text = match kind {
         "container" => container::list(&container::template(format, quiet, named.flag("size")?), data, trunc, now),
+        "history" => {
+            let human = named.get("human").is_none() || named.flag("human")?;
+            image::history(format, data, quiet, human, trunc, now)
+        }
         "image" => {
             let digests = named.flag("digests")?;
             image::list(&image::template(format, quiet, digests), data, digests, trunc, now)
         }
         "network" => network::list(format, data, quiet, trunc),
         "volume" => volume::list(format, data, quiet),
-        other => Err(format!("there is no listing of {other:?}; there are: container, image, network, volume")),
+        other => {
+            Err(format!("there is no listing of {other:?}; there are: container, history, image, network, volume"))
+        }
     };
     text.map(Value::from).map_err(located)
 }

@@ -31,7 +31,7 @@ fn small() -> [Vec<u8>; 2] {
 fn explore(archive: &Archive) {
     for image in archive.images() {
         inspect(image, 0);
-        history(image, &[]);
+        history(image, &[0u64; 0]);
         let trees: Vec<Arc<Tree>> = image
             .layers
             .iter()

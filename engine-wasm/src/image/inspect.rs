@@ -72,9 +72,9 @@ fn tags(image: &Image) -> Vec<String> {
     image.names.iter().map(familiar).collect()
 }
 
-/// One object of `docker image inspect`. `size` is that of all layers together, as docker counts it (`Tree::docker_size`).
+/// One object of `docker image inspect`. `size` is that of all layers together, as docker counts it (`Tree::docker_size`), and left out where it is not known.
 /// `GraphDriver` and `Metadata` tell of an engine's disk and are empty.
-pub fn inspect(image: &Image, size: u64) -> Value {
+pub fn inspect(image: &Image, size: impl Into<Option<u64>>) -> Value {
     let c = &image.config;
     let mut out = Map::new();
     let mut put = |key: &str, value: Value| {
@@ -101,7 +101,9 @@ pub fn inspect(image: &Image, size: u64) -> Value {
     if let Some(version) = c.platform.os_version.as_deref().filter(|version| !version.is_empty()) {
         put("OsVersion", json!(version));
     }
-    put("Size", json!(size));
+    if let Some(size) = size.into() {
+        put("Size", json!(size));
+    }
     put("GraphDriver", json!({ "Data": null, "Name": "" }));
     let layers: Vec<Value> = if c.rootfs.diff_ids.is_empty() {
         image.layers.iter().filter_map(|layer| layer.diff_id.as_ref()).map(|id| json!(id)).collect()
@@ -116,25 +118,28 @@ pub fn inspect(image: &Image, size: u64) -> Value {
     Value::Object(out)
 }
 
-/// What `GET /images/{name}/history` answers, newest step first. `sizes` are the layers' (`Tree::docker_size`), as far as they are known.
+/// What `GET /images/{name}/history` answers, newest step first. `sizes` are the layers' (`Tree::docker_size`); what is not known of them is left out.
 /// For docker's table give it to [`crate::cli::format::image::history`].
-pub fn history(image: &Image, sizes: &[u64]) -> Value {
+pub fn history(image: &Image, sizes: &[impl Into<Option<u64>> + Copy]) -> Value {
     let mut layer = 0;
     let mut out = Vec::new();
     for step in &image.config.history {
-        let mut size = 0;
+        let mut size = Some(0);
         if !step.empty_layer {
-            size = sizes.get(layer).copied().unwrap_or_default();
+            size = sizes.get(layer).and_then(|size| (*size).into());
             layer += 1;
         }
-        out.push(json!({
+        let mut entry = json!({
             "Id": "<missing>",
             "Created": step.created.as_deref().and_then(time::seconds).unwrap_or(-62_135_596_800),
             "CreatedBy": step.created_by.clone().unwrap_or_default(),
             "Tags": null,
-            "Size": size,
-            "Comment": step.comment.clone().unwrap_or_default(),
-        }));
+        });
+        if let Some(size) = size {
+            entry["Size"] = size.into();
+        }
+        entry["Comment"] = step.comment.clone().unwrap_or_default().into();
+        out.push(entry);
     }
     out.reverse();
     if let Some(first) = out.first_mut() {
@@ -154,13 +159,13 @@ mod tests {
     fn inspect_has_dockers_fields_in_its_order() {
         let bytes = docker_archive(&[tar(&[file("a", b"1")])], &[("ADD a", false), ("CMD", true)], &["demo:1"]);
         let archive = Archive::open(bytes, &Limits::default()).unwrap();
-        let value = inspect(&archive.images()[0], 7);
+        let value = inspect(&archive.images()[0], 7u64);
         let keys: Vec<&str> = value.as_object().unwrap().keys().map(String::as_str).collect();
         let wanted = "Id RepoTags RepoDigests Parent Comment Created DockerVersion Author Config Architecture Os Size GraphDriver RootFS Metadata";
         assert_eq!(keys.join(" "), wanted);
         assert_eq!(value["Config"].to_string(), r#"{"Env":["PATH=/bin"],"Cmd":["sh"]}"#);
         assert_eq!(value["Created"], "2024-05-01T10:00:00.5Z");
-        let history = history(&archive.images()[0], &[7]);
+        let history = history(&archive.images()[0], &[7u64]);
         assert_eq!(history[1]["Size"], 7);
         assert_eq!((&history[0]["Id"], &history[0]["Tags"]), (&value["Id"], &json!(["demo:1"])));
         let table = crate::cli::format::image::history("", &history, false, true, true, 1_714_557_600 + 7200).unwrap();

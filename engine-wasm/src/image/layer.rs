@@ -46,6 +46,11 @@ impl LayerReader {
         Ok(Some(Progress { done: self.unpack.taken(), total: layer.stored }))
     }
 
+    /// Passes over content that nobody wants: that of a layer which is not compressed, when neither digests nor what files hold was asked for.
+    pub fn pass(&mut self, layer: &Layer) {
+        self.unpack.pass(layer.stored.saturating_sub(self.unpack.taken()));
+    }
+
     /// The layer's tree, and what reading it found out.
     ///
     /// # Errors

@@ -105,6 +105,14 @@ impl<S: Sink> Unpack<S> {
         })
     }
 
+    /// Passes over content that the sink does not want, `most` bytes of it, where nothing else looks at these: [`Self::taken`] says where to read on.
+    pub fn pass(&mut self, most: u64) {
+        if self.diff.is_none() && self.decoder.compression() == Some(Compression::None) {
+            self.stream.pass(most);
+            self.stored = self.stream.offset();
+        }
+    }
+
     /// Ends the layer.
     ///
     /// # Errors

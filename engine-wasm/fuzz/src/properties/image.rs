@@ -1,6 +1,6 @@
 //! Image archives: opening never reads layers, layers are what their digests say or an error, and everything found can be walked.
 
-use engine_wasm::image::{Archive, Digest, Digests, Options};
+use engine_wasm::image::{Archive, Digest, Digests, LayerReader, Options};
 
 use super::tar::{limits, walk, with_checksums};
 
@@ -29,6 +29,13 @@ pub fn image(data: &[u8]) {
         for layer in image.layers.iter().take(8) {
             let Ok((unpacked, tree)) = archive.read_tree(layer, Digests::Both, Options::default()) else { continue };
             walk(&tree);
+            // Passing over contents comes to the same.
+            let mut reader =
+                LayerReader::new(&archive, layer, Digests::Neither, Options { hash: false, secrets: false });
+            while reader.step(&archive, layer).expect("it was read before").is_some() {
+                reader.pass(layer);
+            }
+            assert_eq!(reader.finish().expect("it was whole before").1.docker_size(), tree.docker_size());
             assert!(unpacked.size <= limits.layer);
             let mut stored = vec![0; layer.stored as usize];
             let read = archive.read_layer(layer, 0, &mut stored).expect("it was read before");

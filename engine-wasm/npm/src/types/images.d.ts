@@ -73,16 +73,18 @@ export interface LayerSummary {
   digest: string | null;
   /** Bytes in the archive. */
   stored: number;
-  /** Bytes of its files. */
-  size: number;
-  entries: number;
-  /** How many paths it adds, changes, has again unchanged, removes. */
-  added: number;
-  changed: number;
-  repeated: number;
-  removed: number;
+  /** Bytes of its files; null where the layer cannot be read. */
+  size: number | null;
+  entries: number | null;
+  /** How many paths it adds, changes, has again unchanged, removes; null above a layer that cannot be read, too. */
+  added: number | null;
+  changed: number | null;
+  repeated: number | null;
+  removed: number | null;
   /** The instruction that made it. */
   step: string | null;
+  /** Why it cannot be read: it is missing, or broken. */
+  failure: string | null;
 }
 
 export interface FileEntry {
@@ -151,12 +153,12 @@ export interface ImageDiff {
 export interface ImageQuestions {
   /** What is in the archive; no layer is read. */
   list(options?: Watched): ArchiveList;
-  /** What `docker image inspect` shows. */
-  inspect(options?: Choice): { [key: string]: Json };
+  /** What `docker image inspect` shows; without `Size` where a layer cannot be read, or when `sizes` is false: then no layer is. */
+  inspect(options?: Choice & { sizes?: boolean }): { [key: string]: Json };
   /** The image's configuration. */
   config(options?: Choice): { [key: string]: Json };
-  /** What `GET /images/ID/history` gives: newest first. */
-  history(options?: Choice): { [key: string]: Json }[];
+  /** What `GET /images/ID/history` gives: newest first. Sizes are as those of `inspect`. */
+  history(options?: Choice & { sizes?: boolean }): { [key: string]: Json }[];
   /** History, layers and, with a `dockerfile`, its lines, brought together. */
   steps(options?: Choice & { dockerfile?: string; target?: string }): Step[];
   /** What each layer holds and did, the lowest first. */

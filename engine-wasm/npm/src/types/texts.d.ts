@@ -26,9 +26,9 @@ export interface TemplateOptions {
 }
 
 /** What docker lists. */
-export type ListKind = "container" | "image" | "network" | "volume";
+export type ListKind = "container" | "history" | "image" | "network" | "volume";
 
-/** How {@link TemplateModule.list} lists. Every switch is off by default. */
+/** How {@link TemplateModule.list} lists. Switches are off by default. */
 export interface ListOptions {
   /** The present time in seconds since 1970, for `2 hours ago`. */
   now?: number;
@@ -40,6 +40,8 @@ export interface ListOptions {
   size?: boolean;
   /** `docker images --digests` */
   digests?: boolean;
+  /** `docker history --human`, which alone is on by default. */
+  human?: boolean;
 }
 
 export interface TemplateModule {
@@ -54,7 +56,7 @@ export interface TemplateModule {
    */
   format(format: string, data?: unknown, options?: TemplateOptions): string;
   /**
-   * What `docker ps`, `docker images`, `docker network ls` or `docker volume ls` print of the Engine API's answer.
+   * What `docker ps`, `docker images`, `docker history`, `docker network ls` or `docker volume ls` print of the Engine API's answer.
    * `format` is what `--format` takes; the empty string gives the usual table.
    * @throws {EngineError} with Go's text.
    */

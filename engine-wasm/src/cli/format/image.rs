@@ -172,7 +172,7 @@ pub fn history(
         .map(|h| {
             let text_of = |key: &str| h[key].as_str().unwrap_or_default();
             let (id, by) = (text_of("Id"), text_of("CreatedBy").replace('\t', " "));
-            let (created, bytes) = (h["Created"].as_i64().unwrap_or_default(), h["Size"].as_i64().unwrap_or_default());
+            let created = h["Created"].as_i64().unwrap_or_default();
             // Times up to the year 2000 mean that none was recorded.
             let since = match created {
                 _ if !human => text::rfc3339(created),
@@ -180,7 +180,12 @@ pub fn history(
                 c => format!("{} ago", text::ago(now - c)),
             };
             #[allow(clippy::cast_precision_loss)] // sizes for people
-            let shown = if human { units::human_size_with_precision(bytes as f64, 3) } else { bytes.to_string() };
+            let shown = match h["Size"].as_i64() {
+                // An engine always knows it; of an archive a layer may be missing.
+                None => "N/A".into(),
+                Some(bytes) if human => units::human_size_with_precision(bytes as f64, 3),
+                Some(bytes) => bytes.to_string(),
+            };
             Row::new([
                 ("ID", if trunc { text::short_id(id) } else { id }.to_owned()),
                 ("CreatedAt", text::rfc3339(created)),

@@ -61,7 +61,7 @@ impl Stream {
 
     /// Bytes taken so far.
     pub fn offset(&self) -> u64 {
-        self.offset
+        self.offset + self.pending.len() as u64
     }
 
     fn error(&self, problem: TarProblem) -> Error {
@@ -104,6 +104,23 @@ impl Stream {
             }
         }
         Ok(())
+    }
+
+    /// Passes over what comes next and nobody wants, `most` bytes of it. [`Self::offset`] says where to read on.
+    pub fn pass(&mut self, most: u64) {
+        let end = self.offset.saturating_add(most);
+        if let Part::Content(left, false) = self.part {
+            self.offset += left.min(most);
+            self.part = Part::Content(left - left.min(most), false);
+            if left <= most {
+                self.pad();
+            }
+        }
+        if let Part::Padding(left) = self.part {
+            let passed = left.min(end - self.offset);
+            self.offset += passed;
+            self.part = if passed == left { Part::Block } else { Part::Padding(left - passed) };
+        }
     }
 
     fn content(&mut self, left: u64, wanted: bool, sink: &mut impl Sink) {
