@@ -60,8 +60,9 @@ test("an archive that is cut off anywhere is an error with its place", () => {
   }
   const layer = gzipSync(tar([["a", "x".repeat(100_000)]]));
   const cut = dockerArchive([layer.subarray(0, layer.length - 20)]);
-  const error = survives(() => engine.openImage(cut).layers(), "a layer that is cut off");
+  const error = survives(() => engine.openImage(cut).tree("/"), "a layer that is cut off");
   assert.ok(error.file.includes("layer") && error.offset > 0, JSON.stringify(error));
+  assert.equal(engine.openImage(cut).layers()[0].failure, error.message);
 });
 
 test("damaged bytes", () => {
