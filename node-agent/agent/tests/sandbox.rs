@@ -40,6 +40,10 @@ fn a_node_has_its_own_root_limits_and_network_and_leaves_nothing() {
         );
         assert!(code == Some(0) && text.contains("nested 1") && text.contains("all good"), "{text}");
 
+        let (_, mounts) = run(&host, &node, "cat /proc/mounts");
+        let data = settings.data_dir.display().to_string();
+        assert!(mounts.contains("overlay / overlay") && !mounts.contains(&data), "{data} in {mounts}");
+
         let start = Instant::now();
         let shell = host.terminal(&node).expect("a terminal");
         let mut master = std::fs::File::from(shell.master);

@@ -3,6 +3,7 @@
 
 use std::{
     fs, io,
+    os::fd::{AsFd as _, AsRawFd as _},
     os::unix::fs::{DirBuilderExt, chown},
     path::{Path, PathBuf},
 };
@@ -85,11 +86,14 @@ pub(crate) fn build(
         chown(dir, Some(base), Some(base)).map_err(at("change the owner of", dir))?;
     }
     let namespace = idmap::user_namespace(base)?;
-    use std::os::fd::AsFd;
     idmap::mount_idmapped(node_image, &layout.lower, namespace.as_fd())?;
     write_identity(&upper, &layout.lower, base, identity)?;
-    let escape = |path: &Path| path.to_string_lossy().replace('\\', "\\\\").replace(',', "\\,").replace(':', "\\:");
-    let options = format!("lowerdir={},upperdir={},workdir={}", escape(&layout.lower), escape(&upper), escape(&work));
+    // By descriptors: the node's `mount` shows these options, and where this machine keeps its data is nobody's business there.
+    let open = |path: &Path| fs::File::open(path).map_err(at("open", path));
+    let (lower, upper, work) = (open(&layout.lower)?, open(&upper)?, open(&work)?);
+    let by_descriptor = |dir: &fs::File| format!("/proc/self/fd/{}", dir.as_raw_fd());
+    let [lower, upper, work] = [&lower, &upper, &work].map(by_descriptor);
+    let options = format!("lowerdir={lower},upperdir={upper},workdir={work}");
     // The disk goes with the session, so nothing waits for it to be on the platter.
     let options = format!("{options},volatile,index=off,metacopy=off");
     mount(Some("overlay"), &layout.rootfs, Some("overlay"), MsFlags::empty(), Some(options.as_str()))
