@@ -217,6 +217,13 @@ impl Client {
         }
     }
 
+    /// What is said of a request whose body could not be read to its end, however the engine took it.
+    pub(crate) async fn unsent(&self, method: &Method, path: &str, why: &str) -> CallError {
+        let (major, minor) = self.version().await;
+        let request = self.go_request(method, &format!("/v{major}.{minor}{path}"));
+        CallError::Transport(format!("error during connect: {request} {why}"))
+    }
+
     /// The answer to `path` did not come.
     fn broken(&self, method: &Method, path: &str, e: &hyper::Error) -> CallError {
         let why = match std::error::Error::source(e) {

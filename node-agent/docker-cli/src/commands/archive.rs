@@ -16,9 +16,17 @@ use std::fs::{File, FileType};
 use std::io::{ErrorKind, Read};
 use std::os::unix::fs::FileTypeExt as _;
 use std::path::Path;
+use std::sync::{Arc, OnceLock};
 
 /// A request body that is read from a file or a pipe while it is sent.
-pub(crate) fn upload(mut source: impl Read + Send + 'static) -> Body {
+pub(crate) fn upload(source: impl Read + Send + 'static) -> Body {
+    watched(source).0
+}
+
+/// As [`upload`], with what goes wrong in reading: the engine may answer before it hears of that, or just then.
+fn watched(mut source: impl Read + Send + 'static) -> (Body, Arc<OnceLock<String>>) {
+    let failed = Arc::new(OnceLock::new());
+    let noted = Arc::clone(&failed);
     let (sender, receiver) = tokio::sync::mpsc::channel::<std::io::Result<Frame<Bytes>>>(4);
     std::thread::spawn(move || {
         loop {
@@ -30,7 +38,11 @@ pub(crate) fn upload(mut source: impl Read + Send + 'static) -> Body {
                     Ok(Frame::data(Bytes::from(buffer)))
                 }
                 Err(e) if e.kind() == ErrorKind::Interrupted => continue,
-                Err(e) => Err(e),
+                Err(e) => {
+                    // Nobody else notes anything.
+                    let _ = noted.set(e.to_string());
+                    Err(e)
+                }
             };
             let failed = piece.is_err();
             if sender.blocking_send(piece).is_err() || failed {
@@ -40,7 +52,29 @@ pub(crate) fn upload(mut source: impl Read + Send + 'static) -> Body {
     });
     let stream =
         futures_util::stream::unfold(receiver, |mut receiver| async move { Some((receiver.recv().await?, receiver)) });
-    BodyExt::boxed(StreamBody::new(stream))
+    (BodyExt::boxed(StreamBody::new(stream)), failed)
+}
+
+/// Sends an archive and shows what the engine says of it.
+async fn send(
+    context: &Context,
+    path: &str,
+    kind: &'static str,
+    (body, failed): (Body, Arc<OnceLock<String>>),
+) -> Result<(), Failure> {
+    let sent = async {
+        let answer = context.client.send(Method::POST, path, tar_headers(kind), body).await?;
+        let json = answer.headers().get("content-type").is_some_and(|t| t.as_bytes().starts_with(b"application/json"));
+        if json {
+            Ok(pull::show(answer.into_body(), Target::Stdout).await?)
+        } else {
+            download(answer.into_body(), "").await
+        }
+    };
+    match (sent.await, failed.get()) {
+        (Err(_), Some(why)) => Err(context.client.unsent(&Method::POST, path, why).await.into()),
+        (sent, _) => sent,
+    }
 }
 
 /// A file that names itself when it cannot be read.
@@ -160,20 +194,13 @@ pub(crate) async fn load(context: &Context) -> Result<u8, Failure> {
         if terminal::stdin_is_terminal() {
             return Err(Failure::new("requested load from stdin, but stdin is empty"));
         }
-        upload(stdin())
+        watched(stdin())
     } else {
-        upload(open(input)?)
+        watched(open(input)?)
     };
     let quiet = args.switch("quiet") || !terminal::stdout_is_terminal();
     let path = format!("/images/load?quiet={}{}", u8::from(quiet), platform_query(context)?.replacen('?', "&", 1));
-    let answer = context.client.send(Method::POST, &path, tar_headers("application/x-tar"), body).await?;
-    let json = answer.headers().get("content-type").is_some_and(|t| t.as_bytes().starts_with(b"application/json"));
-    if json {
-        pull::show(answer.into_body(), Target::Stdout).await?;
-    } else {
-        download(answer.into_body(), "").await?;
-    }
-    Ok(0)
+    send(context, &path, "application/x-tar", body).await.map(|()| 0)
 }
 
 /// `docker import`.
@@ -183,9 +210,9 @@ pub(crate) async fn import(context: &Context) -> Result<u8, Failure> {
     let name = args.args.get(1).map(String::as_str).unwrap_or_default();
     let url = ["http://", "https://"].iter().any(|p| source.starts_with(p));
     let (body, from) = match source {
-        "-" => (upload(stdin()), "-"),
-        _ if url => (crate::client::empty(), source),
-        file => (upload(open(file)?), "-"),
+        "-" => (watched(stdin()), "-"),
+        _ if url => ((crate::client::empty(), Arc::default()), source),
+        file => (watched(open(file)?), "-"),
     };
     if !name.is_empty() {
         reference::parse_normalized(name).map_err(|e| Failure::new(e.to_string()))?;
@@ -202,7 +229,5 @@ pub(crate) async fn import(context: &Context) -> Result<u8, Failure> {
     for change in args.list("change") {
         path += &format!("&changes={}", encode(change));
     }
-    let answer = context.client.send(Method::POST, &path, tar_headers("text/plain"), body).await?;
-    pull::show(answer.into_body(), Target::Stdout).await?;
-    Ok(0)
+    send(context, &path, "text/plain", body).await.map(|()| 0)
 }
