@@ -203,7 +203,7 @@ test("many cuts during a long output lose and repeat nothing", async () => {
     if (at % 500 === 0) terminal.cut();
     await new Promise((done) => setTimeout(done, 5));
   }
-  const text = await shows(page, /line 02999/, { timeout: 20_000 });
+  const text = await shows(page, /line 02999/, { timeout: 60_000 });
   assert.deepEqual(text.split("\n").filter((line) => line.startsWith("line")), lines);
   assert.ok(terminal.connections > 1);
 });
@@ -239,7 +239,7 @@ test("a ring that has moved on is admitted in the terminal", async () => {
   terminal.write("0123456789abcde\r".repeat((3 * 1024 * 1024) / 16));
   terminal.write("\r\nafter the flood");
   await restore();
-  await shows(page, /1\.0 MB of earlier output are no longer kept[^]*after the flood/, { timeout: 30_000 });
+  await shows(page, /1\.0 MB of earlier output are no longer kept[^]*after the flood/, { timeout: 60_000 });
 });
 
 test("a flood is held to the window, the page stays alive, and Ctrl-C stops it at once", async () => {
@@ -272,7 +272,7 @@ test("a flood is held to the window, the page stays alive, and Ctrl-C stops it a
   assert.ok(frames >= 5, `${frames} frames in a second`);
   const started = Date.now();
   await page.keyboard.press("Control+c");
-  await shows(page, /stopped/, { timeout: 5000 });
+  await shows(page, /stopped/);
   const took = Date.now() - started;
   console.log(`flood: ${frames} frames/s, Ctrl-C took ${took} ms, ${(terminal.written / 1e6).toFixed(1)} MB shown`);
   assert.ok(terminal.written < 100e6, "the flood was cut short");
@@ -356,7 +356,7 @@ test("a session that is gone is called ended, and a new one can be had", async (
   const terminal = await open();
   server.sessions.clear();
   terminal.cut();
-  await page.getByRole("heading", { name: "Session ended" }).waitFor({ timeout: 15_000 });
+  await page.getByRole("heading", { name: "Session ended" }).waitFor({ timeout: 60_000 });
   await page.getByRole("button", { name: "Start a new session" }).click();
   await shows(page, /root@node1/);
   assert.equal(server.sessions.size, 1);

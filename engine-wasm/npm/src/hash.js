@@ -50,9 +50,10 @@ class Whole {
 }
 
 /**
- * The end that hashes. It is told the compiled module, then `[stream, taken, pieces, tar, size]`: with `tar`, that a stream begins, whether it is one and
- * its size, where it is to be put together; with pieces, more of it, when `taken` bytes of its blob have been read; without, its end; and the stream alone when it is of no more use. It answers pieces
- * with `[stream, bytes, good]`, and the end with `[stream, 0, digest]`, which is missing where something is wrong.
+ * The end that hashes. It is told the compiled module, then `[stream, taken, pieces, tar, size]`: with `tar`, that a stream begins, whether
+ * it is one and its size, where it is to be put together; with pieces, more of it, when `taken` bytes of its blob have been read; without,
+ * its end; and the stream alone when it is of no more use. It answers pieces with `[stream, bytes, good]`, and the end with
+ * `[stream, 0, digest]`, which is missing where something is wrong.
  */
 export function hashing() {
   const hashes = new Map();

@@ -63,9 +63,11 @@ async function unpack(image, blob, { path, stored, digest }, hasher, tell) {
       if (bytes >= BATCH || done) {
         tell(taken);
         size += bytes;
-        if (stream) await hasher.update(stream, taken, compressed);
-        if (!(await hasher.update(tar, taken, batch))) return;
+        // What comes meanwhile belongs to the next.
+        const [pieces, plain] = [compressed, batch];
         [batch, compressed, bytes] = [[], [], 0];
+        if (stream) await hasher.update(stream, taken, pieces);
+        if (!(await hasher.update(tar, taken, plain))) return;
       }
       if (done) break;
     }

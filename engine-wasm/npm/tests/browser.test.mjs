@@ -1,5 +1,6 @@
 // The package in Chromium, from its files as they are: a page that starts it, and a Worker that opens an archive from a Blob.
 import assert from "node:assert/strict";
+import { randomBytes } from "node:crypto";
 import { after, before, test } from "node:test";
 import { launch } from "../../../web/tests/support/browser.mjs";
 import { gzipSync } from "node:zlib";
@@ -42,7 +43,7 @@ before(async () => {
 after(() => browser?.close());
 
 async function page(options) {
-  const server = await site({ files, ...options });
+  const server = await site({ ...options, files: { ...files, ...options?.files } });
   const context = await browser.newContext();
   const opened = await context.newPage();
   const complaints = [];
@@ -140,6 +141,38 @@ for (const isolated of [false, true]) {
     }
   });
 }
+
+test("a layer that is too large to be put together in memory is hashed as it comes, with its blob", async () => {
+  const piece = tar([["big", randomBytes(5 << 20)]]).subarray(0, -1024);
+  const layer = gzipSync(Buffer.concat([...Array(40).fill(piece), Buffer.alloc(1024)]), { level: 0 });
+  assert.ok(layer.length > 192 << 20);
+  const large = dockerArchive([layer], { blobs: true });
+  const broken = Buffer.from(large);
+  broken[broken.length >> 1] ^= 1;
+  const { run, close, requests } = await page({ files: { large, broken } });
+  try {
+    for (const [name, bytes] of Object.entries({ large, broken })) {
+      const image = engine.openImage(bytes);
+      const expected = image.verify();
+      image.close();
+      const result = await run(async (name) => {
+        const { createWorker } = await import("/package/worker.js");
+        const engine = createWorker();
+        const image = await engine.openImage(await (await fetch(`/${name}`)).blob());
+        const progress = [];
+        const report = await image.verify({ onProgress: (step) => progress.push(step) });
+        engine.terminate();
+        return { report, last: progress.at(-1) };
+      }, name);
+      assert.deepEqual(result.report, expected, name);
+      assert.equal(result.last.done, result.last.total, name);
+      assert.equal(expected.checks[0].failure === null, name === "large", name);
+    }
+    assert.equal(requests.filter((path) => path === "/package/entry.js").length, 4, "each with a Worker that hashes");
+  } finally {
+    await close();
+  }
+});
 
 test("layers that the browser decompresses are found to be what the engine finds them to be", async () => {
   const { run, close, requests } = await page();

@@ -216,7 +216,7 @@ fn unpacking(settings: &node_agent::sandbox::Settings) -> nix::unistd::Pid {
                 return nix::unistd::Pid::from_raw(pid);
             }
         }
-        assert!(begun.elapsed() < Duration::from_secs(40), "nothing is unpacked");
+        assert!(begun.elapsed() < Duration::from_secs(60), "nothing is unpacked");
         std::thread::sleep(Duration::from_millis(2));
     }
 }

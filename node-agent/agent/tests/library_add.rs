@@ -168,7 +168,7 @@ impl Guarded {
             .expect("docker-registry starts");
         let begun = Instant::now();
         while TcpStream::connect(port).is_err() {
-            assert!(begun.elapsed() < Duration::from_secs(20), "docker-registry does not listen");
+            assert!(begun.elapsed() < Duration::from_secs(60), "docker-registry does not listen");
             std::thread::sleep(Duration::from_millis(20));
         }
         Self(child, port.to_string())

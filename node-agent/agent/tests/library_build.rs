@@ -93,7 +93,7 @@ fn quiet(dir: &Path) {
     while let Some(process) = busy().first() {
         let what = std::fs::read(process.join("cmdline")).unwrap_or_default();
         let what = String::from_utf8_lossy(&what).replace('\0', " ");
-        assert!(begun.elapsed() < Duration::from_secs(20), "{} outlives the build: {what}", process.display());
+        assert!(begun.elapsed() < Duration::from_secs(60), "{} outlives the build: {what}", process.display());
         std::thread::sleep(Duration::from_millis(10));
     }
     let mounts = std::fs::read_to_string("/proc/self/mountinfo").expect("mounts");

@@ -78,7 +78,7 @@ fn stranger(dir: &Path) -> Vec<Ended> {
     let start = Instant::now();
     // The namespace exists once it has become `sleep`.
     while fs::read_to_string(format!("/proc/{pid}/comm")).is_ok_and(|name| name.trim() != "sleep") {
-        assert!(start.elapsed() < Duration::from_secs(10), "unshare does not get going");
+        assert!(start.elapsed() < Duration::from_secs(60), "unshare does not get going");
         std::thread::sleep(Duration::from_millis(5));
     }
     run("ip", &["link", "add", "outside", "type", "veth", "peer", "name", "inside", "netns", &pid]);

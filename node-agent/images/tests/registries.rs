@@ -49,7 +49,7 @@ impl Registry {
             .spawn()
             .unwrap();
         let registry = Self { host, child, dir };
-        let until = Instant::now() + Duration::from_secs(20);
+        let until = Instant::now() + Duration::from_secs(60);
         while TcpStream::connect(&registry.host).is_err() {
             assert!(Instant::now() < until, "docker-registry does not answer");
             std::thread::sleep(Duration::from_millis(20));

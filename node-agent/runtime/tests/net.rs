@@ -78,7 +78,7 @@ fn a_container_reaches_its_gateway_and_its_neighbour_and_leaves_no_device_behind
     let neighbour = enter(File::open(&two.path).expect("alive"), || UdpSocket::bind("10.99.0.3:7000"))
         .expect("entered")
         .expect("the neighbour has its address");
-    neighbour.set_read_timeout(Some(Duration::from_secs(5))).expect("a timeout is set");
+    neighbour.set_read_timeout(Some(Duration::from_secs(30))).expect("a timeout is set");
     let inside = enter(File::open(&one.path).expect("alive"), || {
         let socket = UdpSocket::bind("10.99.0.2:0").expect("the container has its address");
         socket.send_to(b"hello", "10.99.0.3:7000").expect("there is a way to the neighbour");

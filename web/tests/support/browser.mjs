@@ -39,7 +39,7 @@ export function screen(page, index = 0) {
 }
 
 /** Waits until the terminal shows what the pattern says, and gives the whole text. */
-export async function shows(page, pattern, { timeout = 10_000, index = 0 } = {}) {
+export async function shows(page, pattern, { timeout = 30_000, index = 0 } = {}) {
   const until = Date.now() + timeout;
   for (;;) {
     const text = await screen(page, index);
@@ -52,7 +52,7 @@ export async function shows(page, pattern, { timeout = 10_000, index = 0 } = {})
 }
 
 /** Waits until `probe` gives something true. */
-export async function until(probe, what, timeout = 10_000) {
+export async function until(probe, what, timeout = 30_000) {
   const end = Date.now() + timeout;
   for (;;) {
     const value = await probe();

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use crate::process::stdout;
 
 /// The machine may need a moment: a killed process is reaped, a lazy unmount finishes.
-const SETTLE: Duration = Duration::from_secs(10);
+const SETTLE: Duration = Duration::from_secs(30);
 /// Every process that a test starts inherits this variable with a value of this run's own.
 pub(super) const MARK: &str = "SLIPWAY_TEST_RUN";
 

@@ -229,11 +229,14 @@ fn family() -> BTreeSet<u32> {
     }
 }
 
+/// How long what ends may take to be gone.
+const SETTLE: Duration = Duration::from_secs(30);
+
 /// Waits (the kernel frees some things a moment after their last user has gone) until nothing is there that was not `before`.
 pub fn same(before: &Census, after: &Census) {
     let start = Instant::now();
     let mut left = after.without(before);
-    while left != Census::default() && start.elapsed() < Duration::from_secs(10) {
+    while left != Census::default() && start.elapsed() < SETTLE {
         std::thread::sleep(Duration::from_millis(50));
         left = census().without(before);
     }
@@ -243,7 +246,7 @@ pub fn same(before: &Census, after: &Census) {
 /// As [`same`], for another run of the agent than the `idle` one: its registry's parts are as many and are named otherwise.
 pub fn same_number(idle: &Census) {
     let start = Instant::now();
-    while census().counts() != idle.counts() && start.elapsed() < Duration::from_secs(10) {
+    while census().counts() != idle.counts() && start.elapsed() < SETTLE {
         std::thread::sleep(Duration::from_millis(50));
     }
     let now = census();
@@ -254,7 +257,7 @@ pub fn same_number(idle: &Census) {
 pub fn same_host(before: &Census) {
     let start = Instant::now();
     let left = || census().of_the_host().without(before);
-    while left() != Census::default() && start.elapsed() < Duration::from_secs(10) {
+    while left() != Census::default() && start.elapsed() < SETTLE {
         std::thread::sleep(Duration::from_millis(50));
     }
     assert_eq!(left(), Census::default(), "something leaked");

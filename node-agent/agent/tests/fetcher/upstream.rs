@@ -73,7 +73,7 @@ impl Upstream {
             .ok()?;
         let begun = Instant::now();
         while TcpStream::connect(direct).is_err() {
-            assert!(begun.elapsed() < Duration::from_secs(20), "docker-registry does not listen");
+            assert!(begun.elapsed() < Duration::from_secs(60), "docker-registry does not listen");
             std::thread::sleep(Duration::from_millis(20));
         }
         let state = Arc::new(Mutex::new(State::default()));

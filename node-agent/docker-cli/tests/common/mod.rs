@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 pub(crate) const REAL: &str = "/usr/local/bin/docker";
 
 /// How long anything may take that must happen.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Says why a test is left out; fails instead where tests must run.
 pub(crate) fn skip(why: &str) {

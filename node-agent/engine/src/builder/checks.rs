@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use engine_wasm::dockerfile::expand::{self, Platform};
+use engine_wasm::dockerfile::expand::Platform;
 use engine_wasm::dockerfile::lint::{self, Config, Facts, Ignored, ImageFacts, Report};
 use engine_wasm::ignore::Matcher;
 use slipway_images::{ImageId, Reference};
@@ -11,7 +11,7 @@ use slipway_images::{ImageId, Reference};
 use super::options::Options;
 use super::output::Output;
 use super::plan::{self, From};
-use super::{Build, architecture, whole};
+use super::{Build, whole};
 use crate::error::{Error, Result};
 
 /// The build argument's name.
@@ -28,25 +28,6 @@ pub(crate) fn wanted(options: &Options, text: &str) -> Result<bool> {
     let given = options.args.get(NAME).and_then(Option::as_deref).or_else(|| Config::directive(text));
     let config = Config::parse(given.unwrap_or_default());
     config.map(|config| config.error).map_err(|e| Error::bad(format!("failed to parse check options: {e}")))
-}
-
-/// What the build is told, for code that follows BuildKit.
-///
-/// # Errors
-/// For a platform that is none.
-pub(crate) fn told(options: &Options) -> Result<expand::Options> {
-    let own = Platform::new("linux", architecture());
-    let target = match options.platform.as_str() {
-        "" => own.clone(),
-        text => Platform::parse(text, &own).map_err(Error::bad)?,
-    };
-    let args = options.args.iter().filter_map(|(name, value)| Some((name.clone(), value.clone()?)));
-    Ok(expand::Options {
-        build_args: args.collect(),
-        target: options.target.clone(),
-        build_platform: own,
-        target_platform: target,
-    })
 }
 
 /// What base images have, by their whole names.
@@ -79,7 +60,7 @@ impl Build {
     }
 
     fn findings(&self, bases: &Bases) -> Result<Report> {
-        let told = told(&self.options)?;
+        let told = self.options.for_buildkit()?;
         let matcher = self.context.ignored.as_deref().map(|text| Matcher::from_file(text.as_bytes()));
         // As in BuildKit, exceptions are not looked into.
         let usable = matcher.as_ref().and_then(|matcher| matcher.as_ref().ok());

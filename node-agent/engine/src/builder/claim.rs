@@ -92,7 +92,8 @@ impl Stage {
         Ok(())
     }
 
-    /// Says which container the step has, and gives it back with the configuration that is noted of it: it has the container's name. A step that runs nothing needs none: only where containers are to stay one is made.
+    /// Says which container the step has, and gives it back with the configuration that is noted of it: it has the container's name. A
+    /// step that runs nothing needs none: only where containers are to stay one is made.
     async fn announce(&mut self, mut step: Config) -> Result<(String, Config)> {
         let options = &self.build.options;
         let container = if options.remove || options.force_remove || self.state.image.is_none() {

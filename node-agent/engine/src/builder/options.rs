@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use engine_wasm::dockerfile::expand;
 use http::HeaderMap;
 use slipway_images::Reference;
 use slipway_images::registry::Platform;
 
+use super::architecture;
 use super::ignore::Filtered;
 use super::logins::Logins;
 use super::secrets::Secrets;
@@ -118,6 +120,25 @@ impl Options {
             secrets: Secrets::read(headers)?,
             agents: Agents::read(headers)?,
             host: host(params)?,
+        })
+    }
+
+    /// The same for code that follows BuildKit.
+    ///
+    /// # Errors
+    /// For a platform that is none.
+    pub(crate) fn for_buildkit(&self) -> Result<expand::Options> {
+        let own = expand::Platform::new("linux", architecture());
+        let target = match self.platform.as_str() {
+            "" => own.clone(),
+            text => expand::Platform::parse(text, &own).map_err(Error::bad)?,
+        };
+        let args = self.args.iter().filter_map(|(name, value)| Some((name.clone(), value.clone()?)));
+        Ok(expand::Options {
+            build_args: args.collect(),
+            target: self.target.clone(),
+            build_platform: own,
+            target_platform: target,
         })
     }
 }

@@ -3,12 +3,11 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::UNIX_EPOCH;
 
 use sha2::{Digest as _, Sha256};
 use slipway_images::Progress;
 use slipway_images::registry::fetch;
-use time::PrimitiveDateTime;
-use time::macros::format_description;
 use tokio::io::AsyncWriteExt as _;
 
 use super::context::{self, Context, Scratch};
@@ -73,9 +72,8 @@ fn disposition(value: &str) -> Option<String> {
 
 /// A date of HTTP; 0 for what is none.
 fn seconds(date: &str) -> i64 {
-    let format =
-        format_description!("[weekday repr:short], [day] [month repr:short] [year] [hour]:[minute]:[second] GMT");
-    PrimitiveDateTime::parse(date, &format).map_or(0, |date| date.assume_utc().unix_timestamp())
+    let since = httpdate::parse_http_date(date).ok().and_then(|date| date.duration_since(UNIX_EPOCH).ok());
+    since.and_then(|since| since.as_secs().try_into().ok()).unwrap_or(0)
 }
 
 /// Fetches a file into the directory `dir`; how it goes is told where there is an `output`.
@@ -167,6 +165,8 @@ mod tests {
         assert_eq!(disposition("attachment; filename=\"a b.txt\"").as_deref(), Some("a b.txt"));
         assert_eq!(disposition("attachment; filename=../x"), None);
         assert_eq!(seconds("Sun, 09 Sep 2001 01:46:40 GMT"), 1_000_000_000);
+        assert_eq!(seconds("Sunday, 09-Sep-01 01:46:40 GMT"), 1_000_000_000);
+        assert_eq!(seconds("Sun Sep  9 01:46:40 2001"), 1_000_000_000);
         assert_eq!(seconds("yesterday"), 0);
     }
 

@@ -24,7 +24,7 @@ impl Reproducible {
     /// # Errors
     /// For arguments before the first `FROM` that cannot be read.
     pub(crate) fn new(epoch: Epoch, options: &Options, program: &Program, escape: char) -> Result<Self> {
-        let options = super::checks::told(options)?;
+        let options = options.for_buildkit()?;
         let globals = Globals::new(program, escape, &options).map_err(|e| Error::bad(e.to_string()))?;
         Ok(Self { created: epoch.text(), globals, options })
     }

@@ -76,7 +76,7 @@ impl Lab {
     }
 
     fn wait_for_namespaces(&self) {
-        let deadline = Instant::now() + Duration::from_secs(20);
+        let deadline = Instant::now() + Duration::from_secs(60);
         // The namespaces exist once the holder has become `sleep`.
         let comm = format!("/proc/{}/comm", self.holder.id());
         while std::fs::read_to_string(&comm).is_ok_and(|name| name.trim() != "sleep") {
@@ -96,7 +96,7 @@ impl Lab {
     pub fn start(&mut self) {
         let path = |name: &str| self.dir.join(name).display().to_string();
         let pid = self.holder.id().to_string();
-        let deadline = Instant::now() + Duration::from_secs(20);
+        let deadline = Instant::now() + Duration::from_secs(60);
         let engine = Command::new("nsenter")
             .args(["-t", &pid, "-n", "-m"])
             .arg(&self.agent)
