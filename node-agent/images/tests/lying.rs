@@ -6,11 +6,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use base64::Engine as _;
-use common::image::{Image, OCI, pull, pull_as, quick};
+use common::image::{Image, OCI, pull, pull_as, quick, run};
 use common::server::{Reply, Request, serve};
-use common::{root_or_skip, store};
-use slipway_images::Digest;
-use slipway_images::registry::{Credentials, LoginError};
+use common::{Tar, image, root_or_skip, store};
+use slipway_images::registry::{Credentials, LoginError, PushOptions};
+use slipway_images::{Digest, Reference};
 
 /// Counts what it is asked about one thing.
 #[derive(Clone, Default)]
@@ -383,4 +383,74 @@ fn search_asks_the_first_version_of_the_api() {
     assert_eq!(search(format!("{host}/x"), 0).unwrap_err().to_string(), "Unexpected status code 404");
     assert_eq!(search("x".into(), 101).unwrap_err().to_string(), "limit 101 is outside the range of [1, 100]");
     assert!(search("http://x".into(), 1).unwrap_err().to_string().contains("should not have a scheme"));
+}
+
+/// A registry that takes pushes and notes the layers it has; every request of the kinds in `refused` is refused once, as if its token had ended.
+fn with_ending_tokens(refused: &'static [&'static str], taken: Arc<Mutex<Vec<Digest>>>) -> String {
+    let tokens = Count::default();
+    let granted = tokens.clone();
+    let realm = serve(move |_| Reply::new(200, format!(r#"{{"token":"token-{}"}}"#, granted.next() + 1)));
+    let (ended, sent) = (Mutex::new(Vec::<(String, String)>::new()), Mutex::new(Digest::of(b"")));
+    serve(move |request| {
+        let kind = match (request.method.as_str(), request.target.contains("/manifests/")) {
+            ("PUT", true) => "manifest",
+            (method, _) => method,
+        };
+        let token = request.header("authorization").to_owned();
+        let known = (1..=tokens.get()).any(|number| token == format!("Bearer token-{number}"));
+        let mut ended = ended.lock().unwrap();
+        let ends = known && refused.contains(&kind) && !ended.iter().any(|(other, _)| *other == kind);
+        if ends {
+            ended.push((kind.to_owned(), token.clone()));
+        }
+        if !known || ended.iter().any(|(_, old)| *old == token) {
+            let challenge = format!("Bearer realm=\"http://{realm}/token\",service=\"lab\"");
+            return Reply::refusal(401, "UNAUTHORIZED", "authentication required").with("WWW-Authenticate", challenge);
+        }
+        match kind {
+            "GET" => Reply::new(200, "{}"),
+            "HEAD" => match taken.lock().unwrap().iter().any(|blob| request.target.ends_with(&blob.to_string())) {
+                true => Reply::new(200, "x"),
+                false => Reply::new(404, ""),
+            },
+            "PATCH" => {
+                *sent.lock().unwrap() = Digest::of(&request.body);
+                Reply::new(202, "").with("Location", request.target.clone())
+            }
+            "POST" => Reply::new(202, "").with("Location", "/v2/tool/blobs/uploads/one"),
+            "PUT" => {
+                let sent = if request.body.is_empty() { *sent.lock().unwrap() } else { Digest::of(&request.body) };
+                if !request.target.ends_with(&format!("digest={sent}")) {
+                    return Reply::refusal(400, "DIGEST_INVALID", "provided digest did not match uploaded content");
+                }
+                taken.lock().unwrap().push(sent);
+                Reply::new(201, "")
+            }
+            _ => Reply::new(201, ""),
+        }
+    })
+}
+
+#[test]
+fn a_push_goes_on_when_its_token_ends_whatever_it_is_doing() {
+    if !root_or_skip() {
+        return;
+    }
+    let (_dir, store) = store();
+    let store = Arc::new(store);
+    let noise: Vec<u8> = (0..400_000_u32).flat_map(|n| (n.wrapping_mul(2_654_435_761) >> 7).to_le_bytes()).collect();
+    let (registries, id) = (quick(), image(&store, &[Tar::new().file("noise", &noise).end()], "pushed"));
+    for refused in
+        [&["HEAD"][..], &["POST"], &["PATCH"], &["PUT"], &["manifest"], &["POST", "PATCH", "PUT", "manifest"]]
+    {
+        let taken = Arc::new(Mutex::new(Vec::new()));
+        let name =
+            Reference::parse(&format!("{}/tool:latest", with_ending_tokens(refused, Arc::clone(&taken)))).unwrap();
+        store.tag(&name, &id).unwrap();
+        let options = PushOptions { reference: name, credentials: Credentials::default(), platform: None };
+        let (result, said) = run(|tell| registries.push(Arc::clone(&store), &options, tell));
+        result.unwrap_or_else(|error| panic!("{refused:?}: {error}; {said:?}"));
+        assert!(!said.iter().any(|line| line.contains("Retrying")), "{refused:?}: {said:?}");
+        assert_eq!(taken.lock().unwrap().len(), 2, "{refused:?}: a layer and the configuration");
+    }
 }

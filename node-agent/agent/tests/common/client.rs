@@ -38,7 +38,7 @@ pub fn request(to: SocketAddr, method: &str, path: &str, headers: &[&str], body:
 /// As [`request`], for a server that may be killed meanwhile.
 pub fn try_request(to: SocketAddr, method: &str, path: &str, headers: &[&str], body: &[u8]) -> std::io::Result<Answer> {
     let mut stream = TcpStream::connect(to)?;
-    stream.set_read_timeout(Some(Duration::from_secs(60)))?;
+    stream.set_read_timeout(Some(Duration::from_secs(180)))?;
     let mut head =
         format!("{method} {path} HTTP/1.1\r\nhost: {to}\r\nconnection: close\r\ncontent-length: {}\r\n", body.len());
     for line in headers {

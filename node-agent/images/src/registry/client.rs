@@ -99,16 +99,22 @@ impl Client {
         }
     }
 
-    /// Sends a body as it is made; a refusal is an error. Not repeated, not redirected.
+    /// Sends a body as it is made; a refusal is an error, of the kind [`Kind::TokenEnded`] where a new token may do better. Not repeated, not
+    /// redirected.
     pub(crate) async fn upload(&self, call: &Call, body: Body) -> Result<Response<Incoming>, Fault> {
-        let mut call = call.clone();
-        call.headers.extend(self.authorization(&call).await?.map(|value| (header::AUTHORIZATION, value)));
-        let response = self.transport.stream(&self.site, &call, body).await?;
-        if response.status() == StatusCode::UNAUTHORIZED {
-            // The next try gets a new token.
+        let authorization = self.authorization(call).await?;
+        let mut request = call.clone();
+        request.headers.extend(authorization.clone().map(|value| (header::AUTHORIZATION, value)));
+        let response = self.transport.stream(&self.site, &request, body).await?;
+        let refused = response.status() == StatusCode::UNAUTHORIZED && self.auth.learn(response.headers()).await;
+        let answer = self.check(&request, response).await;
+        if refused {
             self.auth.forget().await;
+            if self.authorization(call).await? != authorization {
+                return answer.map_err(|fault| Fault { kind: Kind::TokenEnded, ..fault });
+            }
         }
-        self.check(&call, response).await
+        answer
     }
 
     /// The path and query of an address that this registry gave in its answer to a request for `target`.

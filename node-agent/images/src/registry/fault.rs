@@ -22,6 +22,8 @@ pub(crate) enum Kind {
     Refused(String),
     /// There is nothing to authenticate with.
     NoCredentials,
+    /// A token has ended, and there is a new one by now: what cannot be sent again as it was may begin anew.
+    TokenEnded,
     /// What came is not what was asked for, or too much.
     Invalid,
 }

@@ -177,7 +177,7 @@ impl Pusher<'_> {
     }
 
     async fn layer(&self, diff: &DiffId, source: &Source) -> Result<Pushed, PushError> {
-        let mut tried = 0;
+        let (mut tried, mut renewed) = (0, false);
         loop {
             let fault = match self.try_layer(diff, source).await {
                 Ok(blob) => {
@@ -187,6 +187,10 @@ impl Pusher<'_> {
                 }
                 Err(fault) => fault,
             };
+            if fault.kind == Kind::TokenEnded && !renewed {
+                renewed = true;
+                continue;
+            }
             tried += 1;
             if !fault.passes() || tried >= self.registries.options.attempts {
                 return Err(fault.into());

@@ -45,7 +45,7 @@ impl From<Fault> for RemoteError {
         match fault.kind {
             Kind::Connection | Kind::Tls | Kind::Server => Self::Away(fault.text),
             Kind::Throttled => Self::Throttled(fault.text, fault.wait),
-            Kind::Refused(_) | Kind::NoCredentials => Self::NotFound(fault.text),
+            Kind::Refused(_) | Kind::NoCredentials | Kind::TokenEnded => Self::NotFound(fault.text),
             Kind::Invalid => Self::Invalid(fault.text),
         }
     }

@@ -69,6 +69,22 @@ pub(crate) fn serve(answer: impl Fn(&Request) -> Reply + Send + Sync + 'static) 
     address
 }
 
+/// A body in chunks (RFC 9112, section 7.1), without extensions and trailers.
+fn chunks(reader: &mut impl std::io::BufRead) -> std::io::Result<Vec<u8>> {
+    let mut body = Vec::new();
+    loop {
+        let mut line = String::new();
+        reader.read_line(&mut line)?;
+        let length = usize::from_str_radix(line.trim_end(), 16).map_err(std::io::Error::other)?;
+        let mut chunk = vec![0; length + 2];
+        reader.read_exact(&mut chunk)?;
+        body.extend_from_slice(&chunk[..length]);
+        if length == 0 {
+            return Ok(body);
+        }
+    }
+}
+
 fn one(mut stream: std::net::TcpStream, answer: &dyn Fn(&Request) -> Reply) -> std::io::Result<()> {
     let mut reader = BufReader::new(stream.try_clone()?);
     let mut line = String::new();
@@ -90,6 +106,9 @@ fn one(mut stream: std::net::TcpStream, answer: &dyn Fn(&Request) -> Reply) -> s
     let length = request.header("content-length").parse().unwrap_or(0);
     request.body = vec![0; length];
     reader.read_exact(&mut request.body)?;
+    if request.header("transfer-encoding") == "chunked" {
+        request.body = chunks(&mut reader)?;
+    }
     let reply = answer(&request);
     let mut head =
         format!("HTTP/1.1 {} X\r\nConnection: close\r\nContent-Length: {}\r\n", reply.status, reply.body.len());
