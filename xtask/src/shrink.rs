@@ -6,7 +6,8 @@ use std::io::Write;
 use std::path::Path;
 
 use anyhow::{Context, Result, anyhow, ensure};
-use lzma_rust2::{LzmaOptions, LzmaWriter};
+use liblzma::stream::{LzmaOptions, MatchFinder, PRESET_EXTREME, Stream};
+use liblzma::write::XzEncoder;
 use walrus::{FunctionBuilder, FunctionId, FunctionKind, Module};
 
 pub(crate) use order::ranked;
@@ -50,19 +51,17 @@ pub(crate) fn without_panics(wasm: &Path) -> Result<Module> {
     Ok(module)
 }
 
-/// A module as the package has it: a `.lzma` file, which `unpack.js` reads.
+/// A module as the package has it: a `.lzma` file whose header tells the size, which `unpack.js` reads.
 pub(crate) fn packed(wasm: &[u8]) -> Result<Vec<u8>> {
+    let mut options = LzmaOptions::new_preset(9 | PRESET_EXTREME).context("setting LZMA up")?;
     // Code has no alignment that positions could tell of.
-    let options = LzmaOptions {
-        lc: 4,
-        lp: 0,
-        pb: 0,
-        nice_len: LzmaOptions::NICE_LEN_MAX,
-        depth_limit: 4096,
-        ..LzmaOptions::with_preset(9)
-    };
-    let mut writer =
-        LzmaWriter::new_use_header(Vec::new(), &options, Some(wasm.len() as u64)).context("setting LZMA up")?;
+    options.literal_context_bits(4).literal_position_bits(0).position_bits(0);
+    options.match_finder(MatchFinder::BinaryTree4).nice_len(80).depth(4096);
+    let stream = Stream::new_lzma_encoder(&options).context("setting LZMA up")?;
+    let mut writer = XzEncoder::new_stream(Vec::new(), stream);
     writer.write_all(wasm).context("compressing the module")?;
-    writer.finish().context("compressing the module")
+    let mut packed = writer.finish().context("compressing the module")?;
+    // The encoder does not know it beforehand and leaves it open.
+    packed[5..13].copy_from_slice(&(wasm.len() as u64).to_le_bytes());
+    Ok(packed)
 }

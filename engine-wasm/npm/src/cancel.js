@@ -24,17 +24,28 @@ export function readToken(shared) {
   let last = performance.now();
   let cancelled = false;
   return () => {
-    const now = performance.now();
-    if (cancelled || now - last < PATIENCE) return cancelled;
-    try {
-      const request = new XMLHttpRequest();
-      request.open("GET", shared, false);
-      request.send();
-      cancelled = request.status !== 200;
-    } catch {
-      cancelled = true;
-    }
+    if (cancelled || performance.now() - last < PATIENCE) return cancelled;
+    cancelled = !readable(shared) && hearing();
     last = performance.now();
     return cancelled;
   };
+}
+
+function readable(address) {
+  try {
+    const request = new XMLHttpRequest();
+    request.open("GET", address, false);
+    request.send();
+    return request.status === 200;
+  } catch {
+    return false;
+  }
+}
+
+/** Whether a Blob's address can be read at all: a page may forbid it (`connect-src` without `blob:`), and then nothing is heard. */
+function hearing() {
+  const own = URL.createObjectURL(new Blob(["."]));
+  const heard = readable(own);
+  URL.revokeObjectURL(own);
+  return heard;
 }

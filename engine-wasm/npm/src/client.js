@@ -19,6 +19,7 @@ export class Engine {
   /** Archives that were to be opened and no longer are, by the numbers of their questions. */
   #orphans = new Set();
   #ended;
+  #remote = (kind, args, more) => this.#ask({ kind, ...more }, args);
 
   /** `port`: `{post(message, transfer), onMessage(listener), onFailure(listener), end()}`. */
   constructor(port) {
@@ -30,12 +31,12 @@ export class Engine {
 
   /** Opens an archive of images in the Worker. */
   async openImage(from, options) {
-    return new RemoteImage((kind, args, more) => this.#ask({ kind, ...more }, args), await this.#ask({ kind: "open" }, [from, options ?? {}]));
+    return new RemoteImage(this.#remote, await this.#ask({ kind: "open" }, [from, options ?? {}]));
   }
 
   /** Makes an empty store in the Worker. */
   async createStore() {
-    return new RemoteStore((kind, args, more) => this.#ask({ kind, ...more }, args), await this.#ask({ kind: "store" }));
+    return new RemoteStore(this.#remote, await this.#ask({ kind: "store" }));
   }
 
   /** Ends the Worker. What is still asked of it is rejected. */
@@ -116,6 +117,11 @@ class Remote {
     numbers.set(this, number);
   }
 
+  /** Whether both live in one Worker. */
+  _of(other) {
+    return this.#ask === other.#ask;
+  }
+
   /** Asks the object something of a kind. */
   _ask(kind, args = [], more = {}) {
     return this.#ask(kind, args, { ...more, object: numbers.get(this) });
@@ -132,7 +138,8 @@ export class RemoteImage extends Remote {
     return this._ask("file", [path, options]);
   }
 
-  diff(other, options = {}) {
+  async diff(other, options = {}) {
+    if (!(other instanceof RemoteImage && other._of(this))) throw new EngineError({ message: "the other image is not one of this Worker" });
     return this._ask("diff", [numbers.get(other), options]);
   }
 }

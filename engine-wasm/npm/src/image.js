@@ -169,7 +169,7 @@ for (const name of STORE_QUESTIONS) {
 /** A file of a build's context: its content, or `{content, mode}`, `{symlink}`, `{directory: true, mode}`. */
 function add(handle, path, file) {
   if (typeof file === "string" || file instanceof ArrayBuffer || ArrayBuffer.isView(file)) file = { content: file };
-  if (file === null || typeof file !== "object") throw new TypeError(`${path}: a file is its content, or an object with \`content\`, \`symlink\` or \`directory\``);
+  if ((file?.content ?? file?.symlink ?? file?.directory) === undefined) throw new TypeError(`${path}: a file is its content, or an object with \`content\`, \`symlink\` or \`directory\``);
   const { content = "", mode, symlink, directory } = file;
   handle.add(encode([path, { mode, symlink, directory }]), bytesOf(content));
 }

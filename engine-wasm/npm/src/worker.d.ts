@@ -61,11 +61,11 @@ export type RemoteContextFile = ContextFile | Blob | { content: Blob; mode?: num
 /** A store in the Worker. */
 export interface RemoteStore extends Promised<StoreQuestions> {
   load(from: Exclude<ArchiveSource, { read(offset: number, length: number): Uint8Array }> | Blob, options?: Controls & { platform?: string }): Promise<string[]>;
-  save(images: string | string[], options?: { format?: "docker" | "oci" }): Promise<Uint8Array>;
+  save(images: string | string[], options?: Controls & { format?: "docker" | "oci" }): Promise<Uint8Array>;
   build(
     dockerfile: string,
     files?: Record<string, RemoteContextFile>,
-    options?: BuildOptions & { downloads?: Record<string, Content | Blob> },
+    options?: BuildOptions & Controls & { downloads?: Record<string, Content | Blob> },
   ): Promise<{ id: string; layers: string[] }>;
   close(): Promise<void>;
 }

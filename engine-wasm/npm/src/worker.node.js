@@ -1,4 +1,5 @@
 // An engine in a worker thread, in Node.js.
+import { fileURLToPath } from "node:url";
 import { Worker } from "node:worker_threads";
 import { Engine } from "./client.js";
 import { EngineError } from "./core.js";
@@ -12,7 +13,9 @@ export function createWorker() {
   let open = 0;
   return new Engine({
     post: (message, transfer) => {
-      worker.postMessage(message, transfer ?? []);
+      const [from, ...rest] = message.args;
+      // An address cannot be sent, its path can.
+      worker.postMessage(from instanceof URL ? { ...message, args: [fileURLToPath(from), ...rest] } : message, transfer ?? []);
       if (open++ === 0) worker.ref();
     },
     onMessage: (listener) =>

@@ -142,6 +142,27 @@ for (const isolated of [false, true]) {
   });
 }
 
+test("a page that forbids Blobs' addresses gets its answers, and its promises are rejected at once all the same", async () => {
+  const { run, close } = await page({ connect: "'self'" });
+  try {
+    const result = await run(async () => {
+      const { createWorker } = await import("/package/worker.js");
+      const engine = createWorker();
+      const image = await engine.openImage(await (await fetch("/large.tar")).blob(), { signal: new AbortController().signal });
+      const { good } = await image.verify({ signal: new AbortController().signal });
+      const controller = new AbortController();
+      const stopped = image.layers({ signal: controller.signal }).catch((error) => error.message);
+      controller.abort(new Error("enough"));
+      const found = [good, await stopped, (await image.list()).images[0].names];
+      engine.terminate();
+      return found;
+    });
+    assert.deepEqual(result, [true, "enough", ["large:1"]]);
+  } finally {
+    await close();
+  }
+});
+
 test("a layer that is too large to be put together in memory is hashed as it comes, with its blob", async () => {
   const piece = tar([["big", randomBytes(5 << 20)]]).subarray(0, -1024);
   const layer = gzipSync(Buffer.concat([...Array(40).fill(piece), Buffer.alloc(1024)]), { level: 0 });

@@ -28,6 +28,7 @@ const ways = {
   "compressed bytes": () => engine.openImage(gzipSync(archive)),
   "bytes in a worker": () => inWorker.openImage(archive),
   "a path in a worker": () => inWorker.openImage(file),
+  "a file URL in a worker": () => inWorker.openImage(pathToFileURL(file)),
   "a Blob in a worker": () => inWorker.openImage(new Blob([archive])),
 };
 
@@ -94,6 +95,43 @@ test("two archives are compared", async () => {
   assert.deepEqual(plain.files.map(({ path, difference }) => [path, difference]), expected);
   const remote = await (await inWorker.openImage(one)).diff(await inWorker.openImage(other));
   assert.deepEqual(remote, plain);
+});
+
+test("an image of another worker is not compared with one of its own", async () => {
+  const [one, two] = [worker.createWorker(), worker.createWorker()];
+  try {
+    const [here, there, store] = [await one.openImage(example(engine)), await two.openImage(large(engine, 1)), await one.createStore()];
+    for (const other of [there, store, undefined]) await assert.rejects(here.diff(other), /not one of this Worker/);
+    assert.ok((await here.diff(await one.openImage(large(engine, 1)))).files.length > 0);
+  } finally {
+    one.terminate();
+    two.terminate();
+  }
+});
+
+test("what a registry keeps beside images does no harm to an archive", () => {
+  const blobs = {};
+  const blob = (content, mediaType, more = {}) => {
+    const bytes = typeof content === "string" ? content : JSON.stringify(content);
+    const digest = createHash("sha256").update(bytes).digest("hex");
+    blobs[`blobs/sha256/${digest}`] = bytes;
+    return { mediaType, digest: `sha256:${digest}`, size: bytes.length, ...more };
+  };
+  const type = (kind) => `application/vnd.oci.${kind}+json`;
+  const manifest = (config, layers, more = {}) => blob({ schemaVersion: 2, mediaType: type("image.manifest.v1"), config, layers, ...more }, type("image.manifest.v1"));
+  const image = manifest(blob({ architecture: "amd64", os: "linux", rootfs: { type: "layers", diff_ids: [] } }, type("image.config.v1")), []);
+  const materials = manifest(blob("{}", type("empty.v1")), [blob("{}", "application/spdx+json")], { artifactType: "application/spdx+json" });
+  const index = { schemaVersion: 2, mediaType: type("image.index.v1"), manifests: [image, materials] };
+  const archive = tar(Object.entries({ "oci-layout": '{"imageLayoutVersion":"1.0.0"}', "index.json": JSON.stringify(index), ...blobs }));
+  const opened = engine.openImage(archive);
+  assert.deepEqual([opened.list().images.length, opened.list().problems], [1, []]);
+  assert.equal(opened.verify().good, true);
+});
+
+test("a large file is given whole, or as much of it as is asked for", () => {
+  const image = engine.openImage(large(engine, 80));
+  assert.equal(image.file("/big").length, 80 << 20);
+  assert.deepEqual([70 << 20, 10].map((most) => image.file("/big", { most }).length), [70 << 20, 10]);
 });
 
 test("which image of several is meant", () => {

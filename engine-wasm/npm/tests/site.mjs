@@ -1,4 +1,5 @@
-// A server on the loopback address with the package, files of a test, and an empty page; `isolated` makes the page one that may share memory.
+// A server on the loopback address with the package, files of a test, and an empty page; `isolated` makes the page one that may share memory,
+// `connect` is what its policy lets it ask.
 import { readFileSync } from "node:fs";
 import http from "node:http";
 import { basename, extname, join } from "node:path";
@@ -6,7 +7,7 @@ import { packageDir } from "./support.mjs";
 
 const TYPES = { ".js": "text/javascript", ".wasm": "application/wasm" };
 
-export async function site({ isolated = false, files = {} } = {}) {
+export async function site({ isolated = false, files = {}, connect = "'self' blob:" } = {}) {
   const requests = [];
   const server = http.createServer((request, response) => {
     const { pathname } = new URL(request.url, "http://localhost");
@@ -15,7 +16,7 @@ export async function site({ isolated = false, files = {} } = {}) {
     response.setHeader("Cache-Control", "no-store");
     if (isolated) response.setHeader("Cross-Origin-Opener-Policy", "same-origin").setHeader("Cross-Origin-Embedder-Policy", "require-corp");
     // What the package asks of a page that allows little.
-    response.setHeader("Content-Security-Policy", "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; connect-src 'self' blob:");
+    response.setHeader("Content-Security-Policy", `default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; connect-src ${connect}`);
     if (pathname === "/") return response.setHeader("Content-Type", "text/html").end("<!doctype html><title>engine-wasm</title>");
     // Browsers ask for it by themselves.
     if (pathname === "/favicon.ico") return response.writeHead(204).end();

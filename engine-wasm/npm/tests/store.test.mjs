@@ -81,7 +81,9 @@ test("what cannot be built says why and where, and leaves nothing", () => {
   fails("FROM debian:12\n", /debian:12: the image is not in the store/, 1);
   fails("FROM scratch\nCOPI a /\n", /unknown instruction: COPI/, 2);
   assert.deepEqual([store.list(), store.diskUsage()], [[], 0]);
-  assert.throws(() => store.build("FROM scratch\n", { a: 7 }), TypeError);
+  for (const unknown of [7, null, [65], {}, { contents: "x" }, { mode: 0o755 }, new Blob(["x"]), Promise.resolve("x"), new URL("file:///x"), new SharedArrayBuffer(2)]) {
+    assert.throws(() => store.build("FROM scratch\nCOPY . /\n", { a: unknown }), TypeError);
+  }
   assert.equal(store.build("FROM scratch\nCOPY . /\n", { a: "x" }).layers.length, 1);
   assert.throws(() => store.save("nothing"), { message: /No such image/ });
   assert.throws(() => store.load(new Uint8Array(2048)), engine.EngineError);

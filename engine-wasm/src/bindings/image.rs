@@ -20,7 +20,7 @@ use crate::image::{
 const MAX_ENTRIES: usize = 2 << 20;
 /// Bytes of a layer's names.
 const MAX_NAMES: usize = 128 << 20;
-/// Bytes of an archive that is compressed as a whole.
+/// Bytes of an archive that is compressed as a whole, and of a file that is asked for.
 const MAX_IN_MEMORY: u64 = 384 << 20;
 
 /// The code of what was told to stop.
@@ -137,7 +137,7 @@ impl Opened {
         let (Some(layer), Some(tree)) = (image.layers.get(layer), trees.get(layer)) else {
             return Err(Failure::new("there is no such layer"));
         };
-        let most = named.count("most")?.map_or(self.archive.limits().content, |most| most as u64);
+        let most = named.count("most")?.map_or(u64::MAX, |most| most as u64);
         let mut reader = ContentReader::new(&self.archive, layer, tree, node, most).map_err(failure)?;
         while let Some(progress) = reader.step(&self.archive, layer).map_err(failure)? {
             go_on(progress, 0, progress.total, watch)?;
@@ -235,7 +235,13 @@ pub(super) fn parsed(platform: Option<&str>) -> Result<Option<Platform>, Failure
 
 /// What an archive may ask of a page.
 pub(super) fn limits() -> Limits {
-    Limits { layer_entries: MAX_ENTRIES, names: MAX_NAMES, archive_in_memory: MAX_IN_MEMORY, ..Limits::default() }
+    Limits {
+        layer_entries: MAX_ENTRIES,
+        names: MAX_NAMES,
+        archive_in_memory: MAX_IN_MEMORY,
+        content: MAX_IN_MEMORY,
+        ..Limits::default()
+    }
 }
 
 /// Indexes an archive; says whether it is the source's bytes as they are, or had to be decompressed.

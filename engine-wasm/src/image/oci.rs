@@ -124,9 +124,12 @@ fn entry(
         }
         return Ok(());
     }
-    let Some(config) = document.config.filter(|_| document.artifact_type.is_none() && document.subject.is_none())
-    else {
-        archive.problems.push(format!("{what} is no image: an artifact, or without a configuration"));
+    // What else a registry keeps beside images: signatures, bills of materials.
+    if document.artifact_type.is_some() || document.subject.is_some() {
+        return Ok(());
+    }
+    let Some(config) = document.config else {
+        archive.problems.push(format!("{what} is no image: it has no configuration"));
         return Ok(());
     };
     image(archive, descriptor, place, &config, layers, document.annotations)

@@ -175,7 +175,7 @@ export interface ImageQuestions {
   verify(options?: Watched): Verification;
   /** The archive's images and the layers they share. */
   graph(options?: Watched & { format?: GraphFormat }): string;
-  /** A file's content, links followed; no more than `most` bytes (64 MiB by default). */
+  /** A file's content, links followed; no more than its first `most` bytes. @throws {EngineError} beyond 384 MiB, with the code `limit`. */
   file(path: string, options?: Choice & { most?: number }): Uint8Array;
 }
 
