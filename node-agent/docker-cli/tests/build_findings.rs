@@ -125,6 +125,12 @@ fn what_dockerd_says_and_writes_in_passing() {
         header.set_gid(6);
         archive.append_data(&mut header, name, std::io::empty()).expect("an entry");
     }
+    let mut pipe = tar::Header::new_ustar();
+    pipe.set_entry_type(tar::EntryType::Fifo);
+    pipe.set_mode(0o666);
+    pipe.set_mtime(7);
+    pipe.set_size(0);
+    archive.append_data(&mut pipe, "pipe", std::io::empty()).expect("an entry");
     std::fs::create_dir_all(&dir).expect("a directory");
     std::fs::write(dir.join("a.tar"), archive.into_inner().expect("an archive")).expect("a file");
     write(
@@ -137,7 +143,8 @@ fn what_dockerd_says_and_writes_in_passing() {
         let (ok, text) = build(&lab, client, &["--no-cache", "-t", "built"], &dir);
         assert!(ok, "{text}");
         let expected = [
-            ["a/sgid 2711 1000:1001 0", "a/suid 4755 1000:1001 7", "b/sgid 2711 5:6 0", "b/suid 4755 5:6 7"].as_slice(),
+            ["a/pipe 666 1000:1001 7", "a/sgid 2711 1000:1001 0", "a/suid 4755 1000:1001 7"].as_slice(),
+            &["b/pipe 666 0:0 7", "b/sgid 2711 5:6 0", "b/suid 4755 5:6 7"],
             &["Note: overriding previous HEALTHCHECK: [CMD-SHELL one two]"],
         ];
         assert_eq!(printed(&text), expected.concat(), "{text}");

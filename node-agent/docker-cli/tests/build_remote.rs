@@ -175,8 +175,10 @@ fn a_context_comes_by_gits_own_protocol() {
             assert!(ok && printed(&text).contains(&wanted), "{url}: {text}");
         }
     }
-    let (ok, text) = said(&lab, &["build", "git://127.0.0.1:9418/r.git#none"]);
-    assert!(!ok && text.contains("none"), "{text}");
+    for (fragment, why) in [("none", "none"), (":../..", "error setting git context, \"../..\" not within git root")] {
+        let (ok, text) = said(&lab, &["build", &format!("git://127.0.0.1:9418/r.git#{fragment}")]);
+        assert!(!ok && text.contains(why), "{fragment}: {text}");
+    }
     no_debris(&lab);
 }
 

@@ -169,6 +169,11 @@ impl Config {
         let upstream = match file.registry.upstream.trim() {
             "" => None,
             text => match text.parse::<Source>() {
+                Ok(Source::Tls(host) | Source::Tcp(host)) if is_loopback(&host) => {
+                    let remedy = "what asks there has a network of its own, in which that is itself: write an address that nodes can reach, \
+                                  on another machine, or use `node-agent library add` for images of this one";
+                    return Err(check.refuse("registry.upstream", text, remedy));
+                }
                 Ok(source @ (Source::Tls(_) | Source::Tcp(_))) => Some(source),
                 _ => {
                     let remedy = "write https://HOST[:PORT] or http://HOST[:PORT], or \"\" for none";
@@ -223,4 +228,10 @@ impl Config {
             runtime: file.runtime,
         })
     }
+}
+
+/// Whether `HOST:PORT` is the machine that asks.
+fn is_loopback(address: &str) -> bool {
+    let host = address.rsplit_once(':').map_or(address, |(host, _)| host).trim_matches(['[', ']']);
+    host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
 }

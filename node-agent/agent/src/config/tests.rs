@@ -39,6 +39,9 @@ fn a_bad_value_is_refused_with_file_key_and_remedy() {
         ("[network]\nsubnet = \"10.0.0.0\"", "network.subnet"),
         ("[network]\nbridge = \"a b\"", "network.bridge"),
         ("[registry]\nupstream = \"docker.io\"", "registry.upstream"),
+        ("[registry]\nupstream = \"http://127.0.0.1:5000\"", "registry.upstream"),
+        ("[registry]\nupstream = \"https://localhost\"", "registry.upstream"),
+        ("[registry]\nupstream = \"http://[::1]:5000\"", "registry.upstream"),
         ("[registry]\ncache = \"none\"", "registry.cache"),
         ("first_id = 0", "first_id"),
     ] {

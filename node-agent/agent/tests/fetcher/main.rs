@@ -346,3 +346,19 @@ fn an_upstream_that_is_away_is_waited_for_once_and_named_in_the_answer() {
     }
     assert!(begun.elapsed() < SILENCE, "nobody waits for what was away: {:?}", begun.elapsed());
 }
+
+#[test]
+fn what_a_session_asked_an_upstream_that_is_away_is_not_told_to_another() {
+    let Some((dir, upstream)) = setting() else { return };
+    let dir = dir.path();
+    upstream.push(dir, "team/secret:1", b"hello");
+    let fetcher = Fetcher::start(dir, &upstream, 0);
+    let (one, two) = (fetcher.session(dir, "one"), fetcher.session(dir, "two"));
+    let secret = "/v2/team/secret/manifests/1";
+    assert_eq!(ask(one, "GET", secret, "").status, 200);
+    upstream.away(true);
+    assert_eq!(ask(one, "GET", secret, "").status, 200, "what is kept is given");
+    let other = ask(two, "GET", "/v2/library/other/manifests/1", "");
+    let said = String::from_utf8_lossy(&other.body);
+    assert!(other.status == 404 && said.contains("/v2/\\\"") && !said.contains("secret"), "{said}");
+}

@@ -49,7 +49,7 @@ mkdir f2 f; echo x > file; mkdir -p d out/d/y; mkdir -p e/d; echo x > e/d/x; mkd
 docker cp $K:/t/f .; docker cp $K:/t/d file; docker cp $K:/t/d out; docker cp $K:/t/d e; docker cp $K:/t/d s; docker cp $K:/t/f none/; docker cp $K:/t/f none/x; docker cp $K:/t/f file/; docker cp $K:/t/f file/x; docker cp $K:/none .; docker cp $K:/none none/x; docker cp $K: .; docker cp none:/x .; mknod null c 1 3; docker cp $K:/t/f null; rm null; docker cp $K:t/f relative; docker cp $K:/t/f $PWD/./f2/../abs; cd f2; docker cp $K:/t/f ..; docker cp $K:/t/f .
 ## sizes are told when they are asked for
 echo hello > f; mkdir d; head -c 5000 /dev/zero > d/z; inside 'echo x > /t/x; ln -s /t tl'; touch -d 2001-02-03 f d d/z; inside 'touch -d "2001-02-03 00:00:00" /t/x'
-docker cp --quiet=false f $K:/t; docker cp --quiet=false f $K:t/g; docker cp --quiet=false d $K:/t; docker cp --quiet=false $K:/t/x .; docker cp --quiet=false $K:/t/d out; docker cp -q $K:/t/x y; docker cp --quiet=false f $K:/none/x; docker cp --quiet=false $K:/t/x d; docker cp --quiet=false $K:/t/d f; docker cp --quiet=false f $K:/tl
+docker cp --quiet=false f $K:/t; docker cp --quiet=false f $K:t/g; docker cp --quiet=false d $K:/t; docker cp --quiet=false $K:/t/x .; docker cp --quiet=false $K:/t/d out; docker cp -q $K:/t/x y; docker cp --quiet=false f $K:/none/x 2>&1 | sed 's/copied .* to/copied what was sent to/'; docker cp --quiet=false $K:/t/x d; docker cp --quiet=false $K:/t/d f; docker cp --quiet=false f $K:/tl
 ## to standard output
 inside 'mkdir /t/d; echo x > /t/d/x; ln -s d /t/dl'
 docker cp $K:/t/d - | tar t; docker cp -L $K:/t/dl - | tar t; docker cp $K:/none -; docker cp --quiet=false $K:/t/d/x - | tar t

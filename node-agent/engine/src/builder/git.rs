@@ -95,6 +95,10 @@ pub(crate) fn narrow(dir: Scratch, sub: &str) -> Result<Scratch> {
     if sub.trim_matches('/').is_empty() {
         return Ok(dir);
     }
+    let cleaned = engine_wasm::ignore::path::clean(sub.trim_start_matches('/'));
+    if cleaned == ".." || cleaned.starts_with("../") {
+        return Err(Error::bad(format!("error setting git context, {sub:?} not within git root")));
+    }
     let found = Inside::open(dir.path(), Path::new(sub))
         .map_err(|_| Error::bad(format!("stat {sub}: no such file or directory")))?;
     if !found.metadata()?.is_dir() {

@@ -3,7 +3,7 @@
 use std::io::{self, Read};
 use std::path::{Component, Path, PathBuf};
 
-use rustix::fs::{AtFlags, CWD, FileType, Mode, Timespec, Timestamps, makedev, mknodat, utimensat};
+use rustix::fs::{AtFlags, CWD, FileType, Mode, Timespec, Timestamps, chmodat, makedev, mknodat, utimensat};
 use tar::{Entry, EntryType};
 
 use super::copy::ROOT;
@@ -109,6 +109,8 @@ impl Landing<'_> {
             Err(rustix::io::Errno::PERM) => return Ok(false),
             Err(e) => return Err(damaged(&e.into())),
         }
+        // The umask has taken something away.
+        chmodat(CWD, target, mode, AtFlags::empty()).map_err(io::Error::from)?;
         set_time(target, header_time(entry))?;
         if self.devices {
             let owner = |id: io::Result<u64>| id.ok().and_then(|id| u32::try_from(id).ok()).unwrap_or(0);

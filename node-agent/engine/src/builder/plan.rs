@@ -92,6 +92,9 @@ pub(crate) fn from(stages: &[Stage], index: usize, name: &str) -> Result<From> {
     }
     match name.parse::<usize>() {
         Ok(number) if number < index => Ok(From::Stage(number)),
+        Ok(number) if number == index => {
+            Err(Error::bad(format!("invalid from flag value {name}: refers to current build stage")))
+        }
         Ok(_) => Err(Error::bad(format!("invalid from flag value {name}: index out of bounds"))),
         Err(_) => Ok(From::Image(name.to_owned())),
     }
@@ -148,7 +151,8 @@ mod tests {
         assert_eq!(lead("one").unwrap(), From::Stage(0));
         assert_eq!(lead("1").unwrap(), From::Stage(1));
         assert_eq!(lead("two").unwrap(), From::Image("two".into()));
-        assert_eq!(lead("2").unwrap_err(), "invalid from flag value 2: index out of bounds");
+        assert_eq!(lead("2").unwrap_err(), "invalid from flag value 2: refers to current build stage");
+        assert_eq!(lead("3").unwrap_err(), "invalid from flag value 3: index out of bounds");
         assert_eq!(base(&program.stages, 3, "two"), From::Stage(2));
         assert_eq!(base(&program.stages, 3, "scratch"), From::Scratch);
     }

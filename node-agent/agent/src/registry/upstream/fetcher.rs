@@ -54,7 +54,7 @@ pub(super) struct Fetcher {
     remotes: Mutex<HashMap<String, Remote>>,
     /// Downloads that are going on, by digest.
     growing: Arc<Mutex<HashMap<Digest, Arc<Growing>>>>,
-    /// Nobody is asked before then, and why.
+    /// Nobody is asked before then, and why, as every session may hear it.
     away: Mutex<Option<(Instant, String)>>,
 }
 
@@ -116,7 +116,7 @@ impl Fetcher {
         match &result {
             Err(RemoteError::Away(why)) => {
                 tracing::warn!("the upstream registry is away: {why}");
-                *away = Some((Instant::now() + self.manners.pause, why.clone()));
+                *away = Some((Instant::now() + self.manners.pause, for_all(why)));
             }
             _ => *away = None,
         }
@@ -286,7 +286,32 @@ impl Fetcher {
     }
 }
 
+/// Why nobody answered, without what was asked for: `Head "http://host/v2/name/manifests/tag": reason` names what one session looks at.
+fn for_all(why: &str) -> String {
+    let known = || {
+        let (url, reason) = why.split_once('"')?.1.split_once('"')?;
+        let (scheme, rest) = url.split_once("://")?;
+        let host = rest.split('/').next()?;
+        Some(format!("Get \"{scheme}://{host}/v2/\"{reason}"))
+    };
+    known().unwrap_or_else(|| "the upstream registry does not answer".to_owned())
+}
+
 /// A failure of the disk is none of the upstream's.
 fn disk(error: std::io::Error) -> RemoteError {
     RemoteError::Invalid(format!("the cache's disk: {error}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_one_session_asked_for_is_not_told_to_others() {
+        let refused = "dial tcp 10.0.0.1:5000: connect: connection refused";
+        for asked in ["Head \"http://h:5000/v2/a/b/manifests/v1\"", "Get \"http://h:5000/v1/search?q=b&n=25\""] {
+            assert_eq!(for_all(&format!("{asked}: {refused}")), format!("Get \"http://h:5000/v2/\": {refused}"));
+        }
+        assert_eq!(for_all("it ended after 1 of 2 bytes of a/b"), "the upstream registry does not answer");
+    }
 }
