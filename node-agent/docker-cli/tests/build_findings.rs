@@ -160,3 +160,24 @@ fn what_dockerd_says_and_writes_in_passing() {
     assert_eq!((step["Hostname"].as_str().map(str::len), &step["Labels"]), (Some(12), &serde_json::json!({})));
     no_debris(&lab);
 }
+
+#[test]
+fn files_named_as_marks_of_what_is_removed_remove_it_at_once() {
+    let Some(lab) = lab("build-marks") else { return };
+    let dir = lab.dir.join("context");
+    write(
+        &dir,
+        "Dockerfile",
+        "FROM base\nRUN mkdir /x; echo a > /x/a; echo b > /x/b\nRUN touch /x/.wh.a /x/c\nRUN ls -A /x\n",
+    );
+    for client in clients() {
+        let (ok, text) = build(&lab, client, &["--no-cache", "-t", "marks"], &dir);
+        assert!(ok && printed(&text) == ["b", "c"], "{text}");
+    }
+    let archive = lab.dir.join("marks.tar").display().to_string();
+    lab.ok(&["save", "-o", &archive, "marks"]);
+    lab.ok(&["rmi", "-f", "marks"]);
+    lab.ok(&["load", "-i", &archive]);
+    assert_eq!(lab.ok(&["run", "--rm", "marks", "ls", "-A", "/x"]), "b\nc");
+    no_debris(&lab);
+}

@@ -49,7 +49,7 @@ impl Store {
         self.create_rw_on(name, image, None::<fn(&Path) -> std::io::Result<()>>)
     }
 
-    /// Makes a layer of what was written, which is moved and not copied: the writable layer is empty afterwards.
+    /// Makes a layer of what was written, which is moved and not copied where the names in it allow: the writable layer is to be removed afterwards.
     /// `None` when nothing was written.
     ///
     /// # Errors
@@ -60,6 +60,9 @@ impl Store {
             return Err(Error::Mounted(name.to_owned()));
         }
         let upper = self.paths.diff(&record.mount_id);
+        if has_marks(&upper).at("read", &upper)? {
+            return self.copy_rw(name);
+        }
         let (pipe, reader) = stream::pipe();
         let mut hash = Sha256::new();
         let tar_split = std::thread::scope(|scope| {
@@ -172,4 +175,22 @@ impl Store {
         let state = self.state();
         state.images.keys().filter(|id| !state.parents.contains_key(*id)).copied().collect()
     }
+}
+
+/// Whether a file has a name by which archives mark what a layer removes (`.wh.NAME`, image specification, "Whiteouts"): the layer of which that
+/// is part is made from its archive, or it would differ from what comes out of it elsewhere.
+fn has_marks(root: &Path) -> std::io::Result<bool> {
+    let mut pending = vec![root.to_owned()];
+    while let Some(dir) = pending.pop() {
+        for entry in fs::read_dir(dir)? {
+            let entry = entry?;
+            if entry.file_name().as_encoded_bytes().starts_with(b".wh.") {
+                return Ok(true);
+            }
+            if entry.file_type()?.is_dir() {
+                pending.push(entry.path());
+            }
+        }
+    }
+    Ok(false)
 }
