@@ -12,6 +12,8 @@ use common::{
 
 /// A container that runs on.
 const RUN: &str = "docker run -d --name keeps-running ubuntu sleep 1000";
+/// One that a signal alone does not end.
+const FREEZE: &str = "docker run -d --name frozen ubuntu sleep 1000 && docker pause frozen";
 
 #[test]
 fn a_session_whose_time_is_up_leaves_nothing_of_its_containers() {
@@ -24,6 +26,7 @@ fn a_session_whose_time_is_up_leaves_nothing_of_its_containers() {
         let session = Session::open(server.to);
         session.engine();
         session.good(RUN);
+        session.good(FREEZE);
         assert_eq!(session.ask("GET", "", b"").status, 200, "its time is not up after {:?}", start.elapsed());
         while session.ask("GET", "", b"").status == 200 {
             assert!(start.elapsed() < Duration::from_secs(60), "it lives on");
@@ -47,6 +50,7 @@ fn a_deleted_session_ends_its_containers_and_a_flooding_terminal() {
         let session = Session::open(server.to);
         session.engine();
         session.good(RUN);
+        session.good(FREEZE);
         let runtime =
             tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime");
         runtime.block_on(async {
@@ -80,6 +84,7 @@ fn a_killed_agents_containers_are_gone_when_the_next_is_ready() {
         let mut session = Session::open(server.to);
         session.engine();
         session.good(RUN);
+        session.good(FREEZE);
         server.kill();
         assert_ne!(before.clone().of_the_host(), common::census().of_the_host(), "the node outlives its agent");
         let server = Server::start(settings, "", Some(library));
@@ -101,6 +106,7 @@ fn a_full_disk_stops_at_its_limit_and_hurts_nobody_else() {
         let session = Session::open(server.to);
         session.engine();
         session.good(RUN);
+        session.good(FREEZE);
         let (code, text) = session.sh("dd if=/dev/zero of=/root/big bs=1M count=2000");
         assert!(code == 1 && text.contains("No space left on device"), "{text}");
         let (code, text) = session.sh("docker run --rm ubuntu sh -c 'head -c 20000000 /dev/zero > /file'");

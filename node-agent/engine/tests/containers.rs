@@ -226,3 +226,36 @@ fn clone3_is_not_there_for_a_confined_container_and_is_for_an_unconfined_one() {
     assert_eq!(answer(&["--security-opt", "seccomp=unconfined"]), "22");
     assert_eq!(answer(&[]), "38", "ENOSYS, so that a C library falls back to clone");
 }
+
+/// The file that freezes a process's control group, and what to write into it.
+fn freezer(pid: &str) -> (String, &'static str) {
+    let groups = std::fs::read_to_string(format!("/proc/{pid}/cgroup")).expect("a process");
+    let of = |mark: &str| groups.lines().find_map(|line| line.split_once(mark)).map(|(_, path)| path);
+    match of(":freezer:") {
+        Some(path) => (format!("/sys/fs/cgroup/freezer{path}/freezer.state"), "FROZEN"),
+        None => (format!("/sys/fs/cgroup{}/cgroup.freeze", of("0::").expect("version 2")), "1"),
+    }
+}
+
+#[test]
+fn paused_containers_end_when_told_and_only_those_stay_paused_that_somebody_paused() {
+    let Some(mut lab) = Lab::new("paused") else { return };
+    for name in ["removed", "killed", "kept", "held"] {
+        lab.ok(&["run", "-d", "--name", name, "alpine", "sleep", "1000"]);
+    }
+    lab.ok(&["pause", "removed", "killed", "kept"]);
+    lab.ok(&["rm", "-f", "removed"]);
+    lab.ok(&["kill", "killed"]);
+    let (file, frozen) = freezer(&lab.ok(&["inspect", "-f", "{{.State.Pid}}", "held"]));
+    lab.kill_engine();
+    // As a commit leaves it in whose middle the engine is killed.
+    std::fs::write(file, frozen).expect("a freezer");
+    lab.start();
+    assert_eq!(
+        lab.ok(&["ps", "-a", "--format", "{{.Names}} {{.State}}"]).lines().collect::<Vec<_>>(),
+        ["held running", "kept paused", "killed exited"]
+    );
+    assert_eq!(lab.ok(&["exec", "held", "echo", "thawed"]), "thawed");
+    lab.ok(&["unpause", "kept"]);
+    assert_eq!(lab.ok(&["exec", "kept", "echo", "thawed"]), "thawed");
+}

@@ -191,3 +191,24 @@ fn what_does_not_fit_says_so_leaves_nothing_and_works_when_there_is_room() {
     full.lab.ok(&["rm", "writer"]);
     std::fs::remove_dir_all(&place).expect("cleaning up");
 }
+
+#[test]
+fn containers_are_stopped_and_thawed_without_a_byte_free() {
+    let Some(lab) = Lab::on_a_small_disk("disk-full-stop", 32, &[]) else { return };
+    for name in ["first", "second"] {
+        lab.ok(&["run", "-d", "--name", name, "alpine", "sleep", "1000"]);
+    }
+    let states = || lab.ok(&["ps", "-a", "--format", "{{.Names}} {{.State}}"]);
+    let ballast = lab.dir.join("data/ballast").display().to_string();
+    lab.inside(&["sh", "-c", &format!("cat /dev/zero > {ballast} 2>/dev/null || true")]);
+    let (_, said) = lab.fails(&["commit", "first", "committed"]);
+    assert!(said.contains("no space left on device"), "{said}");
+    assert_eq!(states(), "second running\nfirst running");
+    lab.ok(&["pause", "second"]);
+    lab.ok(&["unpause", "second"]);
+    lab.ok(&["stop", "-t", "0", "first", "second"]);
+    assert_eq!(states(), "second exited\nfirst exited");
+    lab.inside(&["rm", &ballast]);
+    lab.ok(&["start", "first"]);
+    assert_eq!(states(), "second exited\nfirst running");
+}

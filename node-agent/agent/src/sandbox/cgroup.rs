@@ -151,6 +151,11 @@ impl Hierarchies {
                 // It may have ended since the listing.
                 let _ = kill(Pid::from_raw(*pid), Signal::SIGKILL);
             }
+            for (root, controllers) in &self.roots {
+                if controllers.iter().any(|name| name == "freezer") {
+                    thaw(&root.join(PARENT).join(tag));
+                }
+            }
             // Orphans of the runtime are children of ours; a zombie keeps the node's pid namespace alive.
             seen.retain(|pid| waitpid(Pid::from_raw(*pid), Some(WaitPidFlag::WNOHANG)) == Ok(WaitStatus::StillAlive));
             if left.is_empty() && seen.is_empty() {
@@ -249,6 +254,15 @@ fn collect(group: &Path, into: &mut Vec<i32>) {
     }
     for child in children(group) {
         collect(&child, into);
+    }
+}
+
+/// Thaws a group of the version 1 freezer and those below it: what is frozen there (a paused container) does not even end when it is killed.
+fn thaw(group: &Path) {
+    // A group that has gone in the meantime holds nobody.
+    let _ = fs::write(group.join("freezer.state"), "THAWED");
+    for child in children(group) {
+        thaw(&child);
     }
 }
 

@@ -23,9 +23,10 @@ pub async fn remove(engine: &Arc<Engine>, container: &Arc<Container>, force: boo
             )));
         }
         // Another may end it first; what matters is that it has ended.
-        if let Err(e) = stop::kill(engine, container, "SIGKILL").await
-            && container.is_running()
-        {
+        let killed = stop::kill(engine, container, "SIGKILL").await;
+        if container.is_running() {
+            let not_heard = "could not kill: tried to kill container, but did not receive an exit event";
+            let e = killed.err().unwrap_or_else(|| Error::internal(not_heard));
             return Err(e.context(&format!("cannot remove container \"{}\"", container.data().record.name)));
         }
     }

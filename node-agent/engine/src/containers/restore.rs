@@ -5,9 +5,11 @@ use std::collections::HashSet;
 use std::path::Path;
 use std::sync::Arc;
 
+use slipway_runtime::Status;
+
 use super::{Container, Data, monitor, start};
 use crate::engine::Engine;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, blocking};
 use crate::shim::client::Watch;
 use crate::types::{HostConfig, Record};
 
@@ -96,6 +98,9 @@ async fn take_over(engine: &Arc<Engine>, container: &Arc<Container>) {
             if let Err(e) = engine.store.mount_rw(&container.id) {
                 tracing::warn!("root of container {}: {e}", container.id);
             }
+            if !recorded.paused {
+                thaw(engine, &container.id).await;
+            }
             monitor::spawn(engine.clone(), container.clone(), watch);
             return;
         }
@@ -113,6 +118,20 @@ async fn take_over(engine: &Arc<Engine>, container: &Arc<Container>) {
     }
     // Also where nothing should be left: a mount or a directory may be.
     start::clean_up(engine, container).await;
+}
+
+/// A container that nobody asked to pause is frozen where the last engine ended in the middle of a commit.
+async fn thaw(engine: &Engine, id: &str) {
+    let (runtime, name) = (crate::runtime::client(&engine.config.runtime), id.to_owned());
+    let thawed = blocking(move || {
+        if runtime.state(&name).is_ok_and(|state| state.status == Status::Paused) {
+            runtime.resume(&name).map_err(Error::internal)?;
+        }
+        Ok(())
+    });
+    if let Err(e) = thawed.await {
+        tracing::warn!("thawing container {id}: {e}");
+    }
 }
 
 /// Containers that should run and do not.

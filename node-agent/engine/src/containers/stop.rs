@@ -100,7 +100,8 @@ pub async fn stop(
     }
     ended_within(container, Some(Duration::from_secs(30))).await;
     container.event(engine, "stop", &[]);
-    container.save()
+    note(container);
+    Ok(())
 }
 
 fn cancel_restart(container: &Container) -> Result<()> {
@@ -130,6 +131,14 @@ pub async fn kill(engine: &Engine, container: &Arc<Container>, wanted: &str) -> 
         container.data().record.has_been_manually_stopped = true;
     }
     signal(engine, container, number).await?;
+    // What is frozen ends only once it is thawed. It may have ended already; then there is nothing to thaw.
+    if stops
+        && container.data().record.state.paused
+        && let Err(e) = pause(engine, container, false).await
+        && container.is_running()
+    {
+        return Err(e);
+    }
     if number == 9 {
         ended_within(container, Some(Duration::from_secs(10))).await;
     }
@@ -167,6 +176,16 @@ pub async fn restart(
 /// # Errors
 /// 409 when the container is not in the other state.
 pub async fn pause(engine: &Engine, container: &Arc<Container>, freeze: bool) -> Result<()> {
+    hold(engine, container, freeze).await?;
+    note(container);
+    Ok(())
+}
+
+/// As [`pause`], but not to be remembered: should the engine end, the next one thaws the container ([`super::restore`]).
+///
+/// # Errors
+/// Those of [`pause`].
+pub async fn hold(engine: &Engine, container: &Arc<Container>, freeze: bool) -> Result<()> {
     {
         let data = container.data();
         let state = &data.record.state;
@@ -186,9 +205,15 @@ pub async fn pause(engine: &Engine, container: &Arc<Container>, freeze: bool) ->
     })
     .await?;
     container.data().record.state.paused = freeze;
-    container.save()?;
     container.event(engine, name, &[]);
     Ok(())
+}
+
+/// Writes down what has been done to a container already. Where that fails (the disk is full) it stays done, as with dockerd.
+fn note(container: &Container) {
+    if let Err(e) = container.save() {
+        tracing::warn!("container {}: {e}", container.id);
+    }
 }
 
 #[cfg(test)]

@@ -51,7 +51,7 @@ pub async fn commit(engine: &Arc<Engine>, request: Commit) -> Result<ImageId> {
     let _guard = container.operation.lock().await;
     let pause = request.pause && record.state.running && !record.state.paused && !record.state.restarting;
     if pause {
-        stop::pause(engine, &container, true).await?;
+        stop::hold(engine, &container, true).await?;
     }
     let options = CommitOptions {
         base: engine.store.resolve(&record.image).ok(),
@@ -82,7 +82,7 @@ pub async fn commit(engine: &Arc<Engine>, request: Commit) -> Result<ImageId> {
         );
     }
     if pause {
-        stop::pause(engine, &container, false).await?;
+        stop::hold(engine, &container, false).await?;
     }
     outcome.map(|(image, _)| image)
 }
