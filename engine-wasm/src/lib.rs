@@ -19,3 +19,8 @@ pub mod template;
 pub mod units;
 
 pub use golang::errno;
+
+/// Smaller and faster than the standard library's for WebAssembly.
+#[cfg(all(target_arch = "wasm32", not(target_feature = "atomics")))]
+#[global_allocator]
+static ALLOCATOR: talc::wasm::WasmDynamicTalc = talc::wasm::new_wasm_dynamic_allocator();

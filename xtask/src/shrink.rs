@@ -51,12 +51,18 @@ pub(crate) fn without_panics(wasm: &Path) -> Result<Module> {
     Ok(module)
 }
 
-/// A module as the package has it: a `.lzma` file whose header tells the size, which `unpack.js` reads.
+/// A module as the package has it: a `.lzma` file whose header tells the size, which `unpack.js` reads. How long a match has to be for the
+/// search to end is tried: a longer one is not always better.
 pub(crate) fn packed(wasm: &[u8]) -> Result<Vec<u8>> {
+    let tried: Vec<_> = [64, 80, 112, 160, 200].iter().map(|nice| packed_by(wasm, *nice)).collect::<Result<_>>()?;
+    tried.into_iter().min_by_key(Vec::len).context("nothing was tried")
+}
+
+fn packed_by(wasm: &[u8], nice: u32) -> Result<Vec<u8>> {
     let mut options = LzmaOptions::new_preset(9 | PRESET_EXTREME).context("setting LZMA up")?;
     // Code has no alignment that positions could tell of.
     options.literal_context_bits(4).literal_position_bits(0).position_bits(0);
-    options.match_finder(MatchFinder::BinaryTree4).nice_len(80).depth(4096);
+    options.match_finder(MatchFinder::BinaryTree4).nice_len(nice).depth(4096);
     let stream = Stream::new_lzma_encoder(&options).context("setting LZMA up")?;
     let mut writer = XzEncoder::new_stream(Vec::new(), stream);
     writer.write_all(wasm).context("compressing the module")?;

@@ -92,9 +92,19 @@ export function decode(json) {
   return json === undefined ? undefined : (JSON.parse(json) ?? undefined);
 }
 
+/** A listing's arguments without the fields that it will not look at. */
+function shown([kind, format, data, ...rest]) {
+  if (kind === "container" && Array.isArray(data)) {
+    const unread = Object.fromEntries(call("template.unread", [format]).map((field) => [field, undefined]));
+    data = data.map((row) => ({ ...row, ...unread }));
+  }
+  return [kind, format, data, ...rest];
+}
+
+const utf8 = new TextEncoder();
 /** Calls a function of the engine by its name. */
 export function call(name, args) {
-  return guarded(() => decode(wasm.call(name, encode(args))));
+  return guarded(() => decode(wasm.call(name, utf8.encode(encode(name === "template.list" ? shown(args) : args)))));
 }
 
 /** Every function that takes data and gives data. */

@@ -103,11 +103,11 @@ impl ReadAt for Reader {
     }
 }
 
-/// [`super::call`]; a failure is thrown as its JSON text.
+/// [`super::call`] with the text's bytes, which come in faster than a text does; a failure is thrown as its JSON text.
 #[wasm_bindgen]
 #[allow(unreachable_pub, reason = "exported to JavaScript")]
-pub fn call(name: &str, args: &str) -> Result<String, JsValue> {
-    super::call(name, args).map_err(thrown)
+pub fn call(name: &str, args: &[u8]) -> Result<String, JsValue> {
+    super::call(name, std::str::from_utf8(args).unwrap_or_default()).map_err(thrown)
 }
 
 /// An opened archive. The functions named `watch` get bytes done and bytes in all, and say whether to go on.

@@ -29,6 +29,7 @@ pub(super) const TABLE: &[(&str, Function)] = &[
         template::rows(text, args.get(1).unwrap_or(&Value::Null), &options(&named)?).map(Value::from).map_err(failure)
     }),
     ("template.list", list),
+    ("template.unread", |args| Ok(container::unread(args.text(0, "format")?).into())),
     ("template.table", |args| {
         let named = args.options(1, &["minWidth", "tabWidth", "padding", "padChar", "alignRight", "html"])?;
         let flag = |name: &str, flag: u32| named.flag(name).map(|on| if on { flag } else { 0 });

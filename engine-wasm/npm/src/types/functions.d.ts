@@ -15,7 +15,6 @@ export interface DockerfileModule {
   report(text: string, options?: BuildFacts & { name?: string; format?: "text" }): { output: string; errors: string };
   /** The same as BuildKit's JSON. */
   report(text: string, options: BuildFacts & { name?: string; format: "json" }): { [key: string]: Json };
-  /** Every rule. */
   rules(): Rule[];
   /** Why a rule matters; `undefined` for a name that is none. */
   explain(rule: string): string | undefined;
@@ -39,26 +38,16 @@ export interface DockerfileModule {
   rename(text: string, offset: number, newName: string): TextEdit[];
   /** What can be folded, in lines from 1. */
   folds(text: string): { lines: [number, number]; kind: "stage" | "instruction" | "heredoc" | "comment" }[];
-  /** An outline. */
   symbols(text: string): DocumentSymbol[];
   /** What each word is, for colours. They do not overlap. */
   tokens(text: string): { kind: TokenKind; span: Span }[];
   /** The place of the instruction on a line, counted from 1. */
   instructionAtLine(text: string, line: number): Span | undefined;
-  /**
-   * The syntax tree as BuildKit's parser dumps it, a line an instruction.
-   * @throws {EngineError} the first fault.
-   */
+  /** The syntax tree as BuildKit's parser dumps it, a line an instruction. @throws {EngineError} the first fault. */
   dump(text: string): string;
-  /**
-   * Expands a word with quotes and variables (`${x:-y}`, `${x%.*}`, …) as instructions do.
-   * @throws {EngineError} for an open quote or brace, or a bad modifier.
-   */
+  /** Expands a word with quotes and variables as instructions do. @throws {EngineError} for an open quote or brace, or a bad modifier. */
   expand(word: string, env?: Record<string, string>, options?: WordOptions): Expansion;
-  /**
-   * Expands a text and cuts it into words.
-   * @throws {EngineError} as `expand`.
-   */
+  /** Expands a text and cuts it into words. @throws {EngineError} as `expand`. */
   words(text: string, env?: Record<string, string>, options?: WordOptions): string[];
 }
 export declare const dockerfile: DockerfileModule;

@@ -50,7 +50,7 @@ export declare class Store implements StoreQuestions {
   save(images: string | string[], options?: { format?: "docker" | "oci" }): Uint8Array;
   /**
    * Builds for real, as long as nothing has to run: the same input gives the same digests everywhere. `downloads` are what `ADD URL` gets, by URL.
-   * @throws {EngineError} with the line and place in the Dockerfile.
+   * @throws {EngineError} with its place in the Dockerfile.
    */
   build(dockerfile: string, files?: Record<string, ContextFile>, options?: BuildOptions & { downloads?: Record<string, Content> }): { id: string; layers: string[] };
   /** Gives the memory back. */

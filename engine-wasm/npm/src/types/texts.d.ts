@@ -45,10 +45,7 @@ export interface ListOptions {
 }
 
 export interface TemplateModule {
-  /**
-   * Runs a Go template over data.
-   * @throws {EngineError} with Go's text and place.
-   */
+  /** Runs a Go template over data. @throws {EngineError} with Go's text and place. */
   render(text: string, data?: unknown, options?: TemplateOptions): string;
   /**
    * A `--format` over any data: a template, `table TEMPLATE` (a row for each element of an array, under headings), or `json`.
@@ -56,9 +53,8 @@ export interface TemplateModule {
    */
   format(format: string, data?: unknown, options?: TemplateOptions): string;
   /**
-   * What `docker ps`, `docker images`, `docker history`, `docker network ls` or `docker volume ls` print of the Engine API's answer.
-   * `format` is what `--format` takes; the empty string gives the usual table.
-   * @throws {EngineError} with Go's text.
+   * What `docker ps`, `images`, `history`, `network ls` and `volume ls` print of the Engine API's answer.
+   * `format` is what `--format` takes; the empty string gives the usual table. @throws {EngineError} with Go's text.
    */
   list(kind: ListKind, format: string, data: unknown, options?: ListOptions): string;
   /** Aligns cells that are ended by tabs, as Go's `text/tabwriter`; by default with the settings of docker's tables. */

@@ -61,10 +61,28 @@ pub fn template(format: &str, quiet: bool, size: bool) -> String {
 /// Go's text for a bad template.
 pub fn list(format: &str, containers: &Value, trunc: bool, now: i64) -> Result<String, String> {
     // Some placeholders take longer than all the rest of a row: those that the format cannot show are left out.
-    let whole = text::shows_whole(format);
-    let wanted = |name: &str| whole || format.contains(name);
+    let wanted: Vec<_> = KIND.headings.iter().map(|(name, _)| *name).filter(|name| shows(format, name)).collect();
     let rows: Vec<_> = containers.as_array().into_iter().flatten().map(|c| row_with(c, trunc, now, &wanted)).collect();
-    write(format, &KIND, &rows)
+    write(format, &KIND, rows)
+}
+
+/// The fields of containers that a listing by this format does not look at: what only placeholders read that the format does not name.
+/// An engine says far more of a container than a table shows, and passing that on takes longer than the table.
+pub fn unread(format: &str) -> Vec<&'static str> {
+    let format = &template(format, false, true);
+    let readers: [(&str, &[&str]); 5] = [
+        ("Command", &["Command"]),
+        ("HostConfig", &[]),
+        ("Labels", &["Label"]),
+        ("Mounts", &["Mounts", "LocalVolumes"]),
+        ("NetworkSettings", &["Networks"]),
+    ];
+    let unread = readers.into_iter().filter(|(_, names)| !names.iter().any(|name| shows(format, name)));
+    unread.map(|(field, _)| field).collect()
+}
+
+fn shows(format: &str, placeholder: &str) -> bool {
+    text::shows_whole(format) || format.contains(placeholder)
 }
 
 fn str_of<'a>(value: &'a Value, key: &str) -> &'a str {
@@ -73,11 +91,12 @@ fn str_of<'a>(value: &'a Value, key: &str) -> &'a str {
 
 /// The placeholders of one container.
 pub fn row(c: &Value, trunc: bool, now: i64) -> Row {
-    row_with(c, trunc, now, &|_| true)
+    let all: Vec<_> = KIND.headings.iter().map(|(name, _)| *name).collect();
+    row_with(c, trunc, now, &all)
 }
 
 /// Those of them that are wanted.
-fn row_with(c: &Value, trunc: bool, now: i64, wanted: &dyn Fn(&str) -> bool) -> Row {
+fn row_with(c: &Value, trunc: bool, now: i64, wanted: &[&'static str]) -> Row {
     let number = |key: &str| c[key].as_i64().unwrap_or_default();
     let id = str_of(c, "Id");
     let command = str_of(c, "Command");
@@ -101,8 +120,7 @@ fn row_with(c: &Value, trunc: bool, now: i64, wanted: &dyn Fn(&str) -> bool) -> 
         }
         _ => platform(&c["ImageManifestDescriptor"]["platform"]),
     };
-    let names = KIND.headings.iter().map(|(name, _)| *name).filter(|name| wanted(name));
-    Row::of(names.map(|name| (name, value(name)))).with_labels(&c["Labels"])
+    Row::of(wanted.iter().map(|name| (*name, value(name)))).with_labels(&c["Labels"])
 }
 
 fn size(written: i64, total: i64) -> String {
@@ -157,6 +175,10 @@ fn image(c: &Value, trunc: bool) -> String {
     let short = text::short_id(str_of(c, "ImageID"));
     if short == text::short_id(image) {
         return short.to_owned();
+    }
+    // Familiar already, and most are.
+    if !image.contains(['/', '@']) {
+        return image.to_owned();
     }
     match reference::parse_normalized(image) {
         Ok(reference) if reference.digest().is_some() => match reference.tag() {

@@ -100,5 +100,5 @@ pub fn summary(format: &str, usage: &Value) -> Result<String, String> {
             human(cache_size - cache_used),
         ),
     ];
-    write(template, &KIND, &rows)
+    write(template, &KIND, rows.into())
 }

@@ -71,7 +71,7 @@ pub fn list(format: &str, images: &Value, digests: bool, trunc: bool, now: i64) 
             rows.push(row(image, &repository, &tag, &digest, trunc, now));
         }
     }
-    write(format, &KIND, &rows)
+    write(format, &KIND, rows)
 }
 
 fn strings<'a>(value: &'a Value, key: &str) -> Vec<&'a str> {
@@ -196,5 +196,5 @@ pub fn history(
             ])
         })
         .collect();
-    write(template, &HISTORY, &rows)
+    write(template, &HISTORY, rows)
 }

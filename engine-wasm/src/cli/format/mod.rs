@@ -80,27 +80,26 @@ impl Row {
 ///
 /// # Errors
 /// Go's text for a template that cannot be parsed or executed.
-pub fn write(format: &str, kind: &Kind, rows: &[Row]) -> Result<String, String> {
+pub fn write(format: &str, kind: &Kind, rows: Vec<Row>) -> Result<String, String> {
     let table = format.strip_prefix("table");
     let body = text::unescape(table.unwrap_or(format).trim_matches(' '));
     let json = format == "json" || (table.is_none() && matches!(body.replace(' ', "").as_str(), "{{json.}}"));
     if json {
-        return Ok(rows.iter().map(|r| go_json(&Value::Object(r.fields.clone()), true) + "\n").collect());
+        return Ok(rows.into_iter().map(|r| go_json(&Value::Object(r.fields), true) + "\n").collect());
     }
-    let pieces = text::simple(&body);
+    let labels = rows.iter().all(|row| row.labels.is_some());
+    let pieces = text::simple(&body, labels);
+    let plain = pieces.as_ref().is_some_and(|all| !all.iter().any(|piece| matches!(piece, text::Piece::Label(_))));
+    let template = if plain { None } else { Some(prepare(&body)?) };
     let mut out = String::new();
-    let template = match &pieces {
-        Some(_) => None,
-        None => Some(prepare(&body)?),
-    };
     for row in rows {
         match (&pieces, &template) {
-            (Some(pieces), _) => out += &fill(pieces, &row.fields, kind)?,
+            (Some(pieces), _) => out += &fill(pieces, &row, kind)?,
             (None, Some(template)) => {
-                let mut value = row.fields.clone();
+                let mut value = row.fields;
                 value.insert(STRUCT_TYPE.into(), kind.go_type.into());
-                if let Some(labels) = &row.labels {
-                    value.insert(LABELS.into(), labels.clone().into());
+                if let Some(labels) = row.labels {
+                    value.insert(LABELS.into(), labels.into());
                 }
                 out += &template.render(&value.into()).map_err(|e| format!("template parsing error: {e}"))?;
             }
@@ -113,24 +112,24 @@ pub fn write(format: &str, kind: &Kind, rows: &[Row]) -> Result<String, String> 
     }
     let headings: Map<_, _> = kind.headings.iter().map(|(k, v)| ((*k).to_owned(), Value::from(*v))).collect();
     let heading = match (&pieces, &template) {
-        (Some(pieces), _) => pieces
-            .iter()
-            .map(|p| match p {
-                text::Piece::Text(t) => (*t).to_owned(),
-                text::Piece::Field(f) => headings.get(*f).and_then(Value::as_str).unwrap_or("<no value>").to_owned(),
-            })
-            .collect(),
-        (None, Some(template)) => {
+        (_, Some(template)) => {
             let mut value = headings;
             value.insert(LABELS.into(), true.into());
             template.render_header(&value.into()).unwrap_or_default()
         }
-        (None, None) => String::new(),
+        (pieces, None) => pieces
+            .iter()
+            .flatten()
+            .map(|p| match p {
+                text::Piece::Field(f) => headings.get(*f).and_then(Value::as_str).unwrap_or("<no value>"),
+                text::Piece::Text(t) | text::Piece::Label(t) => t,
+            })
+            .collect(),
     };
     Ok(TabWriter::docker_table().format(&format!("{heading}\n{out}")))
 }
 
-fn fill(pieces: &[text::Piece<'_>], fields: &Map<String, Value>, kind: &Kind) -> Result<String, String> {
+fn fill(pieces: &[text::Piece<'_>], row: &Row, kind: &Kind) -> Result<String, String> {
     let mut out = String::new();
     let mut at = 0;
     for piece in pieces {
@@ -140,13 +139,18 @@ fn fill(pieces: &[text::Piece<'_>], fields: &Map<String, Value>, kind: &Kind) ->
                 at += t.len();
             }
             text::Piece::Field(name) => {
-                match fields.get(*name) {
+                match row.fields.get(*name) {
                     Some(Value::String(s)) => out += s,
                     Some(Value::Null) => out += "<nil>",
                     Some(other) => out += &other.to_string(),
                     None => return Err(no_field(name, at + 2, kind)),
                 }
                 at += name.len() + 5;
+            }
+            text::Piece::Label(name) => {
+                let label = row.labels.as_ref().and_then(|labels| labels.get(*name));
+                out += label.and_then(Value::as_str).unwrap_or_default();
+                at += name.len() + 13;
             }
         }
     }
@@ -180,7 +184,7 @@ pub fn validate(format: &str, kind: &Kind, sample: &Row) -> Result<(), String> {
         return Ok(());
     }
     prepare(&body).map_err(|e| e.replacen("template parsing error:", "failed to parse template:", 1))?;
-    write(format, kind, std::slice::from_ref(sample)).map(|_| ()).map_err(|e| {
+    write(format, kind, vec![sample.clone()]).map(|_| ()).map_err(|e| {
         let shift = format.strip_prefix("table").map_or(0, |rest| format.len() - rest.trim_start_matches(' ').len());
         text::shift_column(&e.replacen("template parsing error:", "failed to execute template:", 1), shift)
     })

@@ -52,5 +52,5 @@ pub fn list(format: &str, networks: &Value, quiet: bool, trunc: bool) -> Result<
             .with_labels(&n["Labels"])
         })
         .collect();
-    write(template, &KIND, &rows)
+    write(template, &KIND, rows)
 }

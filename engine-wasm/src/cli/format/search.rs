@@ -37,5 +37,5 @@ pub fn list(format: &str, results: &Value, trunc: bool) -> Result<String, String
             ])
         })
         .collect();
-    write(template, &KIND, &rows)
+    write(template, &KIND, rows)
 }

@@ -31,7 +31,7 @@ pub fn list(format: &str, samples: &[(String, Option<Value>)], trunc: bool) -> R
         other => other,
     };
     let rows: Vec<_> = samples.iter().map(|(asked, sample)| row(asked, sample.as_ref(), trunc)).collect();
-    write(template, &KIND, &rows)
+    write(template, &KIND, rows)
 }
 
 fn row(asked: &str, sample: Option<&Value>, trunc: bool) -> Row {

@@ -10,6 +10,8 @@ use std::fmt::Write;
 pub(super) enum Piece<'a> {
     Text(&'a str),
     Field(&'a str),
+    /// `{{.Label "name"}}`
+    Label(&'a str),
 }
 
 fn ident(text: &str) -> bool {
@@ -18,14 +20,21 @@ fn ident(text: &str) -> bool {
         && !text.as_bytes()[0].is_ascii_digit()
 }
 
-/// Takes apart a template of text and `{{.Name}}`; `None` if there is more in it.
-pub(super) fn simple(body: &str) -> Option<Vec<Piece<'_>>> {
+/// Takes apart a template of text, `{{.Name}}`, and `{{.Label "name"}}` where there are labels; `None` if there is more in it.
+pub(super) fn simple(body: &str, labels: bool) -> Option<Vec<Piece<'_>>> {
     let mut pieces = Vec::new();
     let mut rest = body;
     while let Some((before, after)) = rest.split_once("{{") {
         pieces.push(Piece::Text(before));
         let (action, tail) = after.split_once("}}")?;
-        pieces.push(Piece::Field(action.strip_prefix('.').filter(|n| ident(n) && *n != "Label")?));
+        let action = action.strip_prefix('.')?;
+        pieces.push(match action.strip_prefix("Label \"") {
+            Some(name) if labels => {
+                Piece::Label(name.strip_suffix('"').filter(|name| !name.contains(['"', '\\', '\n']))?)
+            }
+            _ if ident(action) && action != "Label" => Piece::Field(action),
+            _ => return None,
+        });
         rest = tail;
     }
     pieces.push(Piece::Text(rest));

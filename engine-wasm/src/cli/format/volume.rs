@@ -39,7 +39,7 @@ pub fn list(format: &str, volumes: &Value, quiet: bool) -> Result<String, String
     let mut volumes: Vec<_> = volumes.as_array().into_iter().flatten().collect();
     crate::order::sort_by_key(&mut volumes, |v| text::natural(v["Name"].as_str().unwrap_or_default()));
     let rows: Vec<_> = volumes.into_iter().map(row).collect();
-    write(template, &KIND, &rows)
+    write(template, &KIND, rows)
 }
 
 /// The placeholders of one volume.

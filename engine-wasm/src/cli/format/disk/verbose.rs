@@ -93,18 +93,18 @@ impl Rows {
         let images = write(
             "table {{.Repository}}\t{{.Tag}}\t{{.ID}}\t{{.CreatedSince}}\t{{.Size}}\t{{.SharedSize}}\t{{.UniqueSize}}\t{{.Containers}}",
             &image::KIND,
-            &self.images,
+            self.images.clone(),
         )?;
         let containers = write(
             "table {{.ID}}\t{{.Image}}\t{{.Command}}\t{{.LocalVolumes}}\t{{.Size}}\t{{.RunningFor}}\t{{.Status}}\t{{.Names}}",
             &container::KIND,
-            &self.containers,
+            self.containers.clone(),
         )?;
-        let volumes = write("table {{.Name}}\t{{.Links}}\t{{.Size}}", &volume::KIND, &self.volumes)?;
+        let volumes = write("table {{.Name}}\t{{.Links}}\t{{.Size}}", &volume::KIND, self.volumes.clone())?;
         let cache = write(
             "table {{.ID}}\t{{.CacheType}}\t{{.Size}}\t{{.CreatedSince}}\t{{.LastUsedSince}}\t{{.UsageCount}}\t{{.Shared}}",
             &CACHE,
-            &self.cache,
+            self.cache.clone(),
         )?;
         Ok(format!(
             "Images space usage:\n\n{images}\nContainers space usage:\n\n{containers}\nLocal Volumes space usage:\n\n{volumes}\n\
