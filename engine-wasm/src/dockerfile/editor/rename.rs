@@ -8,7 +8,9 @@ use std::ops::Range;
 use super::model::Model;
 use super::navigate::{Named, named, places};
 use super::values::is_predefined;
-use super::variables::{is_name, is_valid_name};
+use super::variables::{Quoting, find, is_name, is_valid_name};
+use crate::dockerfile::expand::{Globals, Options};
+use crate::dockerfile::instructions::{Command, Onbuild, program};
 use crate::dockerfile::lint::TextEdit;
 
 /// Why something is not renamed.
@@ -36,9 +38,10 @@ pub enum RenameError {
     /// Something else has this name already, or means another thing by it, such as an image.
     #[error("{0:?} is taken")]
     Taken(String),
-    /// A command or a here-document names this in a way that may mean a variable of the shell's, or plain text: an assignment, `${#name}`, a quoted word.
-    #[error("line {line} names {name} in a way that only its shell understands: change that line by hand first")]
-    Shell {
+    /// A line names this in a way that is not followed: a command or a here-document that may mean a variable of its shell's, or plain text
+    /// (an assignment, `${#name}`, a quoted word); a name that is quoted, broken over lines, or comes out of a variable.
+    #[error("line {line} names {name} in a way that is not followed here: change that line by hand first")]
+    Unclear {
         /// The line, from 1.
         line: usize,
         /// The old or the new name.
@@ -67,10 +70,13 @@ pub fn rename(text: &str, offset: usize, new: &str) -> Result<Vec<TextEdit>, Ren
         Named::Variable(name, stages) => variable_name(&model, name, stages, new)?,
     }
     let places = places(&model, &target);
-    if let Named::Variable(name, stages) = &target
-        && name != new
-    {
-        shell_names(&model, &places, stages, &[name, new])?;
+    match &target {
+        Named::Stage(stage) => other_uses(&model, *stage, &places, new)?,
+        Named::Variable(name, stages) if name != new => {
+            split_names(&model, stages, name)?;
+            shell_names(&model, &places, stages, &[name, new])?;
+        }
+        Named::Variable(..) => {}
     }
     let numbers = |span: &Range<usize>| {
         // `--from=0` goes on meaning the same stage.
@@ -169,10 +175,114 @@ fn variable_name(model: &Model<'_>, old: &str, stages: &[Option<usize>], new: &s
     }
     let defined = model.variables.iter().any(|v| v.name.text == new && stages.contains(&v.stage));
     let captured = model.uses.iter().any(|used| model.text[used.name.clone()] == *new && stages.contains(&used.stage));
+    // A stage's `ARG` takes the value of the one before the first `FROM`, whatever it was called when it was written.
+    let global = |stage: &Option<usize>| stage.is_none();
+    let linked =
+        model.variables.iter().any(|v| v.name.text == new && !v.env && (global(&v.stage) || stages.iter().any(global)));
+    let captured = captured || linked;
     if new != old && (defined || captured || is_predefined(new)) {
         return Err(RenameError::Taken(new.to_owned()));
     }
     Ok(())
+}
+
+/// Refuses uses of a stage that the builder sees and the text does not show (in quotes, from a variable), and those that would become its uses.
+fn other_uses(model: &Model<'_>, stage: usize, known: &[Range<usize>], new: &str) -> Result<(), RenameError> {
+    let Some(name) = &model.stages[stage].name else { return Ok(()) };
+    let program = program(&model.file);
+    let globals = Globals::new(&program, model.file.escape, &Options::default()).ok();
+    let check = |found: &str, span: &Range<usize>| {
+        let shown = known.iter().any(|place| span.start <= place.start && place.end <= span.end);
+        match () {
+            () if shown => Ok(()),
+            () if found.eq_ignore_ascii_case(&name.text) => Err(unclear(model, span.start, &name.text)),
+            () if found.eq_ignore_ascii_case(new) => Err(RenameError::Taken(new.to_owned())),
+            () => Ok(()),
+        }
+    };
+    // Its value may be the name of the stage whose time counts.
+    for arg in model.variables.iter().filter(|v| v.name.text == "SOURCE_DATE_EPOCH") {
+        arg.value.iter().try_for_each(|value| check(&value.text, &value.span))?;
+    }
+    for (index, other) in program.stages.iter().enumerate() {
+        if index > stage
+            && let Some(base) = globals.as_ref().and_then(|globals| globals.base_name(other).ok())
+        {
+            check(&base, &other.base.span)?;
+            // `FROM` takes a name in capitals for a wrong one of an image.
+            if base.eq_ignore_ascii_case(&name.text) && new.bytes().any(|b| b.is_ascii_uppercase()) {
+                return Err(RenameError::StageName(new.to_owned()));
+            }
+        }
+        for found in &other.commands {
+            let mut command = &found.command;
+            while let Command::Onbuild(Onbuild { trigger: Some(trigger), .. }) = command {
+                command = trigger;
+            }
+            match command {
+                Command::Copy(copy) => copy.from.iter().try_for_each(|from| check(&from.text, &found.span))?,
+                Command::Run(run) => {
+                    for field in run.mounts.iter().flat_map(|mount| &mount.fields) {
+                        if let Some((key, from)) = field.text.split_once('=')
+                            && key.eq_ignore_ascii_case("from")
+                        {
+                            check(from, &found.span)?;
+                        }
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Refuses a variable whose name is somewhere broken over lines, or quoted where it is defined.
+fn split_names(model: &Model<'_>, stages: &[Option<usize>], name: &str) -> Result<(), RenameError> {
+    for (index, node) in model.file.nodes.iter().enumerate() {
+        if !stages.contains(&model.stage_at(node.span.start).filter(|_| !node.is("from"))) {
+            continue;
+        }
+        let mut inner = node;
+        while let Some(child) = &inner.child {
+            inner = child;
+        }
+        if inner.json {
+            continue;
+        }
+        // `ENV` has three words a pair: name, value, and what joins them.
+        let each = match () {
+            () if inner.is("env") => 3,
+            () if inner.is("arg") => 1,
+            () => 0,
+        };
+        let defined = inner.args.iter().step_by(each.max(1)).filter(|word| {
+            let found = word.text.split('=').next().unwrap_or_default();
+            found.chars().filter(|c| !matches!(c, '"' | '\'')).eq(name.chars())
+        });
+        let known = model.variables.iter().filter(|v| v.node == index && v.name.text == name);
+        if each > 0 && defined.count() > known.count() {
+            return Err(unclear(model, node.span.start, name));
+        }
+        let words = inner.args.iter().chain(&inner.flags);
+        let joined = words.map(|word| {
+            let found = find(&word.text, 0..word.text.len(), model.file.escape, Quoting::Words);
+            found.into_iter().filter(|found| word.text[found.name.clone()] == *name).count()
+        });
+        let body = inner.heredocs.first().map_or(node.span.end, |heredoc| heredoc.span.start);
+        let written = model
+            .uses
+            .iter()
+            .filter(|used| used.node == index && used.name.start < body && model.text[used.name.clone()] == *name);
+        if joined.sum::<usize>() > written.count() {
+            return Err(unclear(model, node.span.start, name));
+        }
+    }
+    Ok(())
+}
+
+fn unclear(model: &Model<'_>, at: usize, name: &str) -> RenameError {
+    RenameError::Unclear { line: model.text[..at].matches('\n').count() + 1, name: name.to_owned() }
 }
 
 /// Refuses names in commands and here-documents at other places than those known: only a shell or another program knows what they mean.
@@ -205,8 +315,7 @@ fn shell_names(
                         && known.binary_search_by_key(&place.start, |p| p.start).is_err()
                 });
                 if let Some((from, _)) = found {
-                    let line = model.text[..start + from].matches('\n').count() + 1;
-                    return Err(RenameError::Shell { line, name: (*name).to_owned() });
+                    return Err(unclear(model, start + from, name));
                 }
             }
         }

@@ -42,6 +42,8 @@ pub(super) fn find(text: &str, range: Range<usize>, escape: char, quoting: Quoti
                 at += 1 + slice[at + 1..].chars().next().map_or(0, |c| if c == '\n' { 0 } else { c.len_utf8() });
                 continue;
             }
+            // The variable `$`, which is empty, and then what stands there as it is.
+            b'$' if !single && bytes.get(at + 1) == Some(&b'$') => at += 1,
             b'$' if !single => {
                 let brace = bytes.get(at + 1) == Some(&b'{');
                 let name = at + 1 + usize::from(brace);
@@ -80,10 +82,10 @@ mod tests {
 
     #[test]
     fn variables_are_found_where_they_are_expanded() {
-        let text = "$a ${b:-$c} '$d' \"'$e'\" \\$f $1 $ ${g} \\\n # $h\n $i";
+        let text = "$a ${b:-$c} '$d' \"'$e'\" \\$f $1 $ ${g} \\\n # $h\n $i $$j $$$k";
         let names: Vec<&str> =
             find(text, 0..text.len(), '\\', Quoting::Words).into_iter().map(|found| &text[found.name]).collect();
-        assert_eq!(names, ["a", "b", "c", "e", "g", "i"]);
+        assert_eq!(names, ["a", "b", "c", "e", "g", "i", "k"]);
         let all = find("'$a'`$b", 0..7, '`', Quoting::None);
         assert_eq!((all.len(), &all[0].span), (1, &(1..3)));
     }

@@ -174,7 +174,12 @@ impl<'a> Layout<'a> {
         let lines: Vec<&str> = text.split('\n').collect();
         for (number, line) in lines.iter().enumerate() {
             let last = number + 1 == lines.len();
-            let line = if last { line } else { line.trim_end_matches('\r').trim_end_matches([' ', '\t']) };
+            let comment = number > 0 && line.trim_start().starts_with('#');
+            let line = match () {
+                () if last => line,
+                () if comment => line.trim_end_matches([' ', '\t', '\r']),
+                () => line.trim_end_matches('\r').trim_end_matches([' ', '\t']),
+            };
             if number > 0 {
                 if line.trim().is_empty() {
                     // The text's last line is never blank.
@@ -182,7 +187,6 @@ impl<'a> Layout<'a> {
                 }
                 out.push_str(self.eol);
             }
-            let comment = number > 0 && line.trim_start().starts_with('#');
             let free = quotes.is_free();
             let line = match line.trim_start_matches([' ', '\t']) {
                 rest if indent && number > 0 && free && (rest.len() < line.len() || comment || out_has_blank(out)) => {
