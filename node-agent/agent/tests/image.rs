@@ -148,3 +148,40 @@ fn what_is_not_there_is_said() {
     let (_, out, _) = outcome(&["tree", "-", "--cat", "/link"], &bytes);
     assert_eq!(out, "hello\n");
 }
+
+#[test]
+fn a_strangers_names_do_not_steer_the_terminal_and_an_absent_layer_leaves_the_rest_to_tell() {
+    let build = |name: &str| {
+        let mut store = Store::default();
+        let files = context([ContextFile::file(name, 0o644, b"x".to_vec())]).expect("a context");
+        let options = BuildOptions { tags: vec!["demo:1".into()], epoch: 1, ..BuildOptions::default() };
+        store.build("FROM scratch\nCOPY . /\nLABEL a=\"\u{1b}[2J\"\n", &files, &options).expect("an image");
+        store.save(&["demo:1"], SaveFormat::Docker).expect("an archive")
+    };
+    let hostile = build("a\u{1b}[2J\u{7}\nb");
+    let (one, two) = (Scratch::new("hostile", &hostile), Scratch::new("plain", &build("b")));
+    for args in
+        [vec!["diff", one.path(), two.path()], vec!["tree", one.path()], vec!["tree", one.path(), "--search", "*"]]
+    {
+        let (_, out, error) = outcome(&args, &[]);
+        assert!(out.contains("[2J") && !out.contains(['\u{1b}', '\u{7}']), "{args:?}: {out:?} {error}");
+    }
+
+    let mut cut = tar::Builder::new(Vec::new());
+    let mut whole = tar::Archive::new(&hostile[..]);
+    for entry in whole.entries().expect("an archive") {
+        let mut entry = entry.expect("an entry");
+        let header = entry.header().clone();
+        let mut bytes = Vec::new();
+        std::io::Read::read_to_end(&mut entry, &mut bytes).expect("content");
+        // The layer is the one entry that is a tar.
+        if bytes.get(257..262) != Some(b"ustar") {
+            cut.append(&header, &bytes[..]).expect("memory");
+        }
+    }
+    let cut = cut.into_inner().expect("memory");
+    let (code, out, error) = outcome(&["inspect", "-", "--format", "{{.Config.Labels}} {{json .Size}}"], &cut);
+    assert_eq!((code, out.as_str(), error.as_str()), (Some(0), "map[a:\u{1b}[2J] 0\n", ""));
+    let (code, out, _) = outcome(&["inspect", "-", "--history"], &cut);
+    assert!(code == Some(0) && out.contains("COPY"), "{out}");
+}

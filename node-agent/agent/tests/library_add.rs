@@ -74,6 +74,9 @@ fn an_image_comes_from_a_registry_by_tag_digest_and_platform() {
     assert!(good && said.contains("already there"), "{said}");
     assert_eq!(names(dir)["docker.io/library/app:digest"], amd64);
 
+    let (good, said) = add(dir, &[&format!("{at}/team/app:1"), "--name", "app:other", "--platform", "linux/s390x"]);
+    assert!(!good && said.contains("it has no image for linux/s390x, but for linux/"), "{said}");
+
     // An index of two platforms, and what build tools add beside them.
     let kind = "application/vnd.oci.image.manifest.v1+json";
     let entry = |digest: &str, size: usize, os: &str, architecture: &str| {

@@ -116,6 +116,8 @@ fn what_comes_over_tls_is_believed_by_the_authorities_that_the_engine_is_told_of
                 "f.txt",
                 "digest mismatch",
             ),
+            ("--checksum=sha256:12", "none", "invalid checksum digest length"),
+            ("--checksum=md5:d41d8cd98f00b204e9800998ecf8427e", "none", "unsupported digest algorithm"),
             ("", "none", "failed to GET https://127.0.0.1:4433/none with status 404 Not Found: no such thing"),
             ("", "away", "refusing to go from https to http"),
             ("", "circle", "stopped after 10 redirects"),

@@ -96,27 +96,37 @@ impl Copy<'_> {
             )),
             other => said(other),
         })?;
+        let host = Platform::host();
+        // An index has said for what the image is.
+        let mut single = Some(platform.unwrap_or(&host));
         for _ in 0..DEPTH {
             match manifest.understand(platform).map_err(said)? {
-                RemoteImage::Index(chosen) => manifest = self.remote.manifest(&chosen).await.map_err(said)?,
-                RemoteImage::Image(parts) => return self.parts(&manifest, parts).await,
+                RemoteImage::Index(chosen) => {
+                    (manifest, single) = (self.remote.manifest(&chosen).await.map_err(said)?, None);
+                }
+                RemoteImage::Image(parts) => return self.parts(&manifest, parts, single).await,
             }
         }
         Err((self.failed)("its index leads to another index and so on".into()))
     }
 
-    async fn parts(&self, manifest: &RemoteManifest, parts: Vec<(String, u64)>) -> Result<serde_json::Value, Error> {
+    async fn parts(
+        &self,
+        manifest: &RemoteManifest,
+        parts: Vec<(String, u64)>,
+        wanted: Option<&Platform>,
+    ) -> Result<serde_json::Value, Error> {
         let mut copies = futures_util::stream::iter(parts.iter().map(|(digest, size)| self.blob(digest, *size)))
             .buffer_unordered(AT_ONCE);
         while let Some(copied) = copies.next().await {
             copied?;
         }
-        self.check_layers(manifest)?;
+        self.check(manifest, wanted)?;
         self.layout.add_bytes(&manifest.media_type, &manifest.bytes)
     }
 
-    /// Compares what the layers hold with what the configuration says of them: no engine takes an image where they differ.
-    fn check_layers(&self, manifest: &RemoteManifest) -> Result<(), Error> {
+    /// Compares what the configuration says with the platform that is wanted, and with what the layers hold: no engine takes an image where that differs.
+    fn check(&self, manifest: &RemoteManifest, wanted: Option<&Platform>) -> Result<(), Error> {
         let wrong = |error: serde_json::Error| (self.failed)(format!("its documents cannot be read: {error}"));
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         let manifest: Value = serde_json::from_slice(&manifest.bytes).map_err(wrong)?;
@@ -126,6 +136,14 @@ impl Copy<'_> {
             File::open(&path).map_err(Error::io("opening", &path))
         };
         let config: Value = serde_json::from_reader(open(&text(&manifest["config"]["digest"]))?).map_err(wrong)?;
+        let (os, architecture) = (text(&config["os"]), text(&config["architecture"]));
+        if let Some(Platform { os: os_wanted, architecture: architecture_wanted, .. }) = wanted
+            && (os != *os_wanted || architecture != *architecture_wanted)
+        {
+            return Err((self.failed)(format!(
+                "it has no image for {os_wanted}/{architecture_wanted}, but for {os}/{architecture}; see --platform"
+            )));
+        }
         let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
         let (layers, diff_ids) = (list(&manifest["layers"]), list(&config["rootfs"]["diff_ids"]));
         if layers.len() != diff_ids.len() {

@@ -16,6 +16,8 @@ use engine_wasm::dockerfile::{self, Dockerfile, Error, Node, Word, format};
 use engine_wasm::graph;
 use serde_json::{Value, json};
 
+use super::MAX_INPUT;
+
 const EXIT_FOUND: u8 = 1;
 const EXIT_USAGE: u8 = 125;
 
@@ -99,12 +101,15 @@ struct Streams<'a> {
     input: &'a mut dyn Read,
     out: &'a mut dyn Write,
     err: &'a mut dyn Write,
+    /// Why the output is not whole.
+    lost: Option<std::io::Error>,
 }
 
 impl Streams<'_> {
-    /// A reader that has seen enough and closed the pipe has got what it wanted.
     fn print(&mut self, text: &str) {
-        let _ = self.out.write_all(text.as_bytes());
+        if self.lost.is_none() {
+            self.lost = self.out.write_all(text.as_bytes()).and_then(|()| self.out.flush()).err();
+        }
     }
 
     fn complain(&mut self, text: &str) {
@@ -129,11 +134,17 @@ impl Streams<'_> {
     fn bytes(&mut self, file: &Path) -> Result<Vec<u8>, u8> {
         let mut bytes = Vec::new();
         let read = if is_stdin(file) {
-            self.input.read_to_end(&mut bytes).map(|_| ())
+            (&mut *self.input).take(MAX_INPUT + 1).read_to_end(&mut bytes)
         } else {
-            std::fs::read(file).map(|read| bytes = read)
+            std::fs::File::open(file).and_then(|opened| opened.take(MAX_INPUT + 1).read_to_end(&mut bytes))
         };
-        read.map(|()| bytes).map_err(|error| {
+        let read = match read {
+            Ok(length) if length as u64 > MAX_INPUT => {
+                Err(std::io::Error::other(format!("it has more than {} MiB", MAX_INPUT >> 20)))
+            }
+            other => other,
+        };
+        read.map(|_| bytes).map_err(|error| {
             let hint = match error.kind() {
                 ErrorKind::IsADirectory => {
                     format!("; name the file in it, such as {}", file.join("Dockerfile").display())
@@ -171,7 +182,7 @@ fn name(file: &Path) -> String {
 /// `node-agent dockerfile …`: the arguments after the word `dockerfile` in, the exit code out.
 pub fn main(args: Vec<OsString>) -> ExitCode {
     let (mut input, mut out, mut err) = (std::io::stdin().lock(), std::io::stdout().lock(), std::io::stderr().lock());
-    ExitCode::from(run(args, &mut Streams { input: &mut input, out: &mut out, err: &mut err }))
+    ExitCode::from(run(args, &mut Streams { input: &mut input, out: &mut out, err: &mut err, lost: None }))
 }
 
 fn run(args: Vec<OsString>, streams: &mut Streams<'_>) -> u8 {
@@ -187,6 +198,11 @@ fn run(args: Vec<OsString>, streams: &mut Streams<'_>) -> u8 {
             Ok(())
         }
     };
+    // A reader that has seen enough and closed the pipe has got what it wanted.
+    if let Some(error) = streams.lost.take().filter(|error| error.kind() != ErrorKind::BrokenPipe) {
+        streams.complain(&format!("writing standard output: {error}\n"));
+        return EXIT_FOUND;
+    }
     result.err().unwrap_or(0)
 }
 

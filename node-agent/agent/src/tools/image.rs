@@ -128,7 +128,9 @@ pub(crate) fn main(args: Vec<OsString>) -> ExitCode {
         // `| head` has seen enough.
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("node-agent image: {error:#}");
+            // Names in an archive may be of any length.
+            let text: String = show::printable(&format!("{error:#}")).chars().take(2000).collect();
+            eprintln!("node-agent image: {text}");
             ExitCode::from(2)
         }
     }
@@ -151,11 +153,12 @@ fn run(command: Command) -> Result<bool> {
                 show::list(&mut out, &archive, json)?;
             } else {
                 let image = choice.of(&archive)?;
-                let sizes: Vec<u64> = trees(&archive, image)?.iter().map(|tree| tree.docker_size()).collect();
+                let sizes = sizes(&archive, image);
                 if history {
                     show::history(&mut out, image, &sizes, no_trunc, format.as_deref(), json)?;
                 } else {
-                    show::inspect(&mut out, image, sizes.iter().sum(), format.as_deref().unwrap_or_default())?;
+                    let size = sizes.into_iter().sum();
+                    show::inspect(&mut out, image, size, format.as_deref().unwrap_or_default())?;
                 }
             }
             true
@@ -185,18 +188,26 @@ impl Choice {
 
 /// Reads all layers of an image.
 fn trees(archive: &Archive, image: &Image) -> Result<Vec<Arc<Tree>>> {
+    each_layer(archive, image).collect()
+}
+
+/// The layers' sizes; none of those that are missing or cannot be read, without which there is still much to tell of the image.
+fn sizes(archive: &Archive, image: &Image) -> Vec<Option<u64>> {
+    each_layer(archive, image).map(|tree| tree.ok().map(|tree| tree.docker_size())).collect()
+}
+
+/// Reads an image's layers one after the other.
+fn each_layer<'a>(archive: &'a Archive, image: &'a Image) -> impl Iterator<Item = Result<Arc<Tree>>> + 'a {
     let total = image.layers.iter().map(|layer| layer.stored).sum();
     let (mut meter, mut before) = (Meter::new("reading", total), 0);
-    let mut trees = Vec::new();
-    for layer in &image.layers {
+    image.layers.iter().map(move |layer| {
         let mut reader = LayerReader::new(archive, layer, Digests::Neither, Options::default());
         while let Some(progress) = reader.step(archive, layer)? {
             meter.show(before + progress.done);
         }
         before += layer.stored;
-        trees.push(Arc::new(reader.finish()?.1));
-    }
-    Ok(trees)
+        Ok(Arc::new(reader.finish()?.1))
+    })
 }
 
 fn verify(out: &mut dyn Write, archives: &[PathBuf], json: bool) -> Result<bool> {

@@ -2,12 +2,14 @@
 //! 64 for a template that cannot be parsed, 1 for one that does not fit the data (and for input that is no JSON), 125 for a wrong command line.
 
 use std::ffi::OsString;
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::process::ExitCode;
 
 use clap::{Parser, ValueEnum};
 use engine_wasm::template::{Error, Format, MissingKey, Options, place, rows};
 use serde_json::{Value, json};
+
+use super::MAX_INPUT;
 
 const EXIT_FAILED: u8 = 1;
 const EXIT_PARSE: u8 = 64;
@@ -71,9 +73,16 @@ pub(crate) fn main(args: Vec<OsString>) -> ExitCode {
     };
     match run(&cli, std::io::stdin().lock()) {
         Ok(text) => {
-            // A reader that has seen enough and closed the pipe has got what it wanted.
-            let _ = std::io::stdout().write_all(text.as_bytes());
-            ExitCode::SUCCESS
+            let mut out = std::io::stdout().lock();
+            match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+                // A reader that has seen enough and closed the pipe has got what it wanted.
+                Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+                    let message = format!("writing standard output: {error}");
+                    report(&Failure { message, code: EXIT_FAILED }, cli.json);
+                    ExitCode::from(EXIT_FAILED)
+                }
+                _ => ExitCode::SUCCESS,
+            }
         }
         Err(failure) => {
             report(&failure, cli.json);
@@ -96,7 +105,11 @@ fn report(failure: &Failure, as_json: bool) {
 fn run(cli: &Cli, mut input: impl Read) -> Result<String, Failure> {
     let failed = |message: String| Failure { message, code: EXIT_FAILED };
     let mut bytes = Vec::new();
-    input.read_to_end(&mut bytes).map_err(|error| failed(format!("reading standard input: {error}")))?;
+    let read = input.by_ref().take(MAX_INPUT + 1).read_to_end(&mut bytes);
+    read.map_err(|error| failed(format!("reading standard input: {error}")))?;
+    if bytes.len() as u64 > MAX_INPUT {
+        return Err(failed(format!("standard input has more than {} MiB", MAX_INPUT >> 20)));
+    }
     let documents: Vec<Value> = serde_json::Deserializer::from_slice(&bytes)
         .into_iter()
         .collect::<Result<_, _>>()

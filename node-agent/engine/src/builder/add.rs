@@ -36,6 +36,10 @@ impl Stage {
                 sources.push(repository.source());
                 put.repositories.push(repository);
             } else if remote::is_url(&name) {
+                if let Some(wanted) = &checksum {
+                    engine_wasm::reference::validate_digest(wanted)
+                        .map_err(|e| Error::bad(format!("ADD failed: {e}")))?;
+                }
                 let source = self.fetch(&name, checksum.as_deref()).await?;
                 sources.push(Source { packed: add.unpack != Some(true), ..source });
             } else if checksum.is_some() {

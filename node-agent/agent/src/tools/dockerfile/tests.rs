@@ -8,7 +8,7 @@ fn dockerfile(args: &[&str], input: &str) -> (u8, String, String) {
 fn dockerfile_of(args: &[&str], mut input: &[u8]) -> (u8, String, String) {
     let (mut out, mut err) = (Vec::new(), Vec::new());
     let args = args.iter().map(OsString::from).collect();
-    let code = run(args, &mut Streams { input: &mut input, out: &mut out, err: &mut err });
+    let code = run(args, &mut Streams { input: &mut input, out: &mut out, err: &mut err, lost: None });
     (code, String::from_utf8(out).unwrap(), String::from_utf8(err).unwrap())
 }
 
@@ -159,4 +159,35 @@ fn what_is_no_utf8_is_read_but_never_written() {
     assert_eq!(dockerfile(&["format", "--write", &file], "").0, 1);
     assert_eq!(dockerfile(&["check", "--fix", &file], "").0, 1);
     assert_eq!(std::fs::read(&file).unwrap(), text);
+}
+
+/// A place that takes nothing: a full disk, or a closed pipe.
+struct Lost(ErrorKind);
+
+impl Write for Lost {
+    fn write(&mut self, _: &[u8]) -> std::io::Result<usize> {
+        Err(self.0.into())
+    }
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn output_that_is_lost_is_no_success() {
+    for (kind, code) in [(ErrorKind::StorageFull, EXIT_FOUND), (ErrorKind::BrokenPipe, 0)] {
+        for args in [["format", "-"], ["ast", "-"], ["graph", "-"]] {
+            let (mut input, mut out, mut err) = ("FROM a\nRUN x\n".as_bytes(), Lost(kind), Vec::new());
+            let args = args.iter().map(OsString::from).collect();
+            let got = run(args, &mut Streams { input: &mut input, out: &mut out, err: &mut err, lost: None });
+            let told = String::from_utf8(err).unwrap().starts_with("writing standard output: ");
+            assert_eq!((got, told), (code, code != 0), "{kind}");
+        }
+    }
+}
+
+#[test]
+fn a_file_without_an_end_is_refused() {
+    let (code, _, said) = dockerfile(&["ast", "/dev/zero"], "");
+    assert_eq!((code, said.as_str()), (EXIT_FOUND, "/dev/zero: cannot be read: it has more than 256 MiB\n"));
 }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use anyhow::Result;
 use engine_wasm::image::{self, Difference, Merged};
 
-use super::show::size;
+use super::show::{printable, size};
 use super::{Choice, source, trees};
 
 /// Says whether they are alike.
@@ -21,8 +21,8 @@ pub(super) fn show(out: &mut dyn Write, paths: [&PathBuf; 2], choice: &Choice, j
         writeln!(out)?;
         return Ok(alike);
     }
-    writeln!(out, "first   {}  {}", a.id.short(), a.title())?;
-    writeln!(out, "second  {}  {}", b.id.short(), b.title())?;
+    writeln!(out, "first   {}  {}", a.id.short(), printable(&a.title()))?;
+    writeln!(out, "second  {}  {}", b.id.short(), printable(&b.title()))?;
     writeln!(
         out,
         "layers  {} shared ({} at the bottom), {} only in the first, {} only in the second",
@@ -32,7 +32,8 @@ pub(super) fn show(out: &mut dyn Write, paths: [&PathBuf; 2], choice: &Choice, j
         diff.only_second.len()
     )?;
     for setting in &diff.config {
-        writeln!(out, "config  {}: {} -> {}", setting.key, setting.before, setting.after)?;
+        let change = format!("{}: {} -> {}", setting.key, setting.before, setting.after);
+        writeln!(out, "config  {}", printable(&change))?;
     }
     for file in &diff.files {
         let sign = match file.difference {
@@ -46,7 +47,7 @@ pub(super) fn show(out: &mut dyn Write, paths: [&PathBuf; 2], choice: &Choice, j
             (before, after) => shown(after.or(before)),
         };
         let what = if file.what.is_empty() { String::new() } else { format!("  ({})", file.what.join(", ")) };
-        writeln!(out, "{sign} {}  {sizes}{what}", file.path)?;
+        writeln!(out, "{sign} {}  {sizes}{}", printable(&file.path), printable(&what))?;
     }
     Ok(alike)
 }

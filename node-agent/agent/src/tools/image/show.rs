@@ -9,13 +9,22 @@ use engine_wasm::image::{self, Archive, Image, platform};
 use engine_wasm::units;
 use serde_json::json;
 
+/// A stranger's text as it can be shown on a terminal: characters that steer one, line ends among them, are written out.
+pub(super) fn printable(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        if c.is_control() { out.extend(c.escape_default()) } else { out.push(c) }
+    }
+    out
+}
+
 /// Bytes for people, as docker's tables have them.
 #[allow(clippy::cast_precision_loss)] // three digits are shown
 pub(super) fn size(bytes: u64) -> String {
     units::human_size_with_precision(bytes as f64, 3)
 }
 
-pub(super) fn inspect(out: &mut dyn Write, image: &Image, size: u64, template: &str) -> Result<()> {
+pub(super) fn inspect(out: &mut dyn Write, image: &Image, size: Option<u64>, template: &str) -> Result<()> {
     let inspect = format::inspect::Format::new(template).map_err(|error| anyhow!(error))?;
     let (text, errors) = inspect.show(&[image::inspect(image, size)]);
     out.write_all(text.as_bytes())?;
@@ -28,7 +37,7 @@ pub(super) fn inspect(out: &mut dyn Write, image: &Image, size: u64, template: &
 pub(super) fn history(
     out: &mut dyn Write,
     image: &Image,
-    sizes: &[u64],
+    sizes: &[Option<u64>],
     no_trunc: bool,
     template: Option<&str>,
     json: bool,

@@ -10,7 +10,7 @@ use engine_wasm::image::tar::Kind;
 use engine_wasm::image::{self, Archive, Efficiency, Finding, Image, Mark, Merged, MergedId, Step, Tree};
 use serde_json::json;
 
-use super::show::size;
+use super::show::{printable, size};
 use super::{text_of, trees};
 
 /// What to show.
@@ -88,6 +88,11 @@ pub(super) fn show(out: &mut dyn Write, archive: &Archive, image: &Image, view: 
     if json { page.json(out) } else { page.text(out, view) }
 }
 
+/// As [`printable`], of bytes that need not be UTF-8.
+fn visible(bytes: &[u8]) -> impl Iterator<Item = u8> + '_ {
+    bytes.iter().flat_map(|b| if b.is_ascii_control() { b.escape_ascii().collect() } else { vec![*b] })
+}
+
 /// The nodes to show and how deep they are indented.
 fn chosen(merged: &Merged, view: &View) -> Vec<(MergedId, usize)> {
     if let Some(pattern) = &view.search {
@@ -119,6 +124,7 @@ impl Page<'_> {
         for (at, (bytes, changes)) in self.layers.iter().enumerate() {
             let step = image::of_layer(&self.steps, at);
             let text: String = step.map(Step::text).unwrap_or_default().chars().take(90).collect();
+            let text = printable(&text);
             let lines = match step.and_then(|step| step.lines) {
                 Some((first, last)) if first == last => format!(" (line {first})"),
                 Some((first, last)) => format!(" (lines {first}-{last})"),
@@ -146,7 +152,7 @@ impl Page<'_> {
                 "  {:>8}  {} ×  {}{}",
                 size(path.size),
                 path.count,
-                path.path,
+                printable(&path.path),
                 if path.removed { "  (removed)" } else { "" }
             )?;
         }
@@ -155,11 +161,11 @@ impl Page<'_> {
         }
         for found in &self.findings {
             let hidden = found.hidden_by.map(|by| format!(", still there though layer {} hides it", by + 1));
-            let by = found.instruction.as_deref().map(|text| format!(" by {text}")).unwrap_or_default();
+            let by = found.instruction.as_deref().map(|text| format!(" by {}", printable(text))).unwrap_or_default();
             writeln!(
                 out,
                 "secret? {}: {} in layer {}{by}{}",
-                found.path,
+                printable(&found.path),
                 found.what,
                 found.layer + 1,
                 hidden.unwrap_or_default()
@@ -183,24 +189,17 @@ impl Page<'_> {
             bars.resize(*depth, false);
             let mut line = self.attributes(*id, marks).into_bytes();
             if paths {
-                line.extend_from_slice(&self.merged.path(*id));
+                line.extend(visible(&self.merged.path(*id)));
             } else {
                 let before: String = bars.iter().map(|open| if *open { "│  " } else { "   " }).collect();
                 line.extend_from_slice(before.as_bytes());
                 line.extend_from_slice(if last { "└─ " } else { "├─ " }.as_bytes());
-                line.extend(
-                    self.merged
-                        .name(*id)
-                        .iter()
-                        .flat_map(|b| if b.is_ascii_control() { b.escape_ascii().collect() } else { vec![*b] }),
-                );
+                line.extend(visible(self.merged.name(*id)));
             }
             bars.push(!last);
             if let Some(link) = self.merged.entry(*id).and_then(|(_, tree, node)| tree.link(node)) {
                 line.extend_from_slice(b" -> ");
-                line.extend(
-                    link.iter().flat_map(|b| if b.is_ascii_control() { b.escape_ascii().collect() } else { vec![*b] }),
-                );
+                line.extend(visible(link));
             }
             line.push(b'\n');
             line
