@@ -20,7 +20,7 @@ pub mod units;
 
 pub use golang::errno;
 
-/// Smaller and faster than the standard library's for WebAssembly.
+/// Two kilobytes smaller than the standard library's for WebAssembly, and a little slower.
 #[cfg(all(target_arch = "wasm32", not(target_feature = "atomics")))]
 #[global_allocator]
 static ALLOCATOR: talc::wasm::WasmDynamicTalc = talc::wasm::new_wasm_dynamic_allocator();

@@ -46,3 +46,24 @@ fn names_with_numbers_are_in_natural_order() {
     assert_eq!(network::list("{{.Name}}", &named(&names), false, true).as_deref(), Ok(sorted));
     assert_eq!(volume::list("{{.Name}}", &named(&names), false).as_deref(), Ok(sorted));
 }
+
+#[test]
+fn what_a_format_does_not_read_is_not_missed() {
+    let whole = json!([{
+        "Id": "e90e34656806e90e34656806", "Names": ["/web"], "Image": "nginx", "Command": "sh", "Created": 1, "State": "running", "Status": "Up",
+        "SizeRw": 5, "Ports": [{"PrivatePort": 80, "Type": "tcp"}], "Labels": {"a": "1"}, "HostConfig": {"NetworkMode": "default"},
+        "Mounts": [{"Name": "data", "Driver": "local"}], "NetworkSettings": {"Networks": {"bridge": {}}},
+    }]);
+    let names = container::KIND.headings.iter().map(|(name, _)| format!("{{{{.{name}}}}}"));
+    let formats = ["table", "", "raw", "json", "{{json .}}", "{{with $}}{{.Networks}}{{end}}", "{{.Label \"a\"}}"];
+    for format in names.chain(formats.map(str::to_owned)) {
+        let mut less = whole.clone();
+        for field in container::unread(&format) {
+            less[0].as_object_mut().unwrap().remove(field);
+        }
+        let list = |data| container::list(&container::template(&format, false, true), data, true, 100);
+        assert_eq!(list(&less), list(&whole), "{format}");
+        assert!(less[0].get("HostConfig").is_none());
+    }
+    assert_eq!(container::unread("{{.Networks}}"), ["Command", "HostConfig", "Labels", "Mounts"]);
+}
